@@ -1,0 +1,41 @@
+"""The errors a user can meet. Each message says what is wrong and what to do, in one line, and names no patient."""
+
+
+class MedRestoreError(Exception):
+    """Base of every error that MedRestore raises on purpose."""
+
+
+class UnsupportedImage(MedRestoreError):
+    """The study cannot be read, or holds something that cannot be restored."""
+
+
+class InvalidPlan(MedRestoreError):
+    """The plan does not fit: unknown method, level out of range, method unfit for the study."""
+
+
+class UnknownNoise(MedRestoreError):
+    """The noise model is unknown, or its level cannot be told from this study."""
+
+
+class OutputError(MedRestoreError):
+    """The result cannot be written where it was asked to go."""
+
+
+class MissingPackage(MedRestoreError):
+    """A Python package that this step needs is not installed."""
+
+
+class WeightsMissing(MedRestoreError):
+    """A network's weights are absent or differ from their recorded SHA-256."""
+
+
+class OutOfMemory(MedRestoreError):
+    """The study does not fit in memory even with the smallest tiles."""
+
+
+class WorkerStopped(MedRestoreError):
+    """The worker process ended before its job was done."""
+
+
+class Cancelled(MedRestoreError):
+    """The caller stopped the job; nothing was written."""

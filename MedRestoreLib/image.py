@@ -1,0 +1,187 @@
+"""A study as MedRestore sees it: float32 voxels in the study's own unit, and the geometry they live in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from .errors import UnsupportedImage
+
+# Luma weights of ITU-R BT.601, which JPEG and DICOM's YBR_FULL use (DICOM PS3.3 C.7.6.3.1.2).
+LUMA = (0.299, 0.587, 0.114)
+
+MODALITIES = {"NM": "nuclear medicine", "MR": "magnetic resonance", "US": "ultrasound", "OT": "other"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an image came from and how its numbers were stored, so that it can go back the same way.
+
+    ``dtype`` is the NumPy name of the stored type. For DICOM, ``stored = (voxels - intercept) / slope`` and ``headers``
+    holds the datasets without their pixels, in the order of the slices (or the one multi-frame header). ``format`` is
+    the file name's suffix as read (".nrrd", ".dcm", ".png", ".mp4"...), "" for an array.
+    """
+
+    format: str = ""
+    dtype: str = "float32"
+    slope: float = 1.0
+    intercept: float = 0.0
+    headers: tuple[Any, ...] = field(default=(), repr=False)
+    metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """Voxels with geometry, modality and unit. Never changed in place: ``with_voxels`` makes the next one.
+
+    Attributes:
+        voxels: float32, read-only, ``(frames, slices, rows, columns)``, in the study's own unit.
+        spacing: distance between voxel centres along columns, rows and slices (x, y, z), mm; all > 0.
+        origin: position of voxel (0, 0, 0), LPS, mm.
+        direction: 3x3, row-major; column k is the unit vector along image axis k (x, y, z), LPS, as in ITK.
+        frame_times: start of each frame in ms, or () when unknown or there is one frame.
+        modality: DICOM code: "MR", "NM", "US"..., "OT" when unknown.
+        unit: unit of a voxel ("counts", "HU"...), "" when unknown.
+        colour: None, or float32 ``(frames, slices, rows, columns, components)``: what must be added to the luma in
+            ``voxels`` to get red, green and blue; further components (alpha) stand as they are.
+        remainder: None, or float64 like ``voxels``: what float32 could not hold of the stored numbers (64-bit types).
+        source: how it was stored.
+    """
+
+    voxels: np.ndarray
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    direction: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+    frame_times: tuple[float, ...] = ()
+    modality: str = "OT"
+    unit: str = ""
+    colour: np.ndarray | None = field(default=None, repr=False)
+    remainder: np.ndarray | None = field(default=None, repr=False)
+    source: Source = field(default_factory=Source, repr=False)
+
+    def __post_init__(self) -> None:
+        voxels = np.asarray(self.voxels, dtype=np.float32)
+        if voxels.ndim != 4 or voxels.size == 0:
+            raise UnsupportedImage(
+                f"voxels must be (frames, slices, rows, columns) and not empty, got shape {voxels.shape}; "
+                "Image.from_array takes 2-D and 3-D arrays."
+            )
+        object.__setattr__(self, "voxels", _read_only(voxels))
+        object.__setattr__(self, "spacing", tuple(float(s) for s in self.spacing))
+        object.__setattr__(self, "origin", tuple(float(o) for o in self.origin))
+        object.__setattr__(self, "direction", tuple(float(d) for d in np.ravel(self.direction)))
+        object.__setattr__(self, "frame_times", tuple(float(t) for t in self.frame_times))
+        if len(self.spacing) != 3 or not all(np.isfinite(s) and s > 0 for s in self.spacing):
+            raise UnsupportedImage(f"spacing must be three positive lengths in mm, got {self.spacing}.")
+        axes = np.reshape(self.direction, (3, 3)) if len(self.direction) == 9 else np.zeros((3, 3))
+        if len(self.origin) != 3 or not np.allclose(axes.T @ axes, np.eye(3), atol=1e-4):
+            raise UnsupportedImage("the image axes are not perpendicular unit vectors; resample the study first.")
+        if self.frame_times and len(self.frame_times) != voxels.shape[0]:
+            raise UnsupportedImage(f"{len(self.frame_times)} frame times for {voxels.shape[0]} frames.")
+        for name in ("colour", "remainder"):
+            extra = getattr(self, name)
+            if extra is not None:
+                if extra.shape[:4] != voxels.shape:
+                    raise UnsupportedImage(f"{name} has shape {extra.shape}, the voxels have {voxels.shape}.")
+                object.__setattr__(self, name, _read_only(extra))
+
+    @classmethod
+    def from_array(cls, array: Any, *, axes: str = "", **attributes: Any) -> Image:
+        """Image of a NumPy array (or anything ``np.asarray`` takes) of any real type.
+
+        Args:
+            array: ``(rows, columns)``, ``(slices, rows, columns)`` or ``(frames, slices, rows, columns)``; with
+                ``axes`` any order of the letters ``f``, ``z``, ``y``, ``x`` and ``c`` (colour, 3 or 4 components),
+                e.g. ``"fyxc"`` for a colour cine.
+            **attributes: the other attributes of ``Image``.
+
+        Raises:
+            UnsupportedImage: the shape does not fit, or the type is not a real number.
+
+        >>> Image.from_array([[1, 2], [3, 4]], modality="MR").voxels.shape
+        (1, 1, 2, 2)
+        """
+        stored = np.asarray(array)
+        if stored.dtype.kind not in "biuf":
+            raise UnsupportedImage(f"voxels of type {stored.dtype} are not real numbers.")
+        axes = axes or {2: "yx", 3: "zyx", 4: "fzyx"}.get(stored.ndim, "")
+        if len(axes) != stored.ndim or len(set(axes)) != len(axes) or not {"y", "x"} <= set(axes) <= set("fzyxc"):
+            raise UnsupportedImage(f"an array of shape {stored.shape} cannot be read as axes '{axes}'.")
+        order = [a for a in "fzyxc" if a in axes]
+        full = stored.transpose([axes.index(a) for a in order])
+        for position, axis in enumerate("fz"):
+            if axis not in axes:
+                full = np.expand_dims(full, position)
+        attributes.setdefault("source", Source(dtype=str(stored.dtype)))
+        if "c" not in axes:
+            return cls(full, remainder=_remainder(full), **attributes)
+        if full.shape[4] not in (3, 4):
+            raise UnsupportedImage(f"colour needs 3 or 4 components, got {full.shape[4]}.")
+        colour = np.array(full, dtype=np.float32)
+        luma = (colour[..., :3] @ np.array(LUMA, np.float32)).astype(np.float32)
+        colour[..., :3] -= luma[..., None]
+        return cls(luma, colour=colour, **attributes)
+
+    def with_voxels(self, voxels: np.ndarray) -> Image:
+        """The same study with other voxels of the same shape, kept as float32."""
+        if np.shape(voxels) != self.voxels.shape:
+            raise ValueError(f"voxels have shape {np.shape(voxels)}, the study has {self.voxels.shape}")
+        return replace(self, voxels=voxels, remainder=None)
+
+    def stored(self) -> np.ndarray:
+        """Voxels as they were stored, or would be: ``(frames, slices, rows, columns[, components])``.
+
+        An untouched image gives back the very numbers it was read from, in their type. Colour is rounded to its
+        integer type and kept in its range; other voxels that do not fit their integer type come back as float32.
+        """
+        dtype = np.dtype(self.source.dtype)
+        if self.colour is not None:
+            components = np.array(self.colour)
+            components[..., :3] += self.voxels[..., None]
+            return as_integers(components, dtype) if dtype.kind in "iu" else components.astype(dtype)
+        if self.remainder is not None:
+            return (self.voxels.astype(np.float64) + self.remainder).astype(dtype)
+        if dtype == np.float32 or dtype.itemsize < 4 and dtype.kind == "f":
+            return np.array(self.voxels)
+        with np.errstate(invalid="ignore", over="ignore"):
+            typed = self.voxels.astype(dtype)
+            return typed if np.array_equal(typed.astype(np.float32), self.voxels) else np.array(self.voxels)
+
+    def same_grid(self, other: Image, tolerance: float = 1e-3) -> bool:
+        """Whether both images have the same shape and lie on the same points in space, within ``tolerance`` mm."""
+        if self.voxels.shape[1:] != other.voxels.shape[1:]:
+            return False
+        extent = max(np.multiply(self.spacing, self.voxels.shape[:0:-1]))
+        return bool(
+            np.allclose(self.spacing, other.spacing, atol=tolerance)
+            and np.allclose(self.origin, other.origin, atol=tolerance)
+            and np.allclose(self.direction, other.direction, atol=tolerance / extent)
+        )
+
+
+def as_integers(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Round to the integer type, values beyond its range kept at its ends."""
+    limits = np.iinfo(dtype)
+    return np.clip(np.rint(values.astype(np.float64)), limits.min, limits.max).astype(dtype)
+
+
+def _remainder(stored: np.ndarray) -> np.ndarray | None:
+    """What float32 loses of 64-bit floats and of integers beyond 2^24; None when it loses nothing."""
+    if stored.dtype.kind == "b" or stored.dtype.itemsize < 4 or stored.dtype == np.float32:
+        return None
+    exact = stored.astype(np.float64)
+    if stored.dtype.kind in "iu" and np.abs(exact).max(initial=0) >= 2.0**53:
+        raise UnsupportedImage("voxel values beyond 2^53 are not supported; rescale the study first.")
+    with np.errstate(invalid="ignore", over="ignore"):
+        lost = exact - exact.astype(np.float32)
+    lost[~np.isfinite(lost)] = 0.0
+    return lost if lost.any() else None
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    view = array.view()
+    view.flags.writeable = False
+    return view

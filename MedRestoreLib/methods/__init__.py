@@ -1,0 +1,1 @@
+"""Restoration methods: ``catalogue`` lists them without importing them; each other file is one method."""

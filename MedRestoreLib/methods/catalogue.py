@@ -1,0 +1,127 @@
+"""One table of every method. Reading it imports neither torch nor a method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+
+
+@dataclass(frozen=True)
+class Method:
+    """One row of the catalogue.
+
+    Attributes:
+        id: what users type.
+        title, summary: for a radiologist; the summary is one sentence.
+        citation: the source.
+        implementation: ``"module:function"`` below this package, imported on use. The function is
+            ``f(images, sigma, **options) -> images``: a float32 tensor ``(N, 1, H, W)`` or ``(N, 1, D, H, W)`` in [0, 1]
+            on any device, and the standard deviation of its noise on that scale; the same shape comes back. The N
+            images are independent. It is a local operation: no statistic of the whole tensor, so tiles agree.
+        domain: "gaussian": wants additive noise of one standard deviation and runs in the stabilised domain;
+            "speckle": wants the speckled study itself; ``sigma`` is then the speckle's relative standard deviation.
+        dimensions: which of 2 and 3 it works in.
+        modalities: DICOM codes it is meant for; "OT" is any other.
+        noises: noise models it can be used for.
+        halo: voxels beyond a tile's edge that can influence the result inside (0-based reach in each dimension);
+            a callable of the options where it depends on them.
+        align: tile origins must be multiples of this, so that block grids coincide.
+        patch: smallest image side it accepts.
+        bytes_per_voxel: peak working memory per input voxel, measured; tiles are sized by it.
+        learned: whether it needs weights.
+        weights: name of its weights file, "" for classical methods.
+        licence: of the implementation.
+    """
+
+    id: str
+    title: str
+    summary: str
+    citation: str
+    implementation: str
+    domain: str
+    dimensions: tuple[int, ...]
+    modalities: tuple[str, ...]
+    noises: tuple[str, ...]
+    halo: int | Callable[..., int]
+    patch: int
+    bytes_per_voxel: int
+    align: int = 1
+    learned: bool = False
+    weights: str = ""
+    licence: str = "Apache-2.0"
+
+    def load(self) -> Callable:
+        """The implementation, imported now."""
+        module, function = self.implementation.split(":")
+        return getattr(import_module(f".{module}", __package__), function)
+
+
+METHODS = (
+    Method(
+        id="adf",
+        title="Anisotropic diffusion",
+        summary="Smooths inside regions and stops at edges: the fastest choice, for a first look or very large volumes.",
+        citation="Perona and Malik, IEEE TPAMI 12(7), 1990",
+        implementation="adf:anisotropic_diffusion",
+        domain="gaussian",
+        dimensions=(2, 3),
+        modalities=("NM", "MR", "US", "OT"),
+        noises=("gaussian", "poisson", "rician", "speckle"),
+        halo=lambda iterations=10, **_: iterations + 1,
+        patch=3,
+        bytes_per_voxel=40,
+    ),
+    Method(
+        id="srad",
+        title="Speckle-reducing anisotropic diffusion",
+        summary="Smooths speckle and keeps borders and bright reflectors: quick enough for ultrasound cine loops.",
+        citation="Yu and Acton, IEEE TIP 11(11), 2002",
+        implementation="srad:speckle_reducing_diffusion",
+        domain="speckle",
+        dimensions=(2,),
+        modalities=("US", "OT"),
+        noises=("speckle",),
+        halo=lambda iterations=100, **_: iterations + 1,
+        patch=3,
+        bytes_per_voxel=60,
+    ),
+    Method(
+        id="bm3d",
+        title="BM3D",
+        summary="Finds similar patches and denoises them together: the reference among methods without learning.",
+        citation="Dabov, Foi, Katkovnik and Egiazarian, IEEE TIP 16(8), 2007",
+        implementation="bm3d:bm3d",
+        domain="gaussian",
+        dimensions=(2,),
+        modalities=("NM", "MR", "US", "OT"),
+        noises=("gaussian", "poisson", "rician", "speckle"),
+        halo=64,
+        patch=16,
+        align=3,
+        bytes_per_voxel=900,
+    ),
+    Method(
+        id="nllr",
+        title="Non-local low-rank",
+        summary="Removes ultrasound speckle by comparing similar patches; the most careful of the ultrasound methods.",
+        citation="After Zhu, Fu, Brown and Heng, CVPR 2017; parameters are ours",
+        implementation="nllr:nonlocal_low_rank",
+        domain="speckle",
+        dimensions=(2,),
+        modalities=("US", "OT"),
+        noises=("speckle",),
+        halo=96,
+        patch=16,
+        align=4,
+        bytes_per_voxel=900,
+    ),
+)
+
+
+def find(id: str) -> Method:
+    """The method named ``id``; KeyError for another name."""
+    for method in METHODS:
+        if method.id == id:
+            return method
+    raise KeyError(id)

@@ -1,0 +1,44 @@
+"""Whether a difference between two methods is more than chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean difference and its confidence interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the difference is more than chance at this confidence."""
+        return self.low > 0 or self.high < 0
+
+
+def paired_bootstrap(
+    a: np.ndarray, b: np.ndarray, *, confidence: float = 0.95, resamples: int = 10_000, seed: int = 0
+) -> Interval:
+    """Mean of ``a - b`` over patients with its percentile bootstrap interval (Efron and Tibshirani, 1993, chapter 13).
+
+    Args:
+        a, b: ``(patients,)``: one score per patient and method, in the same order. Average a patient's images first;
+            resampling images would take one patient's many for many patients.
+        confidence: of the interval.
+
+    >>> paired_bootstrap([3.0, 3.0, 3.0], [1.0, 1.0, 1.0])
+    Interval(mean=2.0, low=2.0, high=2.0)
+    """
+    difference = np.asarray(a, np.float64) - np.asarray(b, np.float64)
+    if difference.ndim != 1 or len(difference) < 2 or np.shape(a) != np.shape(b):
+        raise ValueError("a paired bootstrap needs two equal lists of at least 2 patients")
+    rng = np.random.default_rng(seed)
+    means = [rng.choice(difference, len(difference)).mean() for _ in range(resamples)]
+    tail = (1.0 - confidence) / 2
+    low, high = np.quantile(means, [tail, 1.0 - tail])
+    return Interval(float(difference.mean()), float(low), float(high))

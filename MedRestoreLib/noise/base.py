@@ -1,0 +1,74 @@
+"""What every noise model offers. This package imports nothing else of MedRestore."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A noise level read off a study.
+
+    Attributes:
+        level: in the model's unit; None when the study does not tell ("not sure" beats a wrong number).
+        confidence: 0 (a guess) to 1 (certain). Below 0.5 callers should ask a person.
+        reason: one sentence for a person: what was measured, where, and why it is or is not trusted.
+    """
+
+    level: float | None
+    confidence: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Noise(ABC):
+    """One noise model at one level, bound to one study.
+
+    ``level`` is what a person says, in ``unit``; ``reference`` is the grey value that a relative level refers to, in
+    the study's unit (1 where levels are absolute). Arrays are float32 of any shape; nothing is changed in place; all
+    but ``reference_of`` and ``estimate`` work voxel by voxel, so they may be called on parts of a study.
+    """
+
+    level: float
+    reference: float = 1.0
+
+    id: ClassVar[str]
+    title: ClassVar[str]
+    unit: ClassVar[str]  # of the level, for people: "% of the maximum"
+    limits: ClassVar[tuple[float, float]]  # levels outside are absurd and refused
+
+    @classmethod
+    def bind(cls, voxels: np.ndarray, level: float) -> Noise:
+        """The model at ``level`` for this (noisy) study."""
+        return cls(float(level), cls.reference_of(voxels, float(level)))
+
+    @classmethod
+    def reference_of(cls, voxels: np.ndarray, level: float) -> float:
+        """The grey value that ``level`` refers to, found in a noisy study."""
+        return 1.0
+
+    @classmethod
+    @abstractmethod
+    def add(cls, clean: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+        """A noisy copy of a clean study, float32."""
+
+    @classmethod
+    @abstractmethod
+    def estimate(cls, voxels: np.ndarray) -> Estimate:
+        """The level found in a noisy study ``(frames, slices, rows, columns)``."""
+
+    @abstractmethod
+    def stabilise(self, voxels: np.ndarray) -> np.ndarray:
+        """Noisy voxels → a scale on which the noise is close to Gaussian with standard deviation 1."""
+
+    @abstractmethod
+    def invert(self, denoised: np.ndarray) -> np.ndarray:
+        """Denoised stabilised voxels → the study's unit, by the exact unbiased inverse."""
+
+    @abstractmethod
+    def std(self, clean: np.ndarray) -> np.ndarray:
+        """Standard deviation of the noise, in the study's unit, where the clean study has these values."""

@@ -1,0 +1,209 @@
+"""What the small blocks of a study say about its noise. Shared by the estimates of all noise models.
+
+An 8x8 block is split by the orthonormal cosine transform into three bands. Anatomy lives mostly in the low band, so the
+blocks with the least of it are the flat ones; white noise has the same variance in every coefficient, and the bands are
+independent, so choosing blocks by the low band does not bias what the high band says (Ponomarenko et al., Proc. SPIE
+6494, 2007). The middle band then checks the whole: white noise fills it like the high band, while leftover structure,
+interpolation and smoothing make it stronger. That ratio, the colour of the noise, is 1 for white noise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .base import Estimate
+
+SIDE = 8
+SAMPLE = 4_000_000  # voxels looked at, at most
+_FREQUENCY = np.add.outer(np.arange(SIDE), np.arange(SIDE)).ravel()
+_BANDS = {"low": (1, 3), "middle": (4, 8), "high": (9, 14)}  # of the two frequencies' sum
+_EXTREME_SHARE = 3 / SIDE**2  # more voxels than this at an end of the study's range: clipped or masked
+_SILENT = 5e-4  # noise below this share of the grey scale's span is nothing anyone would remove
+_ENOUGH = 16  # blocks
+WHITE = 1.3  # colour up to which noise counts as white: photographs with white noise stay below
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """The usable blocks of a study; arrays have one row a block.
+
+    Attributes:
+        voxels: (blocks, 64) float32.
+        mean: grey value.
+        low, middle, high: mean square of the band's coefficients; of pure white noise each is the variance.
+        unchanging: share of blocks that hold one single value, not counting masked or filled areas.
+        step: distance between the study's grey levels, 0 when they are continuous.
+        span: from the 1st to the 99th percentile of the sampled voxels.
+    """
+
+    voxels: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    middle: np.ndarray
+    high: np.ndarray
+    unchanging: float
+    step: float
+    span: float
+
+    def __len__(self) -> int:
+        return len(self.mean)
+
+    def take(self, chosen: np.ndarray) -> Blocks:
+        """Only the chosen blocks (indices or a boolean mask)."""
+        rows = (getattr(self, name)[chosen] for name in ("voxels", "mean", "low", "middle", "high"))
+        return Blocks(*rows, self.unchanging, self.step, self.span)
+
+    def flattest(self, share: float, at_least: int = 1) -> Blocks:
+        """The share of the blocks with the least energy in the low band."""
+        count = min(max(int(share * len(self)), at_least), len(self))
+        return self.take(np.argpartition(self.low, count - 1)[:count] if count else np.arange(0))
+
+    @property
+    def variance(self) -> float:
+        """Variance of the white noise: median over the blocks of the high band, without the rounding to grey levels."""
+        return max(_median_variance(self.high, "high") - self.step**2 / 12, 0.0)
+
+    @property
+    def colour(self) -> float:
+        """Noise in the middle band over noise in the high band: 1 when white, more when smoothed or with structure."""
+        high = _median_variance(self.high, "high")
+        return _median_variance(self.middle, "middle") / high if high > 0 else np.inf
+
+    @property
+    def uncertainty(self) -> float:
+        """Relative standard error of the standard deviation that ``variance`` gives (median: 1.25 times the mean's)."""
+        return 1.25 / np.sqrt(2.0 * max(len(self), 1) * _size("high"))
+
+
+def planes(voxels: np.ndarray, limit: int = SAMPLE) -> np.ndarray:
+    """Slices ``(n, rows, columns)``, evenly spread over all slices and frames, of ``limit`` voxels at most."""
+    rows, columns = voxels.shape[-2:]
+    stack = voxels.reshape(-1, rows, columns)
+    if rows * columns > limit:  # one slice is too large: its middle
+        height, width = min(rows, max(limit // min(columns, 2048), 1)), min(columns, 2048)
+        height = min(height, limit // width)
+        top, left = (rows - height) // 2, (columns - width) // 2
+        return stack[len(stack) // 2, None, top : top + height, left : left + width]
+    count = min(len(stack), max(limit // (rows * columns), 1))
+    if count == len(stack):
+        return stack
+    return stack[np.linspace(0, len(stack) - 1, count).round().astype(int)]
+
+
+def cut(voxels: np.ndarray, drop_clipped: bool = True) -> Blocks:
+    """Blocks of a study ``(frames, slices, rows, columns)`` that can tell of its noise.
+
+    Left out are blocks of a single value and, with ``drop_clipped``, blocks that touch an end of the grey scale or
+    exact zeros: noise that was clipped or masked away is not there to be measured. Blocks overlap in small studies.
+    """
+    from scipy.fft import dctn
+
+    sample = planes(voxels)
+    windows = squares(sample, SIDE)
+    finite = sample[np.isfinite(sample)]
+    if len(windows) == 0 or finite.size == 0:
+        nothing = np.zeros(0, np.float32)
+        return Blocks(windows, nothing, nothing, nothing, nothing, 0.0, 0.0, 0.0)
+    low, high = finite.min(), finite.max()
+    flat = windows.max(axis=1) == windows.min(axis=1)
+    masked = ~np.isfinite(windows).all(axis=1)
+    for extreme in {float(low), float(high), 0.0}:
+        touching = np.count_nonzero(windows == np.float32(extreme), axis=1)
+        masked |= touching == SIDE**2
+        if drop_clipped:
+            masked |= touching > _EXTREME_SHARE * SIDE**2
+    fills, counts = np.unique(windows[flat & ~masked, 0], return_counts=True)
+    if len(fills):  # the commonest constant may be the filling outside the field of view
+        masked |= flat & (windows[:, 0] == fills[counts.argmax()])
+    unchanging = np.count_nonzero(flat & ~masked) / max(np.count_nonzero(~masked), 1)
+    usable = windows[~flat & ~masked]
+    energy = dctn(usable.reshape(-1, SIDE, SIDE), axes=(1, 2), norm="ortho").reshape(-1, SIDE**2) ** 2
+    bands = [energy[:, _in_band(name)].mean(axis=1) for name in _BANDS]
+    span = float(np.subtract(*np.percentile(finite[:: max(finite.size // 200_000, 1)], (99, 1))))
+    return Blocks(usable, usable.mean(axis=1), *bands, unchanging, grey_step(finite), span)
+
+
+def noise_curve(blocks: Blocks, bins: int = 16, share: float = 0.25, at_least: int = 12) -> list[Blocks]:
+    """The flattest blocks at each brightness, from dark to bright: how the noise depends on the signal."""
+    bins = min(bins, len(blocks) // (2 * at_least))
+    if bins < 1:
+        return []
+    order = np.argsort(blocks.mean, kind="stable")
+    return [blocks.take(part).flattest(share, at_least) for part in np.array_split(order, bins)]
+
+
+def too_little(blocks: Blocks) -> Estimate | None:
+    """What to say when there are not enough blocks to measure noise in; None when there are."""
+    if blocks.span == 0 or len(blocks) + blocks.unchanging == 0:
+        return Estimate(None, 0.0, "Too small, constant, or all masked or clipped: no noise can be measured.")
+    if blocks.unchanging > 0.2:
+        return Estimate(0.0, 0.9, f"{blocks.unchanging:.0%} of the 8x8 blocks hold a single value: nothing to remove.")
+    if len(blocks) < _ENOUGH:
+        return Estimate(None, 0.0, f"Only {len(blocks)} 8x8 blocks could be measured: too small, masked or clipped.")
+    return None
+
+
+def silent(blocks: Blocks, flat: Blocks) -> Estimate | None:
+    """What to say of a study whose flattest blocks hold no noise worth removing; None when they do."""
+    floor = max(0.35 * blocks.step, _SILENT * blocks.span)
+    if np.sqrt(flat.variance) > floor:
+        return None
+    if np.median(flat.voxels.std(axis=1)) <= 3 * floor:
+        return Estimate(0.0, 0.9, f"Standard deviation under {floor:.3g} in the flattest blocks: nothing to remove.")
+    return Estimate(None, 0.2, "No fine-grained noise: clean, smoothed or restored already; nothing sure to remove.")
+
+
+def coloured(colour: float) -> str:
+    """Says that the noise is not white."""
+    return f"{colour:.1f} times stronger at middle than at high frequencies: correlated noise or fine structure"
+
+
+def squares(sample: np.ndarray, side: int) -> np.ndarray:
+    """Squares ``(n, side*side)`` that cover planes ``(n, rows, columns)``; they overlap where the planes are few."""
+    if min(sample.shape[1:]) < side:
+        return np.zeros((0, side**2), np.float32)
+    stride = side if sample.size > 500_000 else side // 2
+    views = np.lib.stride_tricks.sliding_window_view(sample, (side, side), axis=(1, 2))[:, ::stride, ::stride]
+    return views.reshape(-1, side**2).astype(np.float32, copy=False)
+
+
+def weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
+    """The value with half of the weight below it."""
+    order = np.argsort(values)
+    passed = np.cumsum(np.asarray(weights, float)[order])
+    return float(np.asarray(values)[order][np.searchsorted(passed, passed[-1] / 2)])
+
+
+def grey_step(values: np.ndarray, looked_at: int = 50_000) -> float:
+    """Distance between the grey levels that the values lie on, 0.0 when they are continuous.
+
+    >>> grey_step(np.repeat(np.float32([0.0, 0.5, 1.5, 4.0]), 100))
+    0.5
+    """
+    values = values.ravel()[:: max(values.size // looked_at, 1)].astype(np.float64)
+    levels = np.unique(values)
+    if len(levels) < 2 or len(levels) > len(values) / 4:
+        return 0.0
+    step = np.diff(levels).min()
+    counts = (levels - levels[0]) / step
+    # float32 keeps 24 bits: beyond that many steps from zero the grid cannot be told from rounding.
+    resolution = np.abs(levels).max() * 2.0**-22 / step
+    return float(step) if resolution < 0.1 and np.abs(counts - counts.round()).max() < 0.01 + resolution else 0.0
+
+
+def _in_band(name: str) -> np.ndarray:
+    first, last = _BANDS[name]
+    return (first <= _FREQUENCY) & (last >= _FREQUENCY)
+
+
+def _size(name: str) -> int:
+    return int(np.count_nonzero(_in_band(name)))
+
+
+def _median_variance(energies: np.ndarray, band: str) -> float:
+    """Variance from the median of chi-square distributed block energies (Wilson and Hilferty's approximation)."""
+    if len(energies) == 0:
+        return 0.0
+    return float(np.median(energies)) / (1 - 2 / (9 * _size(band))) ** 3

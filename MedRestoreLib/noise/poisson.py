@@ -1,0 +1,168 @@
+"""Poisson noise: what counting photons does. Its level has been read in several ways; never mix their tables.
+
+- ``Poisson.add``: y = Poisson(level * x) / level, level in counts per unit of the study (1.0 for raw counts).
+- ``add_peak``: x in [0, 1], a number of counts expected at 1; ``peak_counts`` gives it for a "level" of 1 to 50.
+- ``add_literal``: y = x + Poisson(level) on 8-bit grey values, behind some published tables; mostly an offset.
+- ``thin``: fewer counts from real counts, exactly Poisson, no clean image needed. The first choice for raw counts.
+- ``add_physical``: blur by the camera, then counts with scatter and background.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from .base import Estimate, Noise
+from .blocks import WHITE, Blocks, cut, noise_curve, weighted_median
+from .chunks import in_pieces
+
+_ANSCOMBE_ZERO = 2 * np.sqrt(3 / 8)  # the transform of no counts
+
+
+@dataclass(frozen=True)
+class Poisson(Noise):
+    """``level * y`` counts, Poisson distributed with mean ``level * x``. ``reference`` is not used."""
+
+    id: ClassVar[str] = "poisson"
+    title: ClassVar[str] = "Poisson"
+    unit: ClassVar[str] = "counts per unit (1 for raw counts)"
+    limits: ClassVar[tuple[float, float]] = (0.0, 1e9)
+
+    @classmethod
+    def add(cls, clean: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+        """A noisy copy of a clean study, float32; ValueError for negative or non-finite values."""
+        return in_pieces(lambda part: rng.poisson(_expected(part, level)) / level, clean)
+
+    @classmethod
+    def estimate(cls, voxels: np.ndarray) -> Estimate:
+        """Counts per unit: the noise's variance must grow in proportion to the mean; 1 over that slope is the level."""
+        blocks = cut(voxels, drop_clipped=False)
+        blocks = blocks.take((blocks.mean > 0) & (blocks.voxels.min(axis=1) >= 0))
+        curve = noise_curve(blocks)
+        parts = [part for part in curve if part.colour <= WHITE]
+        if len(parts) < 2:
+            return Estimate(None, 0.2, "No flat areas with white noise: too small, smoothed, restored, or not counts.")
+        mean, ratio, weight = _proportions(parts)
+        gain = weighted_median(ratio, weight)
+        whole = blocks.step > 0 and abs(gain / blocks.step - 1) < 0.12  # the grey levels lie one count apart
+        if not whole:
+            ratio = np.maximum(ratio - blocks.step**2 / 12 / mean, 0)  # what rounding to grey levels adds
+            gain = weighted_median(ratio, weight)
+        noise = np.sqrt(gain * mean.max())
+        if noise < 5e-4 * blocks.span or (noise < 0.35 * blocks.step and not whole):
+            return Estimate(None, 0.3, "Almost no noise: the study is clean or already restored; nothing to remove.")
+        where = f"Variance {gain:.3g} times the mean in flat areas of mean {mean.min():.3g} to {mean.max():.3g}"
+        trend, spread = _trend(mean, ratio / gain, weight), weighted_median(np.abs(ratio / gain - 1), weight)
+        if abs(trend) > 0.2 or spread > 0.2:
+            return Estimate(None, 0.2, f"{where}, but not in proportion: an offset, a rescaled display or other noise.")
+        if whole:
+            kind = "raw counts" if blocks.step == 1 else f"counts rescaled by {blocks.step:.4g}"
+            return Estimate(1 / blocks.step, 0.95, f"{where}, and the grey levels are that far apart: {kind}.")
+        if mean.max() < 2 * mean.min():
+            sparse = 2 * len(parts) < len(curve)  # structure elsewhere, so perhaps here too
+            return Estimate(
+                None if sparse else 1 / gain,
+                0.3,
+                f"{where}: too narrow a range to tell Poisson noise from other noise.",
+            )
+        return Estimate(1 / gain, min(0.9, 1 - 2 * spread), f"{where}, in proportion to it.")
+
+    def stabilise(self, voxels: np.ndarray) -> np.ndarray:
+        """Anscombe's transform of the counts; the standard deviation is within 3 % of 1 from 4 counts up."""
+        level = np.float32(self.level)
+        return in_pieces(lambda y: 2 * np.sqrt(np.maximum(level * y + np.float32(3 / 8), 0)), voxels)
+
+    def invert(self, denoised: np.ndarray) -> np.ndarray:
+        """The exact unbiased inverse in closed form (Makitalo and Foi, IEEE TIP 20(9), 2011)."""
+        level = np.float32(self.level)
+        return in_pieces(lambda d: _unbiased_inverse(d) / level, denoised)
+
+    def std(self, clean: np.ndarray) -> np.ndarray:
+        return in_pieces(lambda x: np.sqrt(np.maximum(x, 0) / np.float32(self.level)), clean)
+
+
+def peak_counts(level: float) -> float:
+    """Counts at the brightest pixel for a level of 1 to 50: noise of ``level`` grey values of 255 there.
+
+    >>> round(peak_counts(10))
+    650
+    """
+    return (255 / level) ** 2
+
+
+def add_peak(clean: np.ndarray, counts_at_peak: float, rng: np.random.Generator) -> np.ndarray:
+    """Noisy copy of an image in [0, 1], with ``counts_at_peak`` counts expected where it is 1."""
+    return Poisson.add(clean, counts_at_peak, rng)
+
+
+def add_literal(image: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
+    """``clip(x + Poisson(level), 0, 255)`` of grey values in [0, 255]: mean and variance of the noise are ``level``."""
+    return in_pieces(lambda x: np.clip(x + rng.poisson(level, x.shape), 0, 255), image)
+
+
+def thin(counts: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
+    """The same scan with only ``fraction`` (0 to 1) of its counts: Binomial(counts, fraction), exactly Poisson.
+
+    Raises:
+        ValueError: the counts are not whole numbers of zero or more, or the fraction is not within 0 and 1.
+    """
+    if not 0 <= fraction <= 1:
+        raise ValueError(f"the fraction of counts to keep must be within 0 and 1, got {fraction}")
+
+    def thinned(part: np.ndarray) -> np.ndarray:
+        whole = np.rint(part)
+        if not (np.array_equal(whole, part) and part.min(initial=0) >= 0):
+            raise ValueError("only whole counts of zero or more can be thinned; this study is not raw counts")
+        return rng.binomial(whole.astype(np.int64), fraction)
+
+    return in_pieces(thinned, counts)
+
+
+def add_physical(
+    clean: np.ndarray, counts_at_peak: float, background: float, psf_fwhm: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Counts of a gamma camera: Poisson(counts_at_peak * blurred + background).
+
+    Args:
+        clean: activity, ``(..., rows, columns)``, >= 0; ``counts_at_peak`` belongs to activity 1.
+        background: counts a pixel from scatter and background.
+        psf_fwhm: width of the camera's Gaussian blur at half maximum, pixels (7 to 12 mm in practice); 0 for none.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    sigma = psf_fwhm / np.sqrt(8 * np.log(2))
+    blurred = gaussian_filter(np.asarray(clean, np.float32), [0] * (np.ndim(clean) - 2) + [sigma, sigma])
+    return in_pieces(lambda x: rng.poisson(_expected(x, counts_at_peak) + background), blurred)
+
+
+def _expected(part: np.ndarray, level: float) -> np.ndarray:
+    expected = part.astype(np.float64) * level
+    if not (np.isfinite(expected).all() and expected.min(initial=0) >= 0):
+        raise ValueError("Poisson noise needs finite values of zero or more: these are expected counts")
+    return expected
+
+
+def _unbiased_inverse(d: np.ndarray) -> np.ndarray:
+    d = np.maximum(d, np.float32(_ANSCOMBE_ZERO))  # there the closed form is 0
+    root = np.float32(np.sqrt(3 / 2))
+    r = 1 / d
+    counts = d * d / 4 - np.float32(1 / 8) + r * (root / 4 + r * (np.float32(-11 / 8) + r * (np.float32(5 / 8) * root)))
+    return np.maximum(counts, 0)
+
+
+def _proportions(parts: list[Blocks]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, variance over mean, and number of blocks of each part. Few counts are skewed: means, not medians."""
+    mean = np.array([part.mean.mean(dtype=np.float64) for part in parts])
+    variance = np.array([part.high.mean(dtype=np.float64) for part in parts])
+    return mean, variance / mean, np.array([len(part) for part in parts])
+
+
+def _trend(mean: np.ndarray, ratio: np.ndarray, weight: np.ndarray) -> float:
+    """Power of the mean with which variance over mean changes: 0 for Poisson noise, -1 for constant noise."""
+    bright = mean > 0.02 * mean.max()
+    if mean[bright].max() < 1.5 * mean[bright].min():
+        return 0.0
+    x, y = np.log(mean[bright]), np.log(np.maximum(ratio[bright], 0.01))
+    return float(np.polyfit(x, y, 1, w=np.sqrt(weight[bright]))[0])

@@ -1,0 +1,156 @@
+"""Rician noise: what remains of Gaussian noise in both channels after an MR scanner takes the magnitude."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from . import rice
+from .base import Estimate, Noise
+from .blocks import WHITE, Blocks, coloured, cut, noise_curve, silent, too_little, weighted_median
+from .brightest import Brightest
+from .chunks import in_pieces
+
+_UNSURE = 0.16  # of the maximum: noise beyond which the maximum cannot be told within 10 %
+_RAYLEIGH = {"mean": np.sqrt(np.pi / 2), "std": np.sqrt(2 - np.pi / 2), "median": np.sqrt(2 * np.log(2))}
+
+
+@dataclass(frozen=True)
+class Rician(Noise):
+    """``z = |x + s (n1 + i n2)|`` with ``s = level/100 * reference``; ``reference`` is the clean maximum."""
+
+    id: ClassVar[str] = "rician"
+    title: ClassVar[str] = "Rician"
+    unit: ClassVar[str] = "% of the study's maximum"
+    limits: ClassVar[tuple[float, float]] = (0.0, 100.0)
+
+    @property
+    def sigma(self) -> float:
+        """Standard deviation of the noise in each channel, in the study's unit."""
+        return self.level / 100 * self.reference
+
+    @classmethod
+    def add(cls, clean: np.ndarray, level: float, rng: np.random.Generator, n_coils: int = 1) -> np.ndarray:
+        """A noisy magnitude study of a clean one; its own maximum is the reference.
+
+        ``n_coils`` > 1 gives the root sum of squares of as many coils, all signal in the first: noncentral chi noise.
+        """
+        clean = np.asarray(clean, np.float32)
+        sigma = np.float32(level / 100 * float(clean.max()))
+        noisy = rng.standard_normal(clean.shape, dtype=np.float32)
+        noisy *= sigma
+        noisy += clean
+        np.square(noisy, out=noisy)
+        for _ in range(2 * n_coils - 1):
+            channel = rng.standard_normal(clean.shape, dtype=np.float32)
+            channel *= sigma
+            np.square(channel, out=channel)
+            noisy += channel
+        return np.sqrt(noisy, out=noisy)
+
+    @classmethod
+    def reference_of(cls, voxels: np.ndarray, level: float) -> float:
+        """The maximum of the study without its noise; the maximum of the noisy voxels lies far above it."""
+        bright = Brightest.of(voxels)
+        low, high = 0.0, bright.voxel
+        for _ in range(40):  # the maximum found falls as the noise grows, so there is one answer
+            middle = (low + high) / 2
+            low, high = (middle, high) if bright.clean(level / 100 * middle) > middle else (low, middle)
+        return high
+
+    @classmethod
+    def estimate(cls, voxels: np.ndarray) -> Estimate:
+        """Level from the Rayleigh distribution of the air, or else from flat tissue with Koay's correction."""
+        blocks = cut(voxels)
+        flat = blocks.flattest(0.1, at_least=60)
+        if nothing := too_little(blocks) or silent(blocks, flat):
+            return nothing
+        if np.count_nonzero(blocks.voxels < 0) > 0.01 * blocks.voxels.size:
+            return Estimate(None, 0.0, "Magnitudes cannot be negative: not Rician noise.")
+        tissue, air = _tissue(blocks), _air(blocks)
+        if air is None and tissue is None:
+            return Estimate(None, 0.2, f"No air with Rayleigh noise, and in tissue {coloured(flat.colour)}.")
+        if air is None or (tissue is not None and air.sigma > 1.05 * tissue.sigma):
+            sigma, confidence = tissue.sigma, 0.8 if tissue.count > 100 else 0.5
+            confidence = min(confidence, 0.5 + 3 * (WHITE - tissue.colour))
+            where = f"Noise of {sigma:.3g} in {tissue.count} flat 8x8 blocks of tissue"
+        else:
+            sigma, confidence = air.sigma, 0.9
+            where = f"Rayleigh noise of {sigma:.3g} in {air.count} 8x8 blocks of air"
+            if air.colour > WHITE:
+                confidence, where = 0.5, f"{where}; {coloured(air.colour)}"
+            elif tissue is not None and tissue.sigma > 1.25 * sigma:
+                confidence, where = 0.4, f"{where}, but {tissue.sigma:.3g} in flat tissue: the noise varies in space"
+        maximum = Brightest.of(voxels).clean(sigma)
+        if sigma > _UNSURE * maximum:
+            confidence, where = min(confidence, 0.45), f"{where}; so strong that the maximum it refers to is unsure"
+        return Estimate(100 * min(sigma / max(maximum, sigma), 1), confidence, where + ".")
+
+    def stabilise(self, voxels: np.ndarray) -> np.ndarray:
+        scale = np.float32(1 / self.sigma)
+        return in_pieces(lambda z: rice.stabilise(z * scale), voxels)
+
+    def invert(self, denoised: np.ndarray) -> np.ndarray:
+        sigma = self.sigma
+        return in_pieces(lambda f: rice.invert(f) * sigma, denoised)
+
+    def std(self, clean: np.ndarray) -> np.ndarray:
+        sigma = self.sigma
+        return in_pieces(lambda x: rice.std(np.maximum(x, 0) / sigma) * sigma, clean)
+
+
+class _Noise(NamedTuple):
+    sigma: float  # of each channel, in the study's unit
+    count: int  # of the blocks it was measured in
+    colour: float
+
+
+def _bright(blocks: Blocks) -> list[Blocks]:
+    """Flat blocks of tissue at each brightness; no air, whose noise is not Rayleigh when there are several coils."""
+    curve = noise_curve(blocks)
+    grey = [float(np.median(part.mean)) for part in curve]
+    return [part for part, mean in zip(curve, grey, strict=True) if mean > 0.4 * max(grey)]
+
+
+def _tissue(blocks: Blocks) -> _Noise | None:
+    """Noise from the variance in bright flat blocks, corrected for their brightness (Koay and Basser); None without."""
+    parts = [part for part in _bright(blocks) if part.colour <= WHITE and part.variance > 0]
+    if not parts:
+        return None
+    grey = np.array([np.median(part.mean) for part in parts])
+    deviation = np.sqrt([part.variance for part in parts])
+    count = np.array([len(part) for part in parts])
+    sigma = deviation / rice.std(rice.amplitude_of_ratio(grey / deviation))
+    colour = np.array([part.colour for part in parts])
+    return _Noise(weighted_median(sigma, count), int(count.sum()), weighted_median(colour, count))
+
+
+def _air(blocks: Blocks) -> _Noise | None:
+    """Noise of the darkest blocks whose voxels are Rayleigh distributed; None without."""
+    ratio = blocks.mean / blocks.voxels.std(axis=1, ddof=1) / (_RAYLEIGH["mean"] / _RAYLEIGH["std"])
+    likely = np.abs(ratio - 1) < 0.25
+    if not likely.any():
+        return None
+    # The mean of 64 voxels of air varies by 7 %; brighter blocks hold ghosts, or tissue darker than the noise.
+    chosen = likely & (blocks.mean < 1.25 * np.percentile(blocks.mean[likely], 5))
+    air = blocks.take(chosen)
+    if len(air) < max(20, 0.01 * len(blocks)) or not 0.88 < np.median(ratio[chosen]) < 1.05:
+        return None
+    values = air.voxels.ravel()
+    sigma = float(np.median(values)) / _RAYLEIGH["median"]
+    checks = (_mode(values, sigma), values.mean() / _RAYLEIGH["mean"], np.sqrt(np.square(values).mean() / 2))
+    # Bright tissue varies at least as much as its noise: if it varies less, these blocks are no air.
+    calmest = min((np.median(part.voxels.std(axis=1)) for part in _bright(blocks)), default=np.inf)
+    if sigma > 1.15 * calmest or not np.allclose(checks, sigma, rtol=0.1):
+        return None
+    return _Noise(sigma, len(air), air.colour)
+
+
+def _mode(values: np.ndarray, sigma: float) -> float:
+    """The commonest value, by a parabola through the logarithmic histogram between 0.6 and 1.4 sigma."""
+    edges = np.linspace(0.6, 1.4, 17) * sigma
+    counts, _ = np.histogram(values, edges)
+    a, b, _ = np.polyfit(edges[:-1] + np.diff(edges) / 2, np.log(np.maximum(counts, 1)), 2)
+    return float(-b / (2 * a)) if a < 0 else np.inf

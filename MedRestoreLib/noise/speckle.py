@@ -1,0 +1,198 @@
+"""Speckle: noise in proportion to the signal. The literal model; ``bmode`` simulates an ultrasound image's physics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from .base import Estimate, Noise
+from .blocks import WHITE, Blocks, cut, noise_curve, planes, squares, too_little, weighted_median
+from .chunks import in_pieces
+
+_SILENT = 0.005  # a relative standard deviation that nobody would remove
+_SQUARE = 16  # pixels: several grains of speckle across
+
+
+@dataclass(frozen=True)
+class Speckle(Noise):
+    """``x = u (1 + n)``, n normal of standard deviation ``level``.
+
+    ``reference`` is the mean grey of the homogeneous tissue where speckle was measured: on a display-compressed B-mode
+    image, where speckle is additive, its standard deviation is ``level * reference``.
+
+    The transform is ln(x + d), d = reference * max(1/255, level^2/10). It suits levels up to about 0.3. Beyond, the
+    multiplier 1 + n may be negative: such voxels count as 0, the noise on the logarithmic scale has a heavy lower tail
+    and a standard deviation of 1 only near the reference, but the inverse stays unbiased at every level and grey value.
+    """
+
+    id: ClassVar[str] = "speckle"
+    title: ClassVar[str] = "Speckle"
+    unit: ClassVar[str] = "standard deviation relative to the signal"
+    limits: ClassVar[tuple[float, float]] = (0.0, 2.0)
+
+    @classmethod
+    def reference_of(cls, voxels: np.ndarray, level: float) -> float:
+        blocks = cut(voxels)
+        tissue = _white_tissue(blocks) or _grainy_tissue(voxels)
+        return tissue.grey if tissue else float(np.abs(planes(voxels)).mean()) or 1.0
+
+    @classmethod
+    def add(
+        cls,
+        clean: np.ndarray,
+        level: float,
+        rng: np.random.Generator,
+        dist: str = "gaussian",
+        gamma_exp: float = 1.0,
+        clip: bool = False,
+    ) -> np.ndarray:
+        """``x = u + u^gamma_exp * n``, float32.
+
+        Args:
+            dist: "gaussian": n ~ N(0, level^2). "rayleigh": n ~ Rayleigh(level), of mean 1.25 level. "gamma": 1 + n ~
+                Gamma of mean 1 and standard deviation level (level^-2 looks).
+            gamma_exp: 1 is multiplicative noise, 0.5 the display-domain model of Loupas et al.
+            clip: keep the result within [0, 1], for images on that scale.
+        """
+        clean = np.asarray(clean, np.float32)
+        if dist == "gaussian":
+            noise = rng.standard_normal(clean.shape, dtype=np.float32) * np.float32(level)
+        elif dist == "rayleigh":
+            noise = rng.rayleigh(level, clean.shape).astype(np.float32)
+        elif dist == "gamma":
+            noise = rng.standard_gamma(level**-2, clean.shape, dtype=np.float32) * np.float32(level**2) - 1
+        else:
+            raise ValueError(f"dist must be gaussian, rayleigh or gamma, got {dist!r}")
+        noise *= clean if gamma_exp == 1 else np.maximum(clean, 0) ** np.float32(gamma_exp)
+        noise += clean
+        return np.clip(noise, 0, 1, out=noise) if clip else noise
+
+    @classmethod
+    def estimate(cls, voxels: np.ndarray) -> Estimate:
+        """Relative standard deviation in flat blocks; of correlated speckle, in the commonest kind of tissue."""
+        blocks = cut(voxels)
+        if nothing := too_little(blocks):
+            return nothing
+        if tissue := _white_tissue(blocks):
+            where = f"Standard deviation {tissue.level:.3g} of the mean in {tissue.count} flat 8x8 blocks"
+            if tissue.level < _SILENT:
+                return Estimate(0.0, 0.9, f"{where}: nothing to remove.")
+            if tissue.spread > 0.2:
+                return Estimate(tissue.level, 0.3, f"{where}, but not in proportion to the mean: hardly speckle.")
+            return Estimate(tissue.level, min(0.9, 1 - 2 * tissue.spread), f"{where}, in proportion to it.")
+        if tissue := _grainy_tissue(voxels):
+            where = f"Standard deviation {tissue.level:.3g} of the mean in {tissue.count} squares of homogeneous tissue"
+            return Estimate(tissue.level, min(0.6, tissue.crowd), f"{where}; correlated, as in B-mode images.")
+        return Estimate(
+            None, 0.2, "No homogeneous tissue with speckle: clean, smoothed or restored; nothing sure to remove."
+        )
+
+    def stabilise(self, voxels: np.ndarray) -> np.ndarray:
+        tab = _table(self.level, self._offset)
+        scale, shift = np.float32(1 / self.reference), np.float32(self._offset)
+        return in_pieces(lambda x: np.log(np.maximum(x * scale, 0) + shift) / tab.spread, voxels)
+
+    def invert(self, denoised: np.ndarray) -> np.ndarray:
+        tab = _table(self.level, self._offset)
+
+        def exact(f: np.ndarray) -> np.ndarray:
+            above = np.maximum(f - tab.expected[-1], 0) * tab.spread
+            logarithm = np.interp(f, tab.expected, tab.log_signal) + above
+            return np.where(f > tab.expected[0], np.exp(logarithm), 0) * self.reference
+
+        return in_pieces(exact, denoised)
+
+    def std(self, clean: np.ndarray) -> np.ndarray:
+        return np.multiply(np.abs(clean), np.float32(self.level), dtype=np.float32)
+
+    @property
+    def _offset(self) -> float:
+        return max(1 / 255, self.level**2 / 10)
+
+
+class _Tissue(NamedTuple):
+    grey: float  # mean grey value
+    level: float  # standard deviation over mean
+    count: int  # of the blocks it was measured in
+    spread: float = 0.0  # relative deviation of the level between bright and dark blocks
+    crowd: float = 1.0  # share of the grainy squares that agree on the level
+
+
+def _white_tissue(blocks: Blocks) -> _Tissue | None:
+    """Speckle independent from pixel to pixel, from the high frequencies of flat blocks at each brightness."""
+    curve = noise_curve(blocks.take(blocks.mean > 0))
+    parts = [part for part in curve if part.colour <= WHITE]
+    if not parts or 3 * len(parts) < len(curve):
+        return None
+    grey = np.array([np.median(part.mean) for part in parts])
+    ratio = np.sqrt([part.variance for part in parts]) / grey
+    weight = np.array([len(part) for part in parts])
+    level = weighted_median(ratio, weight)
+    spread = weighted_median(np.abs(ratio / level - 1), weight) if level > 0 else np.inf
+    return _Tissue(weighted_median(grey, weight), level, int(weight.sum()), spread)
+
+
+def _grainy_tissue(voxels: np.ndarray) -> _Tissue | None:
+    """Speckle with grain, from the commonest ratio of standard deviation to mean in squares larger than the grain.
+
+    Squares count whose variance is not mostly a slope or bend: that is anatomy. The ratios of speckle crowd around one
+    value; those of anatomy do not, and then there is no answer.
+    """
+    sample = planes(voxels)
+    windows = squares(sample, _SQUARE)
+    if len(windows) == 0:
+        return None
+    ends = (windows == sample.min()) | (windows == sample.max())
+    windows = windows[(ends.mean(axis=1) < 0.05) & (windows.mean(axis=1) > 0)]
+    mean, variance = windows.mean(axis=1), windows.var(axis=1)
+    bend = np.square(windows @ _bends()).sum(axis=1) / _SQUARE**2
+    grainy = (bend < 0.4 * variance) & (variance > 0)
+    if np.count_nonzero(grainy) < max(20, 0.1 * len(windows)):
+        return None
+    mean, deviation = mean[grainy], np.sqrt(variance[grainy])
+    common = np.abs(np.log(deviation / mean / _commonest(deviation / mean))) < 0.25
+    if np.count_nonzero(common) < max(20, 0.2 * len(mean)):
+        return None
+    grey = float(np.median(mean[common]))
+    level = float(np.median(deviation[common])) / grey
+    return _Tissue(grey, level, int(np.count_nonzero(common)), crowd=float(common.mean()))
+
+
+def _bends() -> np.ndarray:
+    """Slopes and bends of a square, orthonormal columns: its cosine waves of up to one period in all."""
+    place = np.pi * (np.arange(_SQUARE) + 0.5) / _SQUARE
+    wave = [np.cos(k * place) / np.linalg.norm(np.cos(k * place)) for k in range(3)]
+    pairs = [(0, 1), (1, 0), (0, 2), (1, 1), (2, 0)]
+    return np.stack([np.outer(wave[i], wave[j]).ravel() for i, j in pairs], axis=1).astype(np.float32)
+
+
+def _commonest(ratio: np.ndarray) -> float:
+    """The lowest of the high peaks of the logarithmic histogram: structure only ever adds to the ratio."""
+    counts, edges = np.histogram(np.log(ratio), np.arange(np.log(1e-3), np.log(10), 0.1))
+    smooth = np.convolve(counts, [0.1, 0.2, 0.4, 0.2, 0.1], mode="same")
+    peaks = (smooth >= np.roll(smooth, 1)) & (smooth >= np.roll(smooth, -1)) & (smooth >= 0.6 * smooth.max())
+    return float(np.exp(edges[np.flatnonzero(peaks)[0]] + 0.05))
+
+
+class _Table(NamedTuple):
+    """The transform of signals u over reference: ``expected`` is its mean at exp(log_signal), both ascending."""
+
+    log_signal: np.ndarray
+    expected: np.ndarray
+    spread: float  # standard deviation of ln(x/reference + offset) at u = reference
+
+
+@lru_cache(maxsize=32)
+def _table(level: float, offset: float) -> _Table:
+    n = np.linspace(-8, 8, 2001)
+    weight = np.exp(-0.5 * n**2)
+    weight /= weight.sum()
+    log_signal = np.log(offset) + np.arange(-9, 18, 0.05)
+    signal = np.append(np.exp(log_signal), 1.0)
+    logarithm = np.log(np.maximum(signal[:, None] * (1 + level * n), 0) + offset)
+    expected = logarithm @ weight
+    spread = float(np.sqrt(logarithm[-1] ** 2 @ weight - expected[-1] ** 2))
+    return _Table(log_signal, expected[:-1] / spread, spread)

@@ -1,0 +1,297 @@
+"""The one path from a study and a plan to a restored study with its evidence.
+
+    stabilise → scale to [0, 1] → method, window by window → unscale → exact unbiased inverse → keep totals → blend
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import __version__, evidence
+from . import audit as audits
+from . import device as devices
+from . import plan as plans
+from .errors import OutOfMemory
+from .image import Image
+from .methods.catalogue import Method
+from .noise import Noise, model
+from .plan import Plan
+from .report import Report
+from .tiles import Window, windows
+
+if TYPE_CHECKING:
+    import torch
+
+Progress = Callable[[float, str], None]
+
+# Windows on a CPU are kept this small so that a job stops soon after it is told to, and stays in the cache.
+MOST_VOXELS_PER_WINDOW = 4_000_000
+
+# The expected gain is measured on one piece of the study: it needs the method several times over.
+EVIDENCE_VOXELS = 320 * 320
+
+# A mask's edge fades in over this many voxels, inwards: nothing outside the mask is touched.
+FEATHER_VOXELS = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What came out: the restored study and the evidence for it."""
+
+    image: Image
+    report: Report
+    before: Image = field(repr=False)
+
+    @property
+    def removed(self) -> Image:
+        """What was taken out: before minus after, on the same grid, in the same unit."""
+        return Image(
+            self.before.voxels - self.image.voxels,
+            self.before.spacing,
+            self.before.origin,
+            self.before.direction,
+            self.before.frame_times,
+            self.before.modality,
+            self.before.unit,
+        )
+
+
+def restore(image: Image, plan: Plan | None = None, *, progress: Progress | None = None, **edits: Any) -> Result:
+    """Restore a study.
+
+    Args:
+        image: the noisy study; it is not changed.
+        plan: from ``recommend``; None recommends one.
+        progress: called with a fraction (0 to 1) and what is being done; what it raises (``Cancelled``) ends the job.
+        **edits: fields of ``Plan`` that replace the plan's, e.g. ``method="bm3d", level=12.0``.
+
+    Returns:
+        The restored study with the same geometry, unit and, for counts, the same totals; and the evidence.
+
+    Raises:
+        MedRestoreError: the study or the plan is unfit, or memory ran out; nothing is left half done.
+    """
+    plan = plans.recommend(image, **edits) if plan is None else plans.edited(plan, image, **edits)
+    progress = progress or (lambda fraction, message: None)
+    start = time.perf_counter()
+    device = devices.resolve(plan.device)
+    job = _Job(image, plan, device)
+    restored = job.run(lambda fraction: progress(0.9 * fraction, f"Restoring with {job.method.title}"))
+    progress(0.9, "Gathering evidence")
+    report = job.report(restored, time.perf_counter() - start)
+    progress(1.0, "Done")
+    return Result(image.with_voxels(restored), report, image)
+
+
+class _Job:
+    """One run: what is shared between its windows."""
+
+    def __init__(self, image: Image, plan: Plan, device: torch.device) -> None:
+        self.image, self.plan, self.device = image, plan, device
+        self.method: Method = plans.find_method(plan.method)
+        self.implementation = self.method.load()
+        self.noise: Noise = model(plan.noise).bind(image.voxels, plan.level)
+        self.notes: list[str] = []
+        self.weights = None if plan.mask is None else _feathered(plan.mask, image.spacing)
+        # Stabilisers are monotone, so the ends of the study's range are the ends of the stabilised one.
+        ends = np.array([image.voxels.min(), image.voxels.max()], np.float32)
+        self.low, high = (0.0, float(ends[1])) if self.native else map(float, self.noise.stabilise(ends))
+        self.scale = high - self.low
+        self.totals_factors: list[float] = []
+        self.limit = self._most_voxels()
+
+    @property
+    def native(self) -> bool:
+        """Whether the method takes the study itself and not its stabilised form."""
+        return self.method.domain == "speckle"
+
+    def run(self, progress: Callable[[float], None]) -> np.ndarray:
+        """The restored voxels."""
+        voxels = self.image.voxels
+        restored = np.empty_like(voxels)
+        while True:
+            try:
+                self._run_windows(self._stacked(voxels), self._stacked(restored), progress)
+                break
+            except Exception as error:
+                if not devices.is_out_of_memory(error):
+                    raise
+            self._use_less_memory(self._stacked(voxels))
+        self._keep_totals_and_blend(voxels, restored)
+        return restored
+
+    def denoise(self, values: np.ndarray) -> np.ndarray:
+        """The method at full strength on stabilised values (the study's own for speckle methods).
+
+        ``(stack, rows, columns)``, or ``(slices, rows, columns)`` as one volume for a plan in three dimensions.
+        """
+        import torch
+
+        scaled = torch.from_numpy(np.ascontiguousarray((values - self.low) / self.scale, dtype=np.float32))
+        batch = scaled[:, None] if self.plan.dimensions == 2 else scaled[None, None]
+        options = dict(self.plan.options)
+        if self.native:
+            options["reference"] = self.noise.reference / self.scale
+        sigma = self.noise.level if self.native else 1.0 / self.scale
+        with torch.inference_mode():
+            result = self.implementation(batch.to(self.device), sigma, **options)
+        result = result.reshape(scaled.shape).cpu().numpy()
+        return result * np.float32(self.scale) + np.float32(self.low)
+
+    def report(self, restored: np.ndarray, seconds: float) -> Report:
+        """Everything that happened, with the evidence."""
+        image, plan, noise = self.image, self.plan, self.noise
+        gain = evidence.expected_gain(self._sample(), self._denoise_frames, noise)
+        if self.native:
+            self.notes.append("Speckle is correlated and depends on the signal: no unbiased risk estimate exists for it.")
+        if image.colour is not None:
+            self.notes.append("Only the brightness (luma) was restored; colour was kept.")
+        estimate = plan.estimate
+        return Report(
+            study={
+                "modality": image.modality,
+                "unit": image.unit,
+                "size": list(image.voxels.shape),
+                "spacing_mm": list(image.spacing),
+                "sha256": hashlib.sha256(np.ascontiguousarray(image.voxels).data).hexdigest(),
+            },
+            plan=plan.to_dict(),
+            noise={
+                "model": noise.id,
+                "title": noise.title,
+                "level": noise.level,
+                "unit": noise.unit,
+                "estimated": estimate is not None,
+                "confidence": None if estimate is None else estimate.confidence,
+                "reason": "The level was given." if estimate is None else estimate.reason,
+            },
+            gain=gain,
+            audit=audits.audit(image.voxels, restored, noise),
+            totals=evidence.totals(image.voxels, restored, spacing=image.spacing, unit=image.unit),
+            provenance={
+                "software": f"MedRestore {__version__}",
+                "method": self.method.title,
+                "citation": self.method.citation,
+                "weights": self.method.weights or None,
+                "device": devices.describe(self.device),
+                "precision": "float32",
+                "totals_factors": self.totals_factors,
+                "seconds": round(seconds, 3),
+                "python": platform.python_version(),
+                "numpy": np.__version__,
+                "torch": _torch_version(),
+            },
+            notes=tuple(self.notes),
+        )
+
+    def _stacked(self, voxels: np.ndarray) -> np.ndarray:
+        """A view in the shape that windows are cut from: (stack, rows, columns) or (frames, slices, rows, columns)."""
+        return voxels.reshape(-1, *voxels.shape[2:]) if self.plan.dimensions == 2 else voxels
+
+    def _most_voxels(self) -> int:
+        allowed = devices.tile_voxels(self.device, self.plan.memory_gb, self.method.bytes_per_voxel)
+        return min(allowed, MOST_VOXELS_PER_WINDOW)
+
+    def _run_windows(self, before: np.ndarray, restored: np.ndarray, progress: Callable[[float], None]) -> None:
+        done = 0
+        for window in self._windows(before, self.limit):
+            progress(done / before.size)
+            restored[window.core] = self._restored_window(before, window)
+            done += restored[window.core].size
+
+    def _windows(self, stack: np.ndarray, limit: int) -> list[Window]:
+        reach = self.method.halo
+        halo = reach(**self.plan.options) if callable(reach) else reach
+        margins = (0, halo, halo) if self.plan.dimensions == 2 else (0, halo, halo, halo)
+        return windows(stack.shape, margins, self.method.align, limit)
+
+    def _restored_window(self, stack: np.ndarray, window: Window) -> np.ndarray:
+        noisy = stack[window.read]
+        if self.plan.dimensions == 3:  # frames are cut first, so a window may still hold several
+            return np.stack([self._restored(frame) for frame in noisy])[window.inner]
+        return self._restored(noisy)[window.inner]
+
+    def _restored(self, noisy: np.ndarray) -> np.ndarray:
+        if self.native:
+            return self.denoise(noisy)
+        return self.noise.invert(self.denoise(self.noise.stabilise(noisy)))
+
+    def _use_less_memory(self, stack: np.ndarray) -> None:
+        """After memory ran out: windows of half the size, and once nothing smaller fits, the CPU."""
+        devices.release(self.device)
+        half = max(_size(w) for w in self._windows(stack, self.limit)) // 2
+        try:
+            self._windows(stack, half)
+        except OutOfMemory:
+            if self.device.type == "cpu":
+                raise
+            self.notes.append(f"Memory ran out on {self.device.type} even with the smallest tiles: went on on the CPU.")
+            self.device = devices.resolve("cpu")
+            self.limit = self._most_voxels()
+        else:
+            self.notes.append(f"Memory ran out on {self.device.type}: started again with tiles of half the size.")
+            self.limit = half
+
+    def _keep_totals_and_blend(self, before: np.ndarray, restored: np.ndarray) -> None:
+        """In place: scale counts so that each frame keeps its total, then blend by strength and mask."""
+        strength = np.float32(self.plan.strength)
+        for frame, (y, x) in enumerate(zip(before, restored, strict=True)):
+            w = np.float32(1.0) if self.weights is None else self.weights
+            if self.noise.id == "poisson":
+                total = float((w * x).sum(dtype=np.float64))
+                factor = float((w * y).sum(dtype=np.float64)) / total if total > 0 else 1.0
+                self.totals_factors.append(factor)
+                x *= np.float32(factor)
+            if self.weights is not None or strength != 1:
+                for slice_index in range(len(x)):
+                    weight = strength * (w if self.weights is None else w[slice_index])
+                    x[slice_index] = y[slice_index] + weight * (x[slice_index] - y[slice_index])
+            restored[frame] = x
+
+    def _sample(self) -> np.ndarray:
+        """A piece of the study, (1, slices, rows, columns), centred on its content, for the expected gain."""
+        frame = self.image.voxels[len(self.image.voxels) // 2]
+        centre = _centre_of_mass(frame)
+        voxels = min(self.limit, EVIDENCE_VOXELS)
+        sides = (1, math.isqrt(voxels), math.isqrt(voxels)) if self.plan.dimensions == 2 else (int(voxels ** (1 / 3)),) * 3
+        starts = [max(0, min(c - side // 2, size - side)) for c, side, size in zip(centre, sides, frame.shape, strict=True)]
+        return frame[tuple(slice(a, a + side) for a, side in zip(starts, sides, strict=True))][None]
+
+    def _denoise_frames(self, stabilised: np.ndarray) -> np.ndarray:
+        return np.stack([self.denoise(frame) for frame in stabilised])
+
+
+def _size(window: Window) -> int:
+    return math.prod(s.stop - s.start for s in window.read)
+
+
+def _feathered(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """Weights 0 to 1, float32 ``(slices, rows, columns)``: 0 outside the mask, 1 well inside, smooth between."""
+    from scipy.ndimage import distance_transform_edt
+
+    sampling = spacing[::-1]
+    inside = mask if len(mask) > 1 else mask[0]
+    distance = distance_transform_edt(inside, sampling=sampling[-inside.ndim :])
+    step = min(spacing[:2])
+    ramp = np.clip(distance / (FEATHER_VOXELS * step), 0.0, 1.0).astype(np.float32).reshape(mask.shape)
+    return ramp * ramp * (3.0 - 2.0 * ramp)
+
+
+def _centre_of_mass(volume: np.ndarray) -> list[int]:
+    weight = np.abs(volume - volume.min())
+    profiles = [weight.sum(axis=tuple(a for a in range(3) if a != axis), dtype=np.float64) for axis in range(3)]
+    return [int(np.average(np.arange(len(p)), weights=p + 1e-12)) for p in profiles]
+
+
+def _torch_version() -> str:
+    import torch
+
+    return str(torch.__version__)

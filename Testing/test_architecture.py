@@ -1,0 +1,145 @@
+"""The rules that keep the house simple, read off the source."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+OURS = ("MedRestoreLib", "MedRestore", "training", "Testing")
+HEAVY = {"torch", "scipy", "SimpleITK", "pydicom", "matplotlib", "cv2", "skimage"}
+UNLICENSED = {"bm3d", "bm4d", "libjpeg", "pylibjpeg"}  # non-commercial or GPL: oracles of the benchmarks only
+
+
+class Import(NamedTuple):
+    """One import: absolute module name, and whether it runs when the file is imported."""
+
+    module: str
+    on_import: bool
+
+
+def imports(source: str, path: str) -> Iterator[Import]:
+    """Every import of a source file whose path, relative to the repository, is ``path``."""
+    package = path.removesuffix(".py").split("/")[:-1]
+
+    def visit(nodes: list[ast.stmt], on_import: bool) -> Iterator[Import]:
+        for node in nodes:
+            if isinstance(node, ast.Import):
+                yield from (Import(alias.name, on_import) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                base = package[: len(package) - node.level + 1] if node.level else []
+                module = ".".join([*base, *([node.module] if node.module else [])])
+                yield Import(module, on_import)
+                yield from (Import(f"{module}.{alias.name}", on_import) for alias in node.names)
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield from visit(node.body, False)
+            else:
+                typing_only = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+                yield from visit(getattr(node, "body", []), on_import and not typing_only)
+                for part in ("orelse", "finalbody"):
+                    yield from visit(getattr(node, part, []), on_import)
+                for branch in (*getattr(node, "handlers", []), *getattr(node, "cases", [])):
+                    yield from visit(branch.body, on_import)
+
+    yield from visit(ast.parse(source).body, True)
+
+
+FILES = {
+    path.relative_to(REPOSITORY).as_posix(): path.read_text(encoding="utf-8")
+    for folder in OURS
+    for path in sorted((REPOSITORY / folder).rglob("*.py"))
+}
+IMPORTS = {path: list(imports(source, path)) for path, source in FILES.items()}
+
+
+def below(*folders: str) -> dict[str, list[Import]]:
+    return {path: found for path, found in IMPORTS.items() if path.startswith(folders)}
+
+
+def offenders(files: dict[str, list[Import]], wrong) -> list[str]:
+    return sorted({f"{path}: {i.module}" for path, found in files.items() for i in found if wrong(i)})
+
+
+def within(module: str, *packages: str) -> bool:
+    return any(module == package or module.startswith(package + ".") for package in packages)
+
+
+def top(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def test_the_finder_sees_every_kind_of_import():
+    source = (
+        "import torch\nfrom ..image import Image\nfrom . import base\n"
+        "def f():\n    import scipy.ndimage\n"
+        "try:\n    import cv2\nexcept ImportError:\n    import skimage\n"
+        "if TYPE_CHECKING:\n    import pydicom\n"
+    )
+    found = set(imports(source, "MedRestoreLib/noise/x.py"))
+    assert Import("torch", True) in found
+    assert Import("MedRestoreLib.image", True) in found
+    assert Import("MedRestoreLib.noise.base", True) in found
+    assert {Import("scipy.ndimage", False), Import("pydicom", False)} <= found
+    assert {Import("cv2", True), Import("skimage", True)} <= found
+
+
+@pytest.mark.parametrize("room", ["noise", "networks"])
+def test_noise_and_networks_import_nothing_of_ours(room):
+    own = f"MedRestoreLib.{room}"
+    files = below(f"MedRestoreLib/{room}/")
+    assert not offenders(files, lambda i: top(i.module) in OURS and not within(i.module, own))
+
+
+def test_the_library_imports_neither_training_nor_the_module():
+    assert not offenders(below("MedRestoreLib/"), lambda i: top(i.module) in {"training", "MedRestore", "Testing"})
+
+
+def test_training_does_not_import_tests():
+    assert not offenders(below("training/"), lambda i: top(i.module) in {"Testing", "MedRestore"})
+
+
+def test_slicer_is_known_to_mrml_and_the_module_alone():
+    files = {
+        path: found for path, found in below("MedRestoreLib/", "training/").items() if path != "MedRestoreLib/mrml.py"
+    }
+    assert not offenders(files, lambda i: top(i.module) in {"slicer", "vtk"})
+
+
+def test_qt_is_known_to_the_module_alone():
+    assert not offenders(below("MedRestoreLib/", "training/"), lambda i: top(i.module) in {"qt", "ctk"})
+
+
+def test_importing_the_library_imports_nothing_heavy():
+    implementations = ("MedRestoreLib/networks/", "MedRestoreLib/methods/")
+    table = ("MedRestoreLib/methods/catalogue.py", "MedRestoreLib/methods/__init__.py")
+    light = {
+        p: found for p, found in below("MedRestoreLib/").items() if p in table or not p.startswith(implementations)
+    }
+    assert not offenders(light, lambda i: i.on_import and top(i.module) in HEAVY)
+
+
+def test_the_module_imports_nothing_but_slicer_at_file_scope():
+    allowed = {"slicer", "qt", "ctk", "vtk", *sys.stdlib_module_names}
+    assert not offenders(below("MedRestore/"), lambda i: i.on_import and top(i.module) not in allowed)
+
+
+def test_no_package_with_an_unfit_licence_is_imported():
+    files = {path: found for path, found in IMPORTS.items() if not path.startswith("Testing/benchmarks/")}
+    assert not offenders(files, lambda i: top(i.module) in UNLICENSED)
+
+
+def test_a_file_is_one_idea():
+    assert not {path: n for path, source in FILES.items() if (n := source.count("\n")) >= 450}
+
+
+@pytest.mark.parametrize("module", ["MedRestoreLib", "MedRestoreLib.methods.catalogue", "MedRestoreLib.noise"])
+def test_a_fresh_process_loads_neither_torch_nor_scipy(module):
+    code = f"import sys, {module}; print(*sorted({HEAVY!r} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == []

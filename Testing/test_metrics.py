@@ -1,0 +1,270 @@
+"""Metrics: against scikit-image where it has them, against closed forms where it has not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from skimage import data
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from MedRestoreLib.metrics import fidelity, no_reference, resolution, segmentation, statistics
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[np.ndarray, np.ndarray]:
+    """A noisy copy and its reference, 8-bit grey values as float."""
+    reference = data.camera()[100:300, 100:310].astype(np.float64)
+    return reference + np.random.default_rng(0).normal(0, 20, reference.shape), reference
+
+
+def masks() -> st.SearchStrategy:
+    return st.tuples(arrays(bool, (5, 6)), arrays(bool, (5, 6)))
+
+
+# Fidelity
+
+
+def test_psnr_is_scikit_images(pair):
+    expected = peak_signal_noise_ratio(pair[1], pair[0], data_range=255)
+    assert fidelity.psnr(*pair, data_range=255) == pytest.approx(expected, abs=1e-9)
+
+
+def test_ssim_is_scikit_images(pair):
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
+    assert fidelity.ssim(*pair, data_range=255) == pytest.approx(structural_similarity(*pair, **options), abs=1e-4)
+
+
+def test_ssim_of_a_volume_is_the_mean_over_its_slices(pair):
+    noisy, reference = pair
+    volume, truth = np.stack([noisy, reference]), np.stack([reference, reference])
+    one = fidelity.ssim(noisy, reference, data_range=255)
+    assert fidelity.ssim(volume, truth, data_range=255) == pytest.approx((one + 1) / 2)
+
+
+def test_masked_measures_see_the_mask_alone(pair):
+    noisy, reference = pair
+    spoiled, mask = noisy.copy(), np.zeros(noisy.shape, bool)
+    mask[50:100, 50:100] = True
+    spoiled[:30] = 0
+    for measure in (fidelity.psnr, fidelity.ssim):
+        assert measure(spoiled, reference, data_range=255, mask=mask) == measure(
+            noisy, reference, data_range=255, mask=mask
+        )
+        assert measure(spoiled, reference, data_range=255) < measure(noisy, reference, data_range=255)
+    assert fidelity.rmse(spoiled, reference, mask=mask) == fidelity.rmse(noisy, reference, mask=mask)
+
+
+def test_psnr_leaves_out_the_border(pair):
+    noisy, reference = pair
+    spoiled = noisy.copy()
+    spoiled[:4] = 0
+    inner = fidelity.psnr(noisy[4:-4, 4:-4], reference[4:-4, 4:-4], data_range=255)
+    assert fidelity.psnr(spoiled, reference, data_range=255, border=4) == inner
+
+
+def test_ms_ssim_of_a_brighter_copy_falls_by_the_luminance_of_the_coarsest_scale():
+    reference = np.full((200, 200), 100.0)
+    constant = (0.01 * 255) ** 2
+    luminance = (2 * 100 * 150 + constant) / (100**2 + 150**2 + constant)
+    assert fidelity.ms_ssim(reference + 50, reference, data_range=255) == pytest.approx(luminance**0.1333, abs=1e-6)
+
+
+def test_ms_ssim_forgives_fine_noise_more_than_ssim(pair):
+    assert fidelity.ssim(*pair, data_range=255) < fidelity.ms_ssim(*pair, data_range=255) < 1
+
+
+def test_ms_ssim_refuses_what_is_too_small():
+    with pytest.raises(ValueError, match="176"):
+        fidelity.ms_ssim(np.ones((175, 300)), np.ones((175, 300)), data_range=1)
+
+
+def test_equal_images_are_perfect(pair):
+    reference = pair[1]
+    assert fidelity.psnr(reference, reference, data_range=255) == np.inf
+    assert fidelity.ssim(reference, reference, data_range=255) == pytest.approx(1)
+    assert fidelity.ms_ssim(reference, reference, data_range=255) == pytest.approx(1)
+
+
+def test_poisson_deviance_is_near_one_for_the_true_rate_and_least_there():
+    counts = np.random.default_rng(1).poisson(30, 20_000)
+    true = fidelity.poisson_deviance(counts, np.full(counts.shape, 30.0))
+    assert true == pytest.approx(1, abs=0.05)
+    assert all(fidelity.poisson_deviance(counts, np.full(counts.shape, r)) > true for r in (28.0, 32.0))
+    assert fidelity.poisson_deviance(np.zeros(3), np.zeros(3)) == 0
+    assert fidelity.poisson_deviance(np.ones(3), np.zeros(3)) == np.inf
+
+
+def test_count_bias_of_a_lesion():
+    counts, restored = np.full((4, 4), 10.0), np.full((4, 4), 9.0)
+    restored[0, 0] = 12
+    lesion = np.zeros((4, 4), bool)
+    lesion[0, 0] = True
+    assert fidelity.count_bias(restored, counts, mask=lesion) == pytest.approx(0.2)
+
+
+def test_shapes_and_empty_masks_are_refused(pair):
+    with pytest.raises(ValueError, match="shapes"):
+        fidelity.psnr(pair[0], pair[1][:-1], data_range=255)
+    with pytest.raises(ValueError, match="mask"):
+        fidelity.rmse(*pair, mask=np.zeros(pair[0].shape, bool))
+
+
+# Without a reference
+
+
+def test_entropy_rises_with_noise_though_quality_falls():
+    phantom = np.kron([[0.2, 0.8], [0.2, 0.8]], np.ones((64, 64)))
+    noisy = phantom + np.random.default_rng(0).normal(0, 0.1, phantom.shape)
+    assert no_reference.entropy(phantom, low=0, high=1) == pytest.approx(1)
+    assert no_reference.entropy(noisy, low=0, high=1) > 4
+
+
+def test_fully_developed_speckle_has_snr_1_91():
+    envelope = np.random.default_rng(0).rayleigh(3.0, 400_000)
+    assert no_reference.snr(envelope) == pytest.approx(1.913, abs=0.01)
+    assert no_reference.enl(envelope) == pytest.approx(3.66, abs=0.04)
+
+
+def test_contrast_and_cnr_of_two_normal_regions():
+    rng = np.random.default_rng(0)
+    inside, outside = rng.normal(20, 3, 200_000), rng.normal(10, 4, 200_000)
+    assert no_reference.contrast_ratio(inside, outside) == pytest.approx(6.02, abs=0.03)
+    assert no_reference.cnr(inside, outside) == pytest.approx(2.0, abs=0.02)
+
+
+def test_gcnr_of_two_normal_regions_is_the_closed_form():
+    rng = np.random.default_rng(0)
+    inside, outside = rng.normal(0, 1, 100_000), rng.normal(2, 1, 100_000)
+    assert no_reference.gcnr(inside, outside) == pytest.approx(0.6827, abs=0.01)  # 2 Phi(1) - 1
+    assert no_reference.gcnr(inside, inside) == 0
+    assert no_reference.gcnr(inside, inside + 100) == 1
+
+
+@settings(max_examples=10, deadline=None)
+@given(power=st.floats(0.2, 4), seed=st.integers(0, 99))
+def test_gcnr_does_not_change_with_the_grey_map_as_cnr_does(power, seed):
+    rng = np.random.default_rng(seed)
+    inside, outside = rng.uniform(1, 3, 2000), rng.uniform(2, 4, 2000)
+    mapped = no_reference.gcnr(inside**power, outside**power)
+    assert mapped == pytest.approx(no_reference.gcnr(inside, outside), abs=1e-6)
+
+
+def test_gcnr_sees_saturated_regions():
+    assert no_reference.gcnr(np.array([255.0] * 50 + [0.0] * 50), np.array([255.0] * 50 + [0.0] * 50)) == 0
+    assert no_reference.gcnr(np.full(9, 255.0), np.zeros(9)) == 1
+
+
+def test_edge_preservation_falls_with_blur(pair):
+    from scipy.ndimage import gaussian_filter
+
+    reference = pair[1]
+    values = [no_reference.edge_preservation(gaussian_filter(reference, s), reference) for s in (0, 0.5, 1, 2)]
+    assert values[0] == pytest.approx(1)
+    assert values == sorted(values, reverse=True)
+
+
+def test_flicker_of_white_noise_is_its_standard_deviation_and_motion_free_drift_is_none():
+    rng = np.random.default_rng(0)
+    assert no_reference.flicker(rng.normal(0, 3, (40, 30, 30))) == pytest.approx(3, rel=0.03)
+    drift = np.arange(10.0)[:, None, None] * np.ones((4, 4))
+    assert no_reference.flicker(drift) == 0
+
+
+# Segmentation
+
+
+@settings(max_examples=50, deadline=None)
+@given(masks())
+def test_dice_and_iou_say_the_same(pair):
+    dice, iou = segmentation.dice(*pair), segmentation.iou(*pair)
+    assert 0 <= iou <= dice <= 1
+    assert dice == pytest.approx(2 * iou / (1 + iou))
+    assert dice == segmentation.dice(pair[1], pair[0])
+
+
+@settings(max_examples=50, deadline=None)
+@given(masks())
+def test_recall_is_the_precision_of_the_swapped_masks(pair):
+    assert segmentation.recall(*pair) == segmentation.precision(pair[1], pair[0])
+    assert segmentation.dice(pair[0], pair[0]) == 1
+    assert segmentation.hd95(pair[0], pair[0], spacing=(1, 1)) == 0
+
+
+def test_two_empty_masks_agree_and_one_empty_mask_does_not():
+    empty, full = np.zeros((4, 4), bool), np.ones((4, 4), bool)
+    overlaps = (segmentation.dice, segmentation.iou, segmentation.precision, segmentation.recall)
+    distances = (segmentation.asd, segmentation.hd95)
+    assert all(measure(empty, empty) == 1 for measure in overlaps)
+    assert all(measure(empty, full) == 0 and measure(full, empty) == 0 for measure in overlaps)
+    assert all(measure(empty, empty, spacing=(1, 1)) == 0 for measure in distances)
+    assert all(measure(empty, full, spacing=(1, 1)) == np.inf for measure in distances)
+
+
+def test_surface_distances_are_in_mm_along_the_right_axis():
+    truth = np.zeros((4, 30, 30), bool)
+    truth[1:3, 10:20, 10:20] = True
+    shifted = np.roll(truth, 2, axis=2)  # along the columns: x
+    spacing = (0.5, 3.0, 7.0)
+    assert segmentation.hd95(shifted, truth, spacing=spacing) == pytest.approx(1.0)
+    assert 0 < segmentation.asd(shifted, truth, spacing=spacing) < 1.0
+    assert segmentation.hd95(np.roll(truth, 1, axis=1), truth, spacing=spacing) == pytest.approx(3.0)
+
+
+def test_detection_counts_lesions_not_voxels():
+    truth, predicted = np.zeros((40, 40), bool), np.zeros((40, 40), bool)
+    truth[2:6, 2:6] = truth[20:30, 20:30] = True
+    predicted[3:6, 2:6] = predicted[35:38, 2:5] = True  # finds the small one, misses the big one, invents one
+    found = segmentation.detection(predicted, truth)
+    assert (found.lesions, found.found, found.false_positives) == (2, 1, 1)
+    assert found.sensitivity == 0.5
+    assert segmentation.detection(predicted, truth, largest=20).sensitivity == 1
+    assert segmentation.detection(~truth & False, ~truth & False).sensitivity == 1
+
+
+# Resolution
+
+
+@pytest.mark.parametrize("sigma", [1.0, 1.7, 3.0])
+def test_fwhm_of_a_gaussian(sigma):
+    profile = 5 + 100 * np.exp(-((np.arange(81) - 40.3) ** 2) / (2 * sigma**2))
+    assert resolution.fwhm(profile, spacing=0.5) == pytest.approx(0.5 * 2.3548 * sigma, rel=0.05)
+
+
+def test_fwhm_refuses_a_profile_without_a_peak():
+    for profile in (np.ones(9), np.arange(9.0)):
+        with pytest.raises(ValueError, match="peak"):
+            resolution.fwhm(profile)
+
+
+def test_an_edge_has_its_slope_and_its_ringing_in_units_of_its_step():
+    edge = np.clip(np.arange(40.0) - 17, 0, 5) * 20 - 7
+    assert resolution.peak_gradient(edge, spacing=0.5) == pytest.approx(0.4)
+    assert resolution.overshoot(edge) == 0
+    ringing = edge.copy()
+    ringing[23] += 10
+    assert resolution.overshoot(ringing) == pytest.approx(10)
+    assert resolution.overshoot(ringing[::-1]) == pytest.approx(10)
+
+
+# Statistics
+
+
+def test_the_interval_covers_the_true_difference_about_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    covered = 0
+    for trial in range(200):
+        shared = rng.normal(30, 5, 40)
+        interval = statistics.paired_bootstrap(shared + 0.5 + rng.normal(0, 1, 40), shared, resamples=400, seed=trial)
+        covered += interval.low <= 0.5 <= interval.high
+    assert 0.88 <= covered / 200 <= 0.99
+
+
+def test_a_bootstrap_repeats_itself_and_needs_pairs():
+    a, b = np.arange(10.0), np.arange(10.0)[::-1]
+    assert statistics.paired_bootstrap(a, b) == statistics.paired_bootstrap(a, b)
+    assert not statistics.paired_bootstrap(a, b).excludes_zero
+    with pytest.raises(ValueError, match="paired"):
+        statistics.paired_bootstrap(a, b[:-1])

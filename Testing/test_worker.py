@@ -1,0 +1,186 @@
+"""The worker: warm, cancellable, outliving bad requests, and leaving nothing behind however it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import MedRestoreLib as mr
+from MedRestoreLib.exchange import Exchange
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def study(side: int = 64, frames: int = 1) -> mr.Image:
+    rng = np.random.default_rng(0)
+    return mr.Image.from_array(rng.normal(100, 5, (frames, 1, side, side)), modality="MR")
+
+
+@pytest.fixture
+def scratch(tmp_path, monkeypatch):
+    """A temporary folder of its own, so that what is left behind can be seen."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    yield tmp_path
+    monkeypatch.setattr(tempfile, "tempdir", None)
+
+
+def start(folder: Path) -> subprocess.Popen:
+    command = [sys.executable, "-m", "MedRestoreLib", "worker", str(folder)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", cwd=REPOSITORY)
+
+
+def send(process: subprocess.Popen, request: dict | str) -> None:
+    process.stdin.write((request if isinstance(request, str) else json.dumps(request)) + "\n")
+    process.stdin.flush()
+
+
+def reply(process: subprocess.Popen) -> dict:
+    return json.loads(process.stdout.readline())
+
+
+def last_reply(process: subprocess.Popen) -> dict:
+    while (told := reply(process))["event"] == "progress":
+        pass
+    return told
+
+
+def test_it_gives_what_restore_gives_and_stays_warm(scratch):
+    image = study()
+    expected = mr.restore(image, method="adf", noise="gaussian", level=5.0)
+    heard = []
+    with mr.Worker() as worker:
+        restored, report = worker.restore(
+            image, method="adf", noise="gaussian", level=5.0, progress=lambda f, m: heard.append(f)
+        )
+        first = worker.pid
+        again, _ = worker.restore(image, mr.recommend(image, method="adf", noise="gaussian", level=5.0))
+        assert worker.pid == first
+    np.testing.assert_allclose(restored.voxels, expected.image.voxels, atol=1e-4)
+    np.testing.assert_array_equal(again.voxels, restored.voxels)
+    assert report["plan"]["method"] == "adf"
+    assert heard[-1] == 1.0
+    assert not list(scratch.iterdir())
+
+
+def test_errors_come_back_as_what_they_are_and_it_goes_on(scratch):
+    with mr.Worker() as worker:
+        with pytest.raises(mr.InvalidPlan, match="did you mean 'bm3d'"):
+            worker.restore(study(), method="bm3b")
+        restored, _ = worker.restore(study(), method="adf", noise="gaussian", level=5.0)
+        assert restored.voxels.shape == (1, 1, 64, 64)
+
+
+def test_cancelling_stops_it_within_a_tile_and_it_goes_on(scratch):
+    frames = mr.Image.from_array(np.random.default_rng(0).normal(100, 5, (40, 1, 256, 256)), modality="MR")
+
+    def stop(fraction, message):
+        if fraction > 0:
+            raise mr.Cancelled("enough")
+
+    with mr.Worker() as worker:
+        worker.restore(study(), method="adf", noise="gaussian", level=5.0)  # warm
+        pid = worker.pid
+        begun = time.monotonic()
+        with pytest.raises(mr.Cancelled, match="enough"):
+            worker.restore(frames, method="bm3d", noise="gaussian", level=5.0, memory_gb=0.06, progress=stop)
+        assert time.monotonic() - begun < 30
+        worker.restore(study(), method="adf", noise="gaussian", level=5.0)
+        assert worker.pid == pid
+
+
+def test_a_killed_worker_is_said_and_replaced(scratch):
+    with mr.Worker() as worker:
+        worker.restore(study(), method="adf", noise="gaussian", level=5.0)
+        first = worker.pid
+
+        def kill(fraction, message):
+            os.kill(first, signal.SIGKILL)
+
+        with pytest.raises(mr.WorkerStopped, match="try again"):
+            worker.restore(study(256, 8), method="bm3d", noise="gaussian", level=5.0, progress=kill)
+        worker.restore(study(), method="adf", noise="gaussian", level=5.0)
+        assert worker.pid != first
+    assert not list(scratch.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("request_", "kind"),
+    [
+        ("this is not JSON", "BadRequest"),
+        ("[1, 2]", "BadRequest"),
+        ({"id": 5, "do": "dance"}, "InvalidPlan"),
+        ({"id": 6, "do": "restore"}, "UnsupportedImage"),
+        ({"id": 7, "do": "restore", "input": "../../etc/passwd"}, "UnsupportedImage"),
+        ({"id": 8, "do": "restore", "input": "8-in.npy", "plan": {"level": 5.0}, "image": []}, "Unexpected"),
+    ],
+)
+def test_a_bad_request_is_answered_and_survived(scratch, request_, kind):
+    with Exchange() as exchange:
+        np.save(exchange.folder / "8-in.npy", study().voxels)
+        process = start(exchange.folder)
+        assert reply(process)["event"] == "ready"
+        send(process, request_)
+        answer = reply(process)
+        assert (answer["event"], answer["kind"]) == ("error", kind)
+        send(process, exchange.request("restore", study(), method="adf", noise="gaussian", level=5.0))
+        assert last_reply(process)["event"] == "done"
+        send(process, {"do": "quit"})
+        assert process.wait(10) == 0
+        process.stdout.close()
+
+
+def test_it_recommends_without_restoring(scratch):
+    with Exchange() as exchange:
+        process = start(exchange.folder)
+        assert reply(process)["event"] == "ready"
+        send(process, exchange.request("recommend", study(), noise="gaussian"))
+        plan = reply(process)["plan"]
+        assert plan["method"] == "bm3d"
+        assert plan["level"] == pytest.approx(5.0, rel=0.1)
+        process.stdin.close()
+        process.wait(10)
+        process.stdout.close()
+
+
+def test_it_leaves_and_cleans_up_when_its_caller_dies(scratch):
+    """The caller is killed in mid-job: the worker hears the end of its input, stops and removes the folder."""
+    script = (
+        "import numpy as np, os, signal, MedRestoreLib as mr\n"
+        "image = mr.Image.from_array(np.random.default_rng(0).normal(100, 5, (60, 1, 256, 256)))\n"
+        "worker = mr.Worker()\n"
+        "def die(f, m):\n"
+        "    print(worker.pid, flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "worker.restore(image, method='bm3d', level=5.0, memory_gb=0.1, progress=die)\n"
+    )
+    caller = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True)
+    assert caller.returncode == -signal.SIGKILL
+    pid = int(caller.stdout.split()[0])
+    deadline = time.monotonic() + 60
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{pid}").exists()
+    assert not list(scratch.iterdir())
+
+
+def test_what_both_left_behind_is_swept_by_the_next_caller(scratch):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left = scratch / f"medrestore-{dead.pid}-abc"
+    left.mkdir()
+    (left / "1-in.npy").write_bytes(b"voxels")
+    alive = scratch / f"medrestore-{os.getpid()}-abc"
+    alive.mkdir()
+    with Exchange():
+        assert not left.exists()
+        assert alive.exists()

@@ -1,0 +1,1 @@
+"""Training: reproduces every weights file. Not part of the installed library."""

@@ -1,0 +1,1 @@
+"""Phantoms: clean studies made by geometry and physics alone, the same for the same seed."""
