@@ -4,7 +4,7 @@ OUT ?= demo
 # Where PyTorch's wheels without CUDA are. For a GPU: `make clean && make TORCH_INDEX=https://download.pytorch.org/whl/cu128`.
 # If it cannot be reached, or is empty, pip takes torch from its usual places: right too, but larger on Linux.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
-PEERS = bm3d bm4d medpy
+PEERS = bm3d medpy PyWavelets
 
 BIN = .venv/bin
 BENCH = .bench-venv/bin
@@ -33,8 +33,8 @@ test: .venv/ready  ## the whole test suite
 lint: .venv/ready  ## ruff: rules and formatting
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
-bench: .bench-venv/ready  ## our methods against their peers, in an environment of its own
-	$(BENCH)/python Testing/benchmarks/run.py $(ARGS)
+bench: .bench-venv/ready  ## our methods against their peers (ARGS=--quick for a trial), in an environment of its own
+	$(BENCH)/python -m Testing.benchmarks.run $(ARGS)
 
 clean:  ## remove the environments and the demo's output
 	rm -rf .venv .bench-venv demo

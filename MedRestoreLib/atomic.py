@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 from .errors import OutputError
+
+# Names of files and folders that are being written begin with this; whatever bears it after a crash may be deleted.
+PARTIAL = ".medrestore-partial-"
 
 
 def write_bytes(path: Path, data: bytes) -> Path:
@@ -17,7 +21,7 @@ def write_bytes(path: Path, data: bytes) -> Path:
     """
     partial = None
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".medrestore-partial-", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=PARTIAL, delete=False) as file:
             partial = Path(file.name)
             file.write(data)
         partial.chmod(0o644)
@@ -27,3 +31,12 @@ def write_bytes(path: Path, data: bytes) -> Path:
             partial.unlink(missing_ok=True)
         raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
     return path
+
+
+def remove_partials(folder: Path) -> None:
+    """Remove what a process that was killed left half-written below ``folder``."""
+    for path in sorted(folder.rglob(f"{PARTIAL}*")):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)

@@ -52,7 +52,7 @@ class Finding:
     title: str
     flagged: bool
     sentence: str
-    measures: Mapping[str, float | int | list[float]]
+    measures: Mapping[str, float | int | list[float] | None]
 
     def to_dict(self) -> dict:
         """Plain values for JSON."""
@@ -104,8 +104,13 @@ def audit(before: np.ndarray, after: np.ndarray, noise: Noise, *, seed: int = 0)
         before, after: float32 ``(frames, slices, rows, columns)`` in the study's unit.
         noise: the model, bound to ``before``.
         seed: of the permutations that test for structure.
+
+    Raises:
+        ValueError: ``after`` holds values that are not numbers; no comparison with them would ever raise a flag.
     """
     y, x = sample_planes(before), sample_planes(after)
+    if not np.isfinite(x).all():
+        raise ValueError("the restored study holds values that are not numbers")
     planes = tuple(int(n) for n in plane_numbers(before.shape))
     where = has_noise(y, noise)
     changed = _restored_part(x - y)
@@ -180,10 +185,10 @@ def _variance(residual: np.ndarray, where: np.ndarray) -> tuple[np.ndarray, Find
 def _whiteness(residual: np.ndarray, where: np.ndarray, *, expected_white: bool) -> Finding:
     lags = autocorrelation(residual, where)
     pairs = sum(float((a & b).sum()) for a, b in ((where[:, 1:], where[:, :-1]), (where[..., 1:], where[..., :-1])))
-    limit = 2 / np.sqrt(where.sum())
+    limit = float(2 / np.sqrt(where.sum()))
     measures = {
         "autocorrelation": [round(float(v), 5) for v in lags],
-        "limit": float(limit),
+        "limit": limit,
         "flatness": _flatness(residual, where),
         "moran_z": float(lags[0] * np.sqrt(pairs)),
     }
@@ -290,8 +295,8 @@ def _cut_blocks(planes: np.ndarray) -> np.ndarray:
     """Whole 32x32 blocks of all planes: ``(blocks, 32, 32)``."""
     rows, columns = (side // LEAK_BLOCK for side in planes.shape[1:])
     whole = planes[:, : rows * LEAK_BLOCK, : columns * LEAK_BLOCK]
-    cut = whole.reshape(-1, rows, LEAK_BLOCK, columns, LEAK_BLOCK).swapaxes(2, 3)
-    return cut.reshape(-1, LEAK_BLOCK, LEAK_BLOCK)
+    cut = whole.reshape(len(planes), rows, LEAK_BLOCK, columns, LEAK_BLOCK).swapaxes(2, 3)
+    return cut.reshape(len(planes) * rows * columns, LEAK_BLOCK, LEAK_BLOCK)
 
 
 def _unit(blocks: np.ndarray) -> np.ndarray:

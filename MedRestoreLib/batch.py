@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__, files
+from .atomic import remove_partials
+from .dicom import is_dicom
 from .errors import Cancelled, MedRestoreError, OutputError, UnsupportedImage
-from .plan import recommend
+from .plan import decided, recommend
 from .restore import Progress, restore
 
 
@@ -71,19 +73,20 @@ def batch(
         One row per study, in the order of their paths.
 
     Raises:
+        InvalidPlan, UnknownNoise: an edit fits no study at all.
         UnsupportedImage: ``source`` is not a folder or holds no study.
         OutputError: ``target`` cannot be written to.
         Cancelled: from ``progress``; what is done stays done.
     """
     source, target = Path(source), Path(target)
     progress = progress or (lambda fraction, message: None)
+    edits = decided(edits)
     _check_folders(source, target)
     studies = list(find_studies(source))
     if not studies:
         raise UnsupportedImage(f"{source} holds no study that can be read.")
     target.mkdir(exist_ok=True)
-    files.remove_partials(target)
-    edits = {name: value for name, value in edits.items() if value not in (None, "auto")}
+    remove_partials(target)
     rows: dict[int, Row] = {}
     if executor is None:
         for index, study in enumerate(studies):
@@ -107,27 +110,38 @@ def find_studies(source: Path) -> Iterator[Study]:
         subfolders.sort()
         here = Path(folder)
         below = here.relative_to(source)
-        images = sorted(n for n in names if files.is_image_name(n))
-        for name in images:
-            suffix = files.output_suffix(name)
-            stem = name[: len(name) - len(files.suffix_of(name))]
-            taken = sum(n.startswith(f"{stem}.") for n in images) > 1  # a.png beside a.nrrd
-            yield Study(here / name, below / (f"{name}{suffix}" if taken else f"{stem}{suffix}"))
+        images = sorted(name for name in names if files.suffix_of(Path(name)) in files.IMAGES)
+        outputs = [_output_name(name) for name in images]
+        for name, output in zip(images, outputs, strict=True):
+            twin = outputs.count(output) > 1  # scan.jpg beside scan.png
+            yield Study(here / name, below / (f"{name}{files.suffix_of(Path(output))}" if twin else output))
         yield from _dicom_studies(here, below, sorted(set(names) - set(images)))
 
 
+def _output_name(name: str) -> str:
+    """The restored study's name: the format stays where it can be written without loss."""
+    suffix = files.suffix_of(Path(name))
+    kept = suffix in files.WRITTEN and suffix != ".mp4"
+    other = {".mhd": ".mha", **dict.fromkeys((".tif", ".tiff", ".jpg", ".jpeg", ".bmp"), ".png")}
+    return f"{name[: -len(suffix)]}{suffix if kept else other.get(suffix, '.nrrd')}"
+
+
 def _dicom_studies(folder: Path, below: Path, names: list[str]) -> Iterator[Study]:
-    series = files.list_series(folder) if names else []
-    known = {Path(file).name for one in series for file in one.files}
-    for one in series:
-        if one.images == 1 or len(one.files) == 1:
-            file = Path(one.files[0])
-            yield Study(file, below / f"{file.stem}.dcm")
+    candidates = [name for name in names if is_dicom(folder / name) or name.lower().endswith((".dcm", ".ima"))]
+    if not candidates:
+        return
+    try:
+        series = files.list_series(folder, recursive=False)
+    except UnsupportedImage:  # each file then says on reading what is wrong with it
+        yield from (Study(folder / name, below / f"{Path(name).stem}.dcm") for name in candidates)
+        return
+    for number, one in enumerate(series, 1):
+        if len(one.files) == 1:
+            yield Study(one.files[0], below / f"{one.files[0].stem}.dcm")
         else:
-            yield Study(folder, below / f"series-{series.index(one) + 1}", one.uid)
-    for name in names:
-        if name not in known and name.lower().endswith((".dcm", ".dicom", ".ima")):
-            yield Study(folder / name, below / f"{Path(name).stem}.dcm")  # fails when read, and says why
+            yield Study(folder, below / f"series-{number}", one.uid)
+    known = {file.name for one in series for file in one.files}
+    yield from (Study(folder / name, below / f"{Path(name).stem}.dcm") for name in candidates if name not in known)
 
 
 def _restore_one(study: Study, target: Path, edits: dict[str, Any], progress: Progress | None = None) -> Row:
@@ -145,8 +159,7 @@ def _restore_one(study: Study, target: Path, edits: dict[str, Any], progress: Pr
         result = restore(image, recommend(image, **edits), progress=progress)
         report = result.report.to_dict()
         plan, gain = report["plan"], report["gain"]
-        derivation = f"{plan['method']}, {plan['noise']} noise, level {plan['level']:.4g}, strength {plan['strength']:g}"
-        files.write(result.image, output, derivation=derivation)
+        files.write(result.image, output, derivation=result.report.derivation, label=plan["method"])
         row = {
             "method": plan["method"],
             "noise": plan["noise"],

@@ -34,7 +34,7 @@ Level = Annotated[
     str,
     typer.Option(
         metavar="auto|VALUE",
-        help="Gaussian σ in the study's unit; Poisson counts per unit; Rician σ in % of the maximum; speckle relative σ.",
+        help="Gaussian σ in the study's unit, Poisson counts per unit, Rician % of the maximum, speckle relative σ.",
     ),
 ]
 Strength = Annotated[float, typer.Option(metavar="0..1", help="0 leaves the study as it is, 1 is the full method.")]
@@ -43,7 +43,8 @@ DeviceName = Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Wher
 Memory = Annotated[float | None, typer.Option(metavar="GB", help="Working memory of one tile.")]
 Dimensions = Annotated[int | None, typer.Option(metavar="2|3", help="Slice by slice, or in 3-D where the method can.")]
 Options = Annotated[
-    list[str] | None, typer.Option("--option", metavar="NAME=VALUE", help="A parameter of the method itself; repeatable.")
+    list[str] | None,
+    typer.Option("--option", metavar="NAME=VALUE", help="A parameter of the method; repeatable."),
 ]
 
 
@@ -150,9 +151,9 @@ def restore(
     )
     with _progress_bar(study.name) as progress:
         result = run(image, plan, progress=progress)
-    written = {"restored": files.write(result.image, out, derivation=_derivation(result.report))}
+    written = {"restored": files.write(result.image, out, derivation=result.report.derivation, label=plan.method)}
     if removed:
-        written["removed"] = files.write(result.removed, beside["removed"])
+        written["removed"] = files.write(result.removed, beside["removed"], label="removed")
     if figure or report:
         from .figures import before_after
 
@@ -284,11 +285,6 @@ def _companions(out: Path) -> dict[str, Path]:
         "report_json": stem.with_name(f"{stem.name}.report.json"),
         "figure": stem.with_name(f"{stem.name}.figure.png"),
     }
-
-
-def _derivation(report: Any) -> str:
-    plan, noise = report.plan, report.noise
-    return f"{plan['method']}, {noise['model']} noise, level {noise['level']:.4g}, strength {plan['strength']:g}"
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from .image import Image
 
 @dataclass(frozen=True)
 class Measure:
-    """One row of a comparison. ``before`` or ``after`` is None where the measure needs both and belongs to the change."""
+    """One row of a comparison. ``before`` is None where the measure is of the change from one to the other."""
 
     measure: str
     before: float | None
@@ -31,7 +31,7 @@ def compare(before: Image, after: Image, reference: Image | None = None) -> list
     """
     for name, other in (("after", after), ("reference", reference)):
         if other is not None and (other.voxels.shape != before.voxels.shape or not other.same_grid(before)):
-            raise UnsupportedImage(f"the '{name}' study does not lie on the grid of 'before': compare needs the same grid.")
+            raise UnsupportedImage(f"the '{name}' study does not lie on the grid of 'before'; resample it first.")
     unit = before.unit
     x, y = before.voxels, after.voxels
     change = y.astype(np.float64) - x

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,11 +18,14 @@ from typing import Any
 import numpy as np
 
 from . import __version__
-from .dicom import UCUM, quiet, rescale
+from .dicom import DAMAGE, UCUM, is_dicom, rescale
 from .dicom_geometry import layout
 from .errors import OutputError
 from .image import Image, as_integers
+from .quiet import quiet_pydicom
 
+_MAKER = "MedRestore"
+_NAME = re.compile(r"IM\d{5}\.dcm")
 _SERIES_NUMBER_STEP = 1000
 _PRIMARY_ONLY = ("1.2.840.10008.5.1.4.1.1.20", "1.2.840.10008.5.1.4.1.1.128")  # NM and PET image storage
 # Elements that describe the source's pixels or its creation, and would be untrue of the derived object.
@@ -73,6 +77,18 @@ class _Coding:
         return bool(np.all(np.abs(decoded - values) <= 2.0**-22 * np.abs(values)))
 
 
+def is_ours(path: Path) -> bool:
+    """Whether a file is one that ``write_derived`` put into a folder."""
+    from pydicom import dcmread
+
+    if not _NAME.fullmatch(path.name) or not path.is_file() or not is_dicom(path):
+        return False
+    with quiet_pydicom():
+        header = dcmread(path, force=True, stop_before_pixels=True)
+        equipment = header.get("ContributingEquipmentSequence")
+        return bool(equipment) and equipment[-1].get("Manufacturer") == _MAKER
+
+
 def write_derived(image: Image, path: Path, derivation: str, label: str) -> None:
     """Write one object to ``path`` (a name ending in .dcm) or one for each source header into a new folder.
 
@@ -80,30 +96,37 @@ def write_derived(image: Image, path: Path, derivation: str, label: str) -> None
     step is 1/65535 of their range (1/32767 for signed types), far below any noise; ultrasound and colour stay 8-bit
     or 16-bit without rescale, as their SOP classes demand.
 
+    The study must have been read from DICOM; ``files.write`` sees to that.
+
     Raises:
-        OutputError: the study was not read from DICOM, or does not fit the kind of output.
+        OutputError: the source's headers are unfit for it.
     """
     headers = image.source.headers
-    if not headers:
-        raise OutputError("only a study read from DICOM is written as DICOM; choose .nrrd or .nii.gz.")
-    if path.suffix and len(headers) > 1:
-        raise OutputError(f"this study is a series of {len(headers)} DICOM files; give a folder, not a .dcm file.")
-    with quiet():
+    if any("SOPClassUID" not in header or "SOPInstanceUID" not in header for header in headers):
+        raise OutputError("the DICOM source does not say what it is (SOP UIDs); choose .nrrd or .nii.gz.")
+    with quiet_pydicom():
         planes = _planes(image, headers)
         codings = _codings(image, headers, planes)
         stored = np.stack([coding.encode(plane) for coding, plane in zip(codings, planes, strict=True)])
         text = (derivation or "Denoised by MedRestore").encode("ascii", "replace").decode()
         seed = [*(str(header.get("SOPInstanceUID", "")) for header in headers), text, label, __version__]
-        seed.append(hashlib.sha256(stored.data).hexdigest())
+        seed.append(hashlib.sha256(np.ascontiguousarray(stored).data).hexdigest())
         per_file = len(stored) // len(headers)
         if not path.suffix:
             path.mkdir()
         for index, header in enumerate(headers):
             mine = slice(index * per_file, (index + 1) * per_file)
             dataset = copy.deepcopy(header)
-            _set_identity(dataset, header, seed, text, label)
-            _set_pixels(dataset, stored[mine], codings[mine], image.unit)
-            _save(dataset, path / f"IM{index + 1:05d}.dcm" if not path.suffix else path)
+            try:
+                _set_identity(dataset, header, seed, text, label)
+                _set_pixels(dataset, stored[mine], codings[mine], image.unit)
+                _save(dataset, path if path.suffix else path / f"IM{index + 1:05d}.dcm")
+            except OSError:
+                raise
+            except DAMAGE as error:
+                raise OutputError(
+                    f"the source's DICOM header cannot be written ({type(error).__name__}); choose .nrrd or .nii.gz."
+                ) from error
 
 
 def _planes(image: Image, headers: Sequence[Any]) -> np.ndarray:
@@ -192,8 +215,7 @@ def _set_identity(dataset: Any, source: Any, seed: Sequence[str], text: str, lab
     dataset.DerivationDescription = (f"{before}; {text}" if before else text)[:1024]
     dataset.DerivationCodeSequence = [*(source.get("DerivationCodeSequence") or []), _code("113087", "Smoothing")]
     equipment = Dataset()
-    equipment.Manufacturer = "MedRestore"
-    equipment.ManufacturerModelName = "MedRestore"
+    equipment.Manufacturer = equipment.ManufacturerModelName = _MAKER
     equipment.SoftwareVersions = __version__
     equipment.ContributionDescription = text[:1024]
     equipment.PurposeOfReferenceCodeSequence = [_code("109103", "Modifying Equipment")]

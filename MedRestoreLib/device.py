@@ -21,7 +21,7 @@ def require_torch() -> None:
     """Raise MissingPackage unless torch can be imported; does not import it."""
     if importlib.util.find_spec("torch") is None:
         raise MissingPackage(
-            "PyTorch is not installed: run 'pip install torch' (in 3D Slicer, install the PyTorch extension), then try again."
+            "PyTorch is not installed: run 'pip install torch', or in 3D Slicer install the PyTorch extension."
         )
 
 

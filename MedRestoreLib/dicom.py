@@ -7,10 +7,8 @@ stay in ``Image.source.headers`` so that ``derived.py`` can write the restored s
 from __future__ import annotations
 
 import struct
-import warnings
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ import numpy as np
 from .dicom_geometry import group, layout, place, plane_of
 from .errors import UnsupportedImage
 from .image import Image, Source
+from .quiet import quiet_decoders, quiet_pydicom
 
 # What pydicom and its plugins raise on damaged or unusual files.
 DAMAGE = (
@@ -59,16 +58,6 @@ class Series:
     files: tuple[Path, ...]
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """pydicom without its checks of values: their warnings would print what a header holds."""
-    import pydicom.config
-
-    with pydicom.config.disable_value_validation(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
 def is_dicom(path: Path) -> bool:
     """Whether a file is DICOM: by its magic bytes, or for old files without them by a plausible first element."""
     with path.open("rb") as stream:
@@ -78,8 +67,8 @@ def is_dicom(path: Path) -> bool:
     return path.suffix.lower() in _SUFFIXES and len(start) >= 8 and start[:2] in (b"\x08\x00", b"\x00\x08", b"\x02\x00")
 
 
-def list_series(folder: str | Path) -> list[Series]:
-    """The series of images in a folder and its subfolders, by series number.
+def list_series(folder: str | Path, *, recursive: bool = True) -> list[Series]:
+    """The series of images in a folder, and in its subfolders unless not ``recursive``, by series number.
 
     Raises:
         UnsupportedImage: the folder does not exist or holds no DICOM image.
@@ -89,14 +78,20 @@ def list_series(folder: str | Path) -> list[Series]:
         raise UnsupportedImage(f"{folder} is not a folder.")
     found: dict[str, list[tuple[Path, Any]]] = defaultdict(list)
     tags = ["SeriesInstanceUID", "SeriesNumber", "Modality", "Rows", "Columns", "NumberOfFrames"]
-    with quiet():
-        for path in sorted(folder.rglob("*")):
-            if path.name.startswith(".") or not path.is_file() or not is_dicom(path):
+    with quiet_pydicom():
+        for path in sorted(folder.rglob("*") if recursive else folder.iterdir()):
+            hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+            if hidden or not path.is_file():
                 continue
-            header = _header(path, specific_tags=tags)
+            if path.suffix.lower() == ".dcm" and not path.stat().st_size:
+                raise UnsupportedImage(f"{path} is empty; fetch it again, or remove it.")
+            header = _header(path, specific_tags=tags) if is_dicom(path) else {}
             if "Rows" in header and "SeriesInstanceUID" in header:
                 found[str(header.SeriesInstanceUID)].append((path, header))
-        series = [_series(uid, members) for uid, members in found.items()]
+        try:
+            series = [_series(uid, members) for uid, members in found.items()]
+        except DAMAGE as error:
+            raise UnsupportedImage(f"{folder} holds a damaged DICOM header ({type(error).__name__}).") from error
     if not series:
         raise UnsupportedImage(f"{folder} holds no DICOM image; for other formats give the file itself.")
     return sorted(series, key=lambda one: (one.number is None, one.number or 0, one.uid))
@@ -128,7 +123,7 @@ def read_files(files: Sequence[Path]) -> Image:
     Raises:
         UnsupportedImage: damaged, without pixels, not decodable, or not one evenly spaced stack.
     """
-    with quiet():
+    with quiet_pydicom():
         headers = [_header(path) for path in files]
         for path, header in zip(files, headers, strict=True):
             if "Rows" not in header or "Columns" not in header or "DoseGridScaling" in header:
@@ -231,7 +226,8 @@ def _pixels(path: Path, header: Any) -> np.ndarray:
         dataset = dcmread(path, force=True)
         if syntax is None:
             dataset.file_meta = _guess_syntax(dataset)
-        stored = pixel_array(dataset)
+        with quiet_decoders():
+            stored = pixel_array(dataset)
         if _has_palette(header):
             stored = apply_color_lut(stored, dataset)
             stored = (stored >> 8).astype(np.uint8) if stored.dtype == np.uint16 else stored  # screens show 8 bits

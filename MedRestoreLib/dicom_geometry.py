@@ -217,7 +217,7 @@ def _ultrasound_spacing(header: Any) -> tuple[float, float] | None:
 
 
 def _frame_times(header: Any, count: int) -> tuple[float, ...]:
-    """Start of each frame in ms, from what a cine module says; () when it does not."""
+    """Start of each frame in ms, from cine or the phases of a dynamic nuclear study; () when it does not say."""
     if count == 1:
         return ()
     steps = header.get("FrameTimeVector")
@@ -226,4 +226,8 @@ def _frame_times(header: Any, count: int) -> tuple[float, ...]:
     step = float(header.get("FrameTime") or 0.0)
     rate = float(header.get("CineRate") or header.get("RecommendedDisplayFrameRate") or 0.0)
     step = step or (1000.0 / rate if rate > 0 else 0.0)
-    return tuple(step * frame for frame in range(count)) if step > 0 else ()
+    if step > 0:
+        return tuple(step * frame for frame in range(count))
+    phases = header.get("PhaseInformationSequence") or ()
+    durations = [float(phase.ActualFrameDuration) for phase in phases for _ in range(int(phase.NumberOfFramesInPhase))]
+    return tuple(np.cumsum([0.0, *durations[:-1]])) if len(durations) == count else ()

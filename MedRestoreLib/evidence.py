@@ -161,6 +161,8 @@ def expected_gain(
             domain, unit = "the study's unit squared", float(noise.std(np.zeros(1, np.float32))[0]) ** 2
     input_risk = _block_mean(power, where)[0]
     improvement, error = _block_mean(2 * removable - removed, where)
+    if not np.isfinite(improvement):
+        return _unavailable("No reliable gain: the method returned values that are not numbers.")
     best = _block_mean(removable, where)[0] / max(_block_mean(removed, where)[0], np.finfo(np.float32).tiny)
     return _judged(estimator, domain, unit, input_risk, improvement, error, best, excess)
 

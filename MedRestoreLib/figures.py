@@ -69,19 +69,27 @@ def before_after(
         UnsupportedImage: the studies do not lie on one grid.
         OutputError: the place is not writable.
     """
+    _check_grid(before, after)
     view = _view(after)
-    removed = before.voxels - after.voxels
+    removed = view.of(before.voxels) - view.of(after.voxels)
     header = ("", "") if report is None else _header(report)
-    outline = None if mask is None else view.of(np.broadcast_to(mask, after.voxels.shape).astype(np.float32))
+    outline = None if mask is None else view.of(np.broadcast_to(np.float32(mask), after.voxels.shape))
     pictures = {"Before": before, "After": after}
     return _write(pictures, ("Removed (before − after)", removed), view, Path(path), header, outline)
 
 
 def compare(before: Image, after: Image, reference: Image, path: str | Path) -> Path:
     """Write one PNG: before, after, the reference, and the error that remains; otherwise as ``before_after``."""
+    _check_grid(before, after, reference)
     pictures = {"Before": before, "After": after, "Reference": reference}
-    error = after.voxels - reference.voxels
-    return _write(pictures, ("Error (after − reference)", error), _view(reference), Path(path), ("", ""), None)
+    view = _view(reference)
+    error = view.of(after.voxels) - view.of(reference.voxels)
+    return _write(pictures, ("Error (after − reference)", error), view, Path(path), ("", ""), None)
+
+
+def _check_grid(first: Image, *others: Image) -> None:
+    if not all(other.voxels.shape == first.voxels.shape and other.same_grid(first) for other in others):
+        raise UnsupportedImage("the studies do not lie on the same grid, so they cannot be shown side by side.")
 
 
 def _view(image: Image) -> _View:
@@ -91,8 +99,8 @@ def _view(image: Image) -> _View:
     if image.modality == "NM" and frames == 2 and slices == 1:
         planes: tuple[tuple[int, int], ...] = ((0, 0), (1, 0))
     else:
-        volume = image.voxels[frames // 2]
-        weight = np.abs(volume - np.median(volume[:, 0])).sum(axis=(1, 2), dtype=np.float64)
+        coarse = image.voxels[frames // 2, :, ::4, ::4]
+        weight = np.abs(coarse - np.median(coarse[:, 0])).sum(axis=(1, 2), dtype=np.float64)
         planes = ((frames // 2, int(np.searchsorted(np.cumsum(weight), weight.sum() / 2))),)
     inside = np.zeros((rows, columns), bool)
     for plane in planes:
@@ -145,12 +153,10 @@ def _write(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    first, *others = pictures.values()
-    if any(other.voxels.shape != first.voxels.shape for other in others):
-        raise UnsupportedImage("the studies do not lie on the same grid, so they cannot be shown side by side.")
-    grey = view.of(list(pictures.values())[1].voxels)
+    first, after = list(pictures.values())[:2]
+    grey = view.of(after.voxels)
     low, high = _window(grey)
-    change = view.of(signed[1])
+    change = signed[1]
     limit = float(np.nanquantile(np.abs(change), 0.995)) or 1.0
     shown = [(title, _colours(image, view), {"vmin": low, "vmax": high}) for title, image in pictures.items()]
     tone = "gray_r" if first.modality == "NM" else "gray"

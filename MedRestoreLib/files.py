@@ -17,21 +17,32 @@ from typing import Any
 import numpy as np
 
 from . import dicom
+from .atomic import PARTIAL, write_bytes
 from .dicom import Series, list_series
 from .errors import OutputError, UnsupportedImage
 from .image import Image, Source, as_integers
+from .quiet import quiet_decoders
 
-__all__ = ["PARTIAL", "Series", "check_writable", "list_series", "read", "write"]
-
-# Names of files that are being written begin with this; whatever bears it after a crash may be deleted.
-PARTIAL = ".medrestore-partial-"
+__all__ = [
+    "IMAGES",
+    "WRITTEN",
+    "Series",
+    "check_format",
+    "check_writable",
+    "list_series",
+    "read",
+    "suffix_of",
+    "write",
+    "write_text",
+]
 
 _NRRD = (".nrrd", ".nhdr")
 _NIFTI = (".nii", ".nii.gz")
 _META = (".mha", ".mhd")
 _PICTURES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".bmp")
 _VIDEOS = (".mp4", ".mov", ".avi", ".mpeg", ".mpg", ".mkv", ".m4v", ".wmv", ".webm")
-_WRITTEN = (".dcm", *_NRRD, *_NIFTI, ".mha", ".png", ".mp4")
+WRITTEN = (".dcm", *_NRRD, *_NIFTI, ".mha", ".png", ".mp4")
+IMAGES = (*_NRRD, *_NIFTI, *_META, *_PICTURES, *_VIDEOS)
 _OURS = ("modality", "unit", "frame_times")
 
 
@@ -76,9 +87,8 @@ def write(image: Image, path: str | Path, *, derivation: str = "", label: str = 
     """
     path = Path(path)
     check_writable(path)
-    suffix = _suffix(path)
-    if path.is_dir() and any(path.iterdir()):
-        raise OutputError(f"the folder {path} is not empty; give a new one.")
+    check_format(image, path)
+    suffix = suffix_of(path)
     partial = path.with_name(f"{PARTIAL}{uuid.uuid4().hex[:12]}{suffix}")
     moves = [(partial, path)]
     try:
@@ -96,7 +106,7 @@ def write(image: Image, path: str | Path, *, derivation: str = "", label: str = 
         else:
             _write_itk(image, partial)
         for written, target in moves:
-            os.replace(written, target)
+            _put(written, target)
     except OSError as error:
         raise _cannot_write(path, error) from error
     finally:
@@ -105,25 +115,60 @@ def write(image: Image, path: str | Path, *, derivation: str = "", label: str = 
     return path
 
 
+def write_text(path: str | Path, text: str) -> Path:
+    """Write a text file (UTF-8) in one step; OutputError when that cannot be done."""
+    return write_bytes(Path(path), text.encode())
+
+
 def check_writable(path: str | Path, source: str | Path | None = None) -> None:
-    """Raise OutputError unless a study can be written to ``path`` without touching the study at ``source``."""
+    """Raise OutputError unless a file or folder can be put at ``path`` without touching the study at ``source``."""
     path = Path(path)
-    suffix = _suffix(path)
     folder = path.absolute().parent
-    if suffix and suffix not in _WRITTEN:
-        raise OutputError(f"{path.name}: cannot write '{suffix}'; choose {', '.join(_WRITTEN)} or a folder.")
     if not folder.is_dir():
         raise OutputError(f"the folder {folder} does not exist; create it first.")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"the folder {folder} is not writable; choose another.")
-    if suffix and path.is_dir():
+    if path.suffix and path.is_dir():
         raise OutputError(f"{path} is a folder; give a file name.")
-    if not suffix and path.is_file():
+    if not path.suffix and path.is_file():
         raise OutputError(f"{path} is a file; give a folder for a DICOM series, or a name with a suffix.")
     if source is not None:
         output, origin = path.resolve(), Path(source).resolve()
         if output == origin or output in origin.parents:
             raise OutputError(f"writing to {path} would overwrite the study that is read; choose another name.")
+    if path.is_dir() and any(path.iterdir()) and not _is_our_series(path):
+        raise OutputError(f"the folder {path} is not empty; give a new one.")
+
+
+def check_format(image: Image, path: str | Path) -> None:
+    """Raise OutputError unless the format of ``path`` can hold a study like ``image``, and the disk has room for it."""
+    path, suffix = Path(path), suffix_of(Path(path))
+    frames, slices = image.voxels.shape[:2]
+    headers = len(image.source.headers)
+    dtype = np.dtype(image.source.dtype)
+    if suffix and suffix not in WRITTEN:
+        raise OutputError(f"{path.name}: cannot write '{suffix}'; choose {', '.join(WRITTEN)} or a folder.")
+    if suffix in ("", ".dcm") and not headers:
+        raise OutputError("only a study read from DICOM is written as DICOM; choose .nrrd or .nii.gz.")
+    if suffix == ".dcm" and headers > 1:
+        raise OutputError(f"this study is a series of {headers} DICOM files; give a folder, not a .dcm file.")
+    if suffix == ".png" and frames * slices > 1:
+        raise OutputError(
+            f"a .png holds one picture, this study has {frames * slices}; choose .nrrd, or .mp4 for a cine."
+        )
+    if suffix == ".png" and (dtype.kind not in "iub" or image.source.slope != 1.0):
+        raise OutputError("a .png holds whole numbers and this study has fractions; choose .nrrd.")
+    if suffix == ".mp4" and (slices > 1 or dtype != np.uint8):
+        raise OutputError("an .mp4 holds 8-bit pictures over time and this study is something else; choose .nrrd.")
+    if shutil.disk_usage(path.absolute().parent).free < image.voxels.size * dtype.itemsize:
+        raise _disk_full(path)
+
+
+def _is_our_series(folder: Path) -> bool:
+    """Whether a folder holds nothing but a series that MedRestore wrote, which may be written again."""
+    from .derived import is_ours
+
+    return all(is_ours(entry) for entry in folder.iterdir())
 
 
 def _read(path: Path, series: str | None) -> Image:
@@ -135,14 +180,14 @@ def _read(path: Path, series: str | None) -> Image:
         raise UnsupportedImage(f"{path} is empty.")
     if dicom.is_dicom(path):
         return dicom.read_files([path])
-    if _suffix(path) in _VIDEOS:
+    if suffix_of(path) in _VIDEOS:
         return _read_video(path)
-    if _suffix(path) in (*_NRRD, *_NIFTI, *_META, *_PICTURES):
+    if suffix_of(path) in (*_NRRD, *_NIFTI, *_META, *_PICTURES):
         return _read_itk(path)
     raise UnsupportedImage(f"{path} is not a study that MedRestore reads (DICOM, NRRD, NIfTI, MHA, picture, video).")
 
 
-def _suffix(path: Path) -> str:
+def suffix_of(path: Path) -> str:
     """Lower-case suffix, ``.nii.gz`` as one; "" when the name has none."""
     name = path.name.lower()
     return ".nii.gz" if name.endswith(".nii.gz") else Path(name).suffix
@@ -165,11 +210,12 @@ def _read_itk(path: Path) -> Image:
     import SimpleITK as sitk
 
     try:
-        image = sitk.ReadImage(str(path))
+        with quiet_decoders():
+            image = sitk.ReadImage(str(path))
     except RuntimeError as error:
         if "orthonormal" in str(error):
             raise UnsupportedImage(f"{path} has oblique axes that are not perpendicular; resample it first.") from error
-        raise UnsupportedImage(f"{path} is damaged, or not a {_suffix(path)} image.") from error
+        raise UnsupportedImage(f"{path} is damaged, or not a {suffix_of(path)} image.") from error
     array = sitk.GetArrayFromImage(image)
     dimension, components = image.GetDimension(), image.GetNumberOfComponentsPerPixel()
     if dimension not in (2, 3, 4):
@@ -181,9 +227,9 @@ def _read_itk(path: Path) -> Image:
         if not listed and components not in (3, 4):
             raise UnsupportedImage(f"{path} has {components} components a voxel, which are neither colour nor frames.")
         axes += "f" if listed and dimension < 4 else "c"
-    metadata = {key: value for key, value in pairs.items() if _suffix(path) in _NRRD and _is_pair(key)}
+    metadata = {key: value for key, value in pairs.items() if suffix_of(path) in _NRRD and _is_pair(key)}
     source = Source(
-        format=_suffix(path), dtype=str(array.dtype), metadata={**metadata, "dimension": str(min(dimension, 3))}
+        format=suffix_of(path), dtype=str(array.dtype), metadata={**metadata, "dimension": str(min(dimension, 3))}
     )
     loaded = Image.from_array(array, axes=axes, source=source, **_geometry(image))
     times = _frame_times(pairs, image.GetSpacing()[3] if dimension == 4 else 0.0, loaded.voxels.shape[0])
@@ -266,20 +312,13 @@ def _write_itk(image: Image, path: Path) -> None:
     try:
         sitk.WriteImage(volume, str(path), useCompression=path.suffix != ".nii")
     except RuntimeError as error:
-        raise OutputError(f"a {_suffix(path)} file cannot hold this study; choose .nrrd.") from error
+        raise OutputError(f"a {suffix_of(path)} file cannot hold this study; choose .nrrd.") from error
 
 
 def _picture(image: Image) -> np.ndarray:
     """The one picture as whole numbers of 8 or 16 bits."""
-    frames, slices = image.voxels.shape[:2]
-    if frames * slices > 1:
-        raise OutputError(
-            f"a .png holds one picture, this study has {frames * slices}; choose .nrrd, or .mp4 for a cine."
-        )
     stored = image.stored()
     dtype = np.dtype(image.source.dtype)
-    if dtype.kind not in "iub" or image.source.slope != 1.0:
-        raise OutputError("a .png holds whole numbers and this study has fractions; choose .nrrd.")
     if dtype in (np.uint8, np.uint16):
         return as_integers(stored, dtype) if stored.dtype != dtype else stored
     whole = np.rint(stored.astype(np.float64))
@@ -291,18 +330,19 @@ def _picture(image: Image) -> np.ndarray:
 def _read_video(path: Path) -> Image:
     import cv2
 
-    capture = cv2.VideoCapture(str(path))
-    rate = capture.get(cv2.CAP_PROP_FPS)
     frames = []
-    while (frame := capture.read()[1]) is not None:
-        frames.append(frame)
-    capture.release()
+    with quiet_decoders():
+        capture = cv2.VideoCapture(str(path))
+        rate = capture.get(cv2.CAP_PROP_FPS)
+        while (frame := capture.read()[1]) is not None:
+            frames.append(frame)
+        capture.release()
     if not frames:
         raise UnsupportedImage(f"{path} is damaged, or holds no frame that can be decoded.")
     array = np.stack(frames)[..., ::-1]  # OpenCV gives blue first
     grey = bool((array == array[..., :1]).all())
     times = tuple(1000.0 * k / rate for k in range(len(frames))) if rate > 0 and len(frames) > 1 else ()
-    source = Source(format=_suffix(path), dtype="uint8")
+    source = Source(format=suffix_of(path), dtype="uint8")
     voxels, axes = (array[..., 0], "fyx") if grey else (array, "fyxc")
     return Image.from_array(voxels, axes=axes, frame_times=times, source=source)
 
@@ -310,8 +350,6 @@ def _read_video(path: Path) -> Image:
 def _write_video(image: Image, path: Path) -> None:
     import cv2
 
-    if image.voxels.shape[1] > 1 or np.dtype(image.source.dtype) != np.uint8:
-        raise OutputError("an .mp4 holds 8-bit pictures over time and this study is something else; choose .nrrd.")
     pictures = as_integers(image.stored()[:, 0], np.dtype(np.uint8))
     pictures = np.repeat(pictures[..., None], 3, axis=-1) if pictures.ndim == 3 else pictures[..., 2::-1]
     steps = np.diff(image.frame_times)
@@ -326,10 +364,25 @@ def _write_video(image: Image, path: Path) -> None:
     writer.release()
 
 
+def _put(written: Path, target: Path) -> None:
+    """Give what was written its name. A former file goes in the same step, a former folder right after."""
+    if not target.is_dir():
+        os.replace(written, target)
+        return
+    former = written.with_name(f"{written.name}-former")
+    target.rename(former)
+    written.rename(target)
+    shutil.rmtree(former)
+
+
 def _cannot_write(path: Path, error: OSError) -> OutputError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return OutputError(f"the disk of {path.absolute().parent} is full; free some space or choose another folder.")
+        return _disk_full(path)
     return OutputError(f"{path} cannot be written ({error.strerror or type(error).__name__}).")
+
+
+def _disk_full(path: Path) -> OutputError:
+    return OutputError(f"the disk of {path.absolute().parent} is full; free some space or choose another folder.")
 
 
 def _remove(partial: Path) -> None:

@@ -144,7 +144,7 @@ class Image:
             return as_integers(components, dtype) if dtype.kind in "iu" else components.astype(dtype)
         if self.remainder is not None:
             return (self.voxels.astype(np.float64) + self.remainder).astype(dtype)
-        if dtype == np.float32 or dtype.itemsize < 4 and dtype.kind == "f":
+        if dtype == np.float32 or (dtype.itemsize < 4 and dtype.kind == "f"):
             return np.array(self.voxels)
         with np.errstate(invalid="ignore", over="ignore"):
             typed = self.voxels.astype(dtype)

@@ -114,8 +114,7 @@ def recommend(image: Image, **edits: Any) -> Plan:
     >>> plan.method, plan.noise
     ('bm3d', 'rician')
     """
-    edits = {name: value for name, value in edits.items() if value is not None and not _is_auto(value)}
-    _check_fields(edits)
+    edits = decided(edits)
     check_image(image)
     noise, why_noise = (edits["noise"], "the noise model was given") if "noise" in edits else _noise_of(image)
     if "noise" not in edits and "method" in edits:
@@ -127,9 +126,10 @@ def recommend(image: Image, **edits: Any) -> Plan:
     estimate = None
     if "level" not in edits:
         estimate = cls.estimate(image.voxels)
-        if estimate.level is None:
-            raise UnknownNoise(f"the {noise} noise level cannot be told: {estimate.reason} Give it with --level VALUE.")
-        edits["level"] = estimate.level
+        if not estimate.level:
+            found = "no noise was found" if estimate.level == 0 else f"the {noise} noise level cannot be told"
+            raise UnknownNoise(f"{found}: {estimate.reason} Give a level with --level VALUE.")
+        edits["level"] = float(estimate.level)
     if "mask" in edits:
         edits["mask"] = as_mask(edits["mask"], image)
     row = find_method(method)
@@ -153,9 +153,11 @@ def recommend(image: Image, **edits: Any) -> Plan:
 
 def edited(plan: Plan, image: Image, **edits: Any) -> Plan:
     """The plan with some fields changed, checked against the study."""
-    if "mask" in edits and edits["mask"] is not None:
+    edits = decided(edits)
+    if "mask" in edits:
         edits["mask"] = as_mask(edits["mask"], image)
-    _check_fields(edits)
+    if "level" in edits:
+        edits.setdefault("estimate", None)
     plan = replace(plan, **edits)
     check(image, plan)
     return plan
@@ -185,6 +187,10 @@ def check(image: Image, plan: Plan) -> None:
         raise InvalidPlan(f"strength must be between 0 and 1, got {plan.strength}.")
     if plan.dimensions not in method.dimensions:
         raise InvalidPlan(f"{plan.method} works in {' or '.join(map(str, method.dimensions))} dimensions.")
+    strange = set(plan.options) - set(method.options)
+    if strange:
+        known = ", ".join(method.options) or "none"
+        raise InvalidPlan(f"{plan.method} has no option '{min(strange)}'; it has {known}.")
     sides = image.voxels.shape[-plan.dimensions :]
     if min(sides) < method.patch:
         raise UnsupportedImage(
@@ -206,7 +212,9 @@ def check_image(image: Image) -> None:
     low, high = float(image.voxels.min()), float(image.voxels.max())
     if not (math.isfinite(low) and math.isfinite(high)):
         count = int(np.count_nonzero(~np.isfinite(image.voxels)))
-        raise UnsupportedImage(f"{count} voxels are not numbers (NaN or infinite); replace them with --replace-nan VALUE.")
+        raise UnsupportedImage(
+            f"{count} voxels are not numbers (NaN or infinite); replace them with --replace-nan VALUE."
+        )
     if low == high:
         raise UnsupportedImage(f"every voxel has the same value ({low:g}): there is nothing to restore.")
 
@@ -241,16 +249,27 @@ def as_mask(mask: Any, image: Image) -> np.ndarray:
     mask = np.asarray(mask) != 0
     mask = mask[None] if mask.ndim == 2 else mask
     if mask.shape != image.voxels.shape[1:]:
-        raise InvalidPlan(f"the mask has shape {mask.shape}, the study {image.voxels.shape[1:]} (slices, rows, columns).")
+        raise InvalidPlan(f"the mask has shape {mask.shape}, the study {image.voxels.shape[1:]}.")
     if not mask.any():
         raise InvalidPlan("the mask is empty: nothing would be restored.")
     return mask
 
 
-def _check_fields(edits: Mapping[str, Any]) -> None:
+def decided(edits: Mapping[str, Any]) -> dict[str, Any]:
+    """The edits that decide something ("auto" and None do not), as far as they can be checked without a study.
+
+    Raises:
+        InvalidPlan, UnknownNoise: a field, method or noise model that does not exist.
+    """
+    edits = {name: value for name, value in edits.items() if value is not None and not _is_auto(value)}
     unknown = set(edits) - set(Plan.__dataclass_fields__)
     if unknown:
         raise InvalidPlan(f"a plan has no field '{min(unknown)}'; it has {', '.join(Plan.__dataclass_fields__)}.")
+    if "method" in edits:
+        find_method(edits["method"])
+    if "noise" in edits:
+        _model(edits["noise"])
+    return edits
 
 
 def _check_level_against(image: Image, plan: Plan) -> None:
@@ -270,7 +289,7 @@ def _check_level_against(image: Image, plan: Plan) -> None:
         )
     if plan.noise == "poisson" and plan.level * high < 0.5:
         raise InvalidPlan(
-            f"{plan.level:g} counts per unit would mean less than one count at the brightest voxel; 1 is right for raw counts."
+            f"{plan.level:g} counts per unit means less than one count at the brightest voxel; raw counts have 1."
         )
 
 
@@ -278,7 +297,10 @@ def _noise_of(image: Image) -> tuple[str, str]:
     noise = NOISE_OF_MODALITY.get(image.modality, "gaussian")
     if noise in ("poisson", "rician") and image.voxels.min() < 0:
         return "gaussian", f"{image.modality} voxels below zero are neither counts nor magnitudes"
-    return noise, f"{noise} noise is what {image.modality} studies have" if noise != "gaussian" else "no better model is known"
+    return (
+        noise,
+        f"{noise} noise is what {image.modality} studies have" if noise != "gaussian" else "no better model is known",
+    )
 
 
 def _method_of(image: Image, noise: str) -> tuple[str, str]:

@@ -51,6 +51,14 @@ class Report:
         titles = ", ".join(self.audit.findings[name].title.lower() for name in self.audit.flags)
         return f"{sentence.rstrip('.')}; worth a look: {titles}."
 
+    @property
+    def derivation(self) -> str:
+        """What was done, in one line, for a derived file's description."""
+        return (
+            f"{self.plan['method']}, {self.noise['model']} noise, level {self.noise['level']:.4g}, "
+            f"strength {self.plan['strength']:g}"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; numbers that are not finite become None."""
         return _plain(

@@ -1,6 +1,6 @@
 """The one path from a study and a plan to a restored study with its evidence.
 
-    stabilise → scale to [0, 1] → method, window by window → unscale → exact unbiased inverse → keep totals → blend
+stabilise → scale to [0, 1] → method, window by window → unscale → exact unbiased inverse → keep totals → blend
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from . import __version__, evidence
 from . import audit as audits
 from . import device as devices
 from . import plan as plans
-from .errors import OutOfMemory
+from .errors import MedRestoreError, OutOfMemory
 from .image import Image
 from .methods.catalogue import Method
 from .noise import Noise, model
@@ -37,6 +37,9 @@ MOST_VOXELS_PER_WINDOW = 4_000_000
 
 # The expected gain is measured on one piece of the study: it needs the method several times over.
 EVIDENCE_VOXELS = 320 * 320
+
+# Estimates below this confidence are passed on with a warning.
+UNSURE = 0.5
 
 # A mask's edge fades in over this many voxels, inwards: nothing outside the mask is touched.
 FEATHER_VOXELS = 3.0
@@ -144,6 +147,10 @@ class _Job:
         with torch.inference_mode():
             result = self.implementation(batch.to(self.device), sigma, **options)
         result = result.reshape(scaled.shape).cpu().numpy()
+        if not np.isfinite(result).all():  # an inverse transform could turn these into plausible zeros
+            raise MedRestoreError(
+                f"{self.method.id} gave values that are not numbers; please report it, use another method."
+            )
         return result * np.float32(self.scale) + np.float32(self.low)
 
     def report(self, restored: np.ndarray, seconds: float) -> Report:
@@ -151,7 +158,9 @@ class _Job:
         image, plan, noise = self.image, self.plan, self.noise
         gain = evidence.expected_gain(self._sample(), self._denoise_frames, noise)
         if self.native:
-            self.notes.append("Speckle is correlated and depends on the signal: no unbiased risk estimate exists for it.")
+            self.notes.append("Speckle is correlated: no unbiased estimate of the gain exists for it.")
+        if plan.estimate is not None and plan.estimate.confidence < UNSURE:
+            self.notes.append(f"The noise level is unsure (confidence {plan.estimate.confidence:.0%}): look closely.")
         if image.colour is not None:
             self.notes.append("Only the brightness (luma) was restored; colour was kept.")
         estimate = plan.estimate
@@ -261,8 +270,11 @@ class _Job:
         frame = self.image.voxels[len(self.image.voxels) // 2]
         centre = _centre_of_mass(frame)
         voxels = min(self.limit, EVIDENCE_VOXELS)
-        sides = (1, math.isqrt(voxels), math.isqrt(voxels)) if self.plan.dimensions == 2 else (int(voxels ** (1 / 3)),) * 3
-        starts = [max(0, min(c - side // 2, size - side)) for c, side, size in zip(centre, sides, frame.shape, strict=True)]
+        side = math.isqrt(voxels) if self.plan.dimensions == 2 else int(voxels ** (1 / 3))
+        sides = (1 if self.plan.dimensions == 2 else side, side, side)
+        starts = [
+            max(0, min(c - side // 2, size - side)) for c, side, size in zip(centre, sides, frame.shape, strict=True)
+        ]
         return frame[tuple(slice(a, a + side) for a, side in zip(starts, sides, strict=True))][None]
 
     def _denoise_frames(self, stabilised: np.ndarray) -> np.ndarray:

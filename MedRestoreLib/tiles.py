@@ -27,9 +27,7 @@ class Window:
     @property
     def inner(self) -> tuple[slice, ...]:
         """The core as slices into what was read."""
-        return tuple(
-            slice(c.start - r.start, c.stop - r.start) for r, c in zip(self.read, self.core, strict=True)
-        )
+        return tuple(slice(c.start - r.start, c.stop - r.start) for r, c in zip(self.read, self.core, strict=True))
 
 
 def windows(shape: tuple[int, ...], halo: tuple[int, ...], align: int, limit: int) -> list[Window]:
@@ -37,7 +35,7 @@ def windows(shape: tuple[int, ...], halo: tuple[int, ...], align: int, limit: in
 
     Args:
         shape: size along each axis.
-        halo: least margin along each axis; 0 where positions are independent (a stack of slices): such axes are cut first.
+        halo: least margin along each axis; 0 where positions are independent, as in a stack: such axes are cut first.
         align: windows and cores start at multiples of this along axes with a halo.
         limit: most voxels a window may read.
 

@@ -92,7 +92,7 @@ class _Server:
         try:
             tasks = {"restore": self._restore, "recommend": self._recommend}
             if request.get("do") not in tasks:
-                raise InvalidPlan(f"the worker does not know how to '{request.get('do')}'; it knows {', '.join(tasks)}.")
+                raise InvalidPlan(f"the worker cannot '{request.get('do')}'; it can {', '.join(tasks)}.")
             self._reply(id=id, event="done", **tasks[request["do"]](request))
         except Cancelled:
             self._reply(id=id, event="cancelled")

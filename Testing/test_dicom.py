@@ -2,65 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-import subprocess
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from MedRestoreLib.errors import OutputError, UnsupportedImage
-from MedRestoreLib.files import PARTIAL, list_series, read, write
+from MedRestoreLib.atomic import PARTIAL
+from MedRestoreLib.files import list_series, read, write
 from MedRestoreLib.image import Image
+from Testing.dicom_studies import OBLIQUE, bone_scan, brain, edit, message_of
 from training.simulate.dicom import as_mr, as_nm, as_us
-
-few = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-OBLIQUE = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))[0]
-OBLIQUE[:, 2] *= np.sign(np.linalg.det(OBLIQUE))
-
-
-def brain(slices: int = 6) -> Image:
-    voxels = np.random.default_rng(0).integers(0, 1000, (slices, 8, 10)).astype(np.uint16)
-    return Image.from_array(
-        voxels, spacing=(0.9, 1.1, 2.5), origin=(-10 / 3, 20.0, 31.5), direction=OBLIQUE.ravel(), modality="MR"
-    )
-
-
-def bone_scan() -> Image:
-    return Image.from_array(
-        np.random.default_rng(0).poisson(6.0, (2, 1, 32, 16)).astype(np.uint16), spacing=(2.2, 2.2, 1.0), modality="NM"
-    )
-
-
-def edit(path: Path, change: Callable[[Any], None]) -> Path:
-    """Rewrite a DICOM file with its dataset changed."""
-    from pydicom import dcmread
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        dataset = dcmread(path)
-        change(dataset)
-        dataset.save_as(path)
-    return path
-
-
-def message_of(path: Path, **options: Any) -> str:
-    with pytest.raises(UnsupportedImage) as error:
-        read(path, **options)
-    text = str(error.value)
-    assert "\n" not in text
-    for identity in ("Phantom", "PHANTOM"):
-        assert identity not in text
-    return text
-
-
-# Reading: place, order, unit ------------------------------------------------------------------------------------------
 
 
 def test_a_series_lies_where_itk_puts_it(data_folder: Path) -> None:
@@ -174,6 +127,7 @@ def test_several_series_are_listed_and_chosen(tmp_path: Path) -> None:
     for path in (tmp_path / "second").iterdir():
         edit(path, lambda dataset: setattr(dataset, "SeriesNumber", "7"))
     (tmp_path / "notes.txt").write_text("not DICOM")
+    shutil.copytree(tmp_path / "first", tmp_path / f"{PARTIAL}left by a crash")
     found = list_series(tmp_path)
     assert [(one.modality, one.images, one.rows, one.columns, one.number) for one in found] == [
         ("MR", 4, 8, 10, 1),
@@ -260,6 +214,18 @@ def test_frame_time_vectors_give_uneven_times(tmp_path: Path) -> None:
     assert read(path).frame_times == (0.0, 10.0, 35.0)
 
 
+def test_phases_of_a_dynamic_nuclear_study_give_its_times(tmp_path: Path) -> None:
+    from pydicom.dataset import Dataset
+
+    def change(dataset: Any) -> None:
+        dataset.ImageType = ["ORIGINAL", "PRIMARY", "DYNAMIC", "EMISSION"]
+        dataset.PhaseInformationSequence = [Dataset(), Dataset()]
+        for phase, duration in zip(dataset.PhaseInformationSequence, (500, 2000), strict=True):
+            phase.ActualFrameDuration, phase.NumberOfFramesInPhase = duration, 1
+
+    assert read(edit(as_nm(bone_scan(), tmp_path / "dynamic.dcm"), change)).frame_times == (0.0, 500.0)
+
+
 def as_enhanced(image: Image, path: Path) -> Path:
     """A volume as one enhanced multi-frame file, its frames in reversed order, each with its own rescale slope."""
     from pydicom import dcmread
@@ -310,318 +276,3 @@ def test_enhanced_multi_frame_is_a_volume_with_its_own_scale_for_each_frame(tmp_
     restored = back.with_voxels(back.voxels * np.float32(0.77))
     again = read(write(restored, tmp_path / "restored.dcm"))
     np.testing.assert_allclose(again.voxels, restored.voxels, atol=np.ptp(restored.voxels) / 65000)
-
-
-# Reading: how numbers are stored --------------------------------------------------------------------------------------
-
-
-@few
-@given(
-    dtype=st.sampled_from(["u1", "i1", "u2", "i2", "u4", "i4"]),
-    unused=st.integers(0, 4),
-    slope=st.sampled_from(["1", "0.1", "2.5", "1e-3"]),
-    intercept=st.sampled_from(["0", "-1024", "0.25"]),
-    seed=st.integers(0, 1000),
-)
-def test_every_stored_type_round_trips(
-    dtype: str, unused: int, slope: str, intercept: str, seed: int, tmp_path: Path
-) -> None:
-    bits = 8 * np.dtype(dtype).itemsize - unused
-    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if dtype[0] == "i" else (0, (1 << bits) - 1)
-    stored = np.random.default_rng(seed).integers(low, high, (8, 10), endpoint=True).astype(dtype)
-    stored[0, :2] = low, high
-    path = as_nm(Image.from_array(np.ones((8, 10), np.uint16)), tmp_path / "stored.dcm")
-
-    def change(dataset: Any) -> None:
-        dataset.PixelRepresentation = int(dtype[0] == "i")
-        dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8 * stored.itemsize, bits, bits - 1
-        dataset.RescaleSlope, dataset.RescaleIntercept = slope, intercept
-        dataset.PixelData = stored.astype(f"<{dtype}").tobytes()
-
-    image = read(edit(path, change))
-    exact = stored.astype(np.float64) * float(slope) + float(intercept)
-    np.testing.assert_allclose(image.voxels[0, 0], exact, rtol=1e-6, atol=abs(float(intercept)) * 1e-6)
-    assert (image.source.slope, image.source.intercept) == (float(slope), float(intercept))
-    assert (image.unit == "counts") == (slope == "1" and intercept == "0")
-    from pydicom import dcmread
-    from pydicom.pixels import pixel_array
-
-    derived = dcmread(write(image, tmp_path / "derived.dcm"))
-    np.testing.assert_array_equal(pixel_array(derived), stored)
-    assert (derived.BitsStored, derived.RescaleSlope, derived.RescaleIntercept) == (
-        bits,
-        float(slope),
-        float(intercept),
-    )
-
-
-def test_slopes_that_differ_from_slice_to_slice_are_applied_and_kept(tmp_path: Path) -> None:
-    image = brain(3)
-    folder = as_mr(image, tmp_path / "pet")
-    for index, path in enumerate(sorted(folder.iterdir())):
-        edit(path, lambda dataset, index=index: setattr(dataset, "RescaleSlope", str(0.5 + index)))
-    back = read(folder)
-    slopes = np.array([0.5, 1.5, 2.5], np.float32).reshape(1, 3, 1, 1)
-    np.testing.assert_array_equal(back.voxels, image.voxels * slopes)
-    np.testing.assert_array_equal(read(write(back, tmp_path / "untouched")).voxels, back.voxels)
-
-
-PACKAGED = {  # a compressed file of pydicom and the same picture uncompressed; how far JPEG may take a value away
-    "MR_small_RLE.dcm": ("MR_small.dcm", 0),
-    "MR_small_jp2klossless.dcm": ("MR_small.dcm", 0),
-    "MR_small_jpeg_ls_lossless.dcm": ("MR_small.dcm", 0),
-    "MR_small_bigendian.dcm": ("MR_small.dcm", 0),
-    "MR_small_implicit.dcm": ("MR_small.dcm", 0),
-    "SC_rgb_jpeg_gdcm.dcm": ("SC_rgb_rle.dcm", 0),
-    "SC_rgb_jls_lossy_line.dcm": ("SC_rgb_rle.dcm", 2),
-    "SC_rgb_dcmtk_+eb+cr.dcm": ("SC_rgb_rle.dcm", 2),
-    "SC_rgb_dcmtk_+eb+cy+s4.dcm": ("SC_rgb_rle.dcm", 6),
-    "SC_ybr_full_422_uncompressed.dcm": ("SC_rgb_rle.dcm", 6),
-    "SC_rgb_small_odd_big_endian.dcm": ("SC_rgb_small_odd.dcm", 0),
-}
-
-
-def packaged(name: str) -> Path:
-    import pydicom.data
-
-    return Path(pydicom.data.__file__).parent / "test_files" / name
-
-
-@pytest.mark.parametrize("name", PACKAGED)
-def test_compressed_and_plain_pictures_agree(name: str) -> None:
-    plain, tolerance = PACKAGED[name]
-    stored, expected = read(packaged(name)).stored(), read(packaged(plain)).stored()
-    assert stored.dtype == expected.dtype
-    np.testing.assert_allclose(stored.astype(int), expected.astype(int), atol=tolerance)
-
-
-def test_a_palette_becomes_colour_and_colour_stays_colour(tmp_path: Path) -> None:
-    image = read(packaged("examples_palette.dcm"))
-    assert image.colour is not None
-    assert image.source.dtype == "uint8"
-    back = read(write(image, tmp_path / "rgb.dcm"))
-    np.testing.assert_array_equal(back.stored(), image.stored())
-    assert back.source.headers[0].PhotometricInterpretation == "RGB"
-    assert "RedPaletteColorLookupTableData" not in back.source.headers[0]
-
-
-# Reading: bad files ---------------------------------------------------------------------------------------------------
-
-
-def test_damaged_files_are_refused(tmp_path: Path) -> None:
-    whole = as_nm(bone_scan(), tmp_path / "whole.dcm").read_bytes()
-    for length in (140, 300, len(whole) // 2, len(whole) - 10):
-        path = tmp_path / f"cut{length}.dcm"
-        path.write_bytes(whole[:length])
-        message_of(path)
-    assert "truncated" in message_of(path)
-    assert "truncated" in message_of(packaged("MR_truncated.dcm"))
-
-
-def test_what_holds_no_image_is_refused_by_its_kind() -> None:
-    assert "RT Plan Storage" in message_of(packaged("rtplan.dcm"))
-    assert "RT Dose Storage" in message_of(packaged("rtdose.dcm"))
-
-
-def test_undecodable_syntaxes_are_named(tmp_path: Path) -> None:
-    assert "JPEG Extended" in message_of(packaged("JPGExtended.dcm"))
-    path = as_us(Image.from_array(np.ones((2, 8, 8), np.uint8), axes="fyx"), tmp_path / "video.dcm")
-    whole = path.read_bytes()
-    # A video inside DICOM: the same file that says it is MPEG-4, whose UID has another length.
-    syntax, mpeg = b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.4.102\0"
-    at = whole.index(syntax)
-    group = int.from_bytes(whole[140:144], "little") + len(mpeg) - len(syntax)
-    changed = whole[: at - 2] + len(mpeg).to_bytes(2, "little") + mpeg + whole[at + len(syntax) :]
-    path.write_bytes(changed[:140] + group.to_bytes(4, "little") + changed[144:])
-    assert "MPEG-4" in message_of(path)
-
-
-def test_nothing_is_printed_about_a_patient(
-    data_folder: Path, capfd: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        image = read(data_folder / "nuclear" / "quality_control" / "Jaszack.dcm")  # values too long for their type
-        write(image, tmp_path / "out.dcm")
-    captured = capfd.readouterr()
-    assert captured.out + captured.err == ""
-
-
-# Writing --------------------------------------------------------------------------------------------------------------
-
-REAL = (
-    "nuclear/bone_scan_whole_body.dcm",
-    "nuclear/quality_control/Jaszack.dcm",
-    "ultrasound/dicom/US1_J2KR.dcm",
-    "ultrasound/dicom/cine_30_frames_ybr.dcm",
-    "mri/t1w_dicom",
-)
-
-
-@pytest.mark.parametrize("name", REAL)
-def test_an_untouched_study_is_written_as_it_was(name: str, data_folder: Path, tmp_path: Path) -> None:
-    image = read(data_folder / name)
-    back = read(write(image, tmp_path / Path(name).name))
-    np.testing.assert_array_equal(back.stored(), image.stored())
-    for attribute in ("spacing", "origin", "direction", "frame_times", "modality", "unit"):
-        assert getattr(back, attribute) == getattr(image, attribute)
-
-
-def test_derived_objects_say_what_they_are(data_folder: Path, tmp_path: Path) -> None:
-    image = read(data_folder / "mri" / "t1w_dicom")
-    out = write(image.with_voxels(image.voxels * 0.9), tmp_path / "out", derivation="BM3D, Rician noise", label="bm3d")
-    derived = read(out).source.headers
-    assert len(derived) == len(image.source.headers) == len(list(out.iterdir()))
-    assert len({header.SOPInstanceUID for header in derived}) == len(derived)
-    for new, old in zip(derived, image.source.headers, strict=True):
-        assert list(new.ImageType[:2]) == ["DERIVED", "SECONDARY"]
-        for kept in ("SOPClassUID", "StudyInstanceUID", "FrameOfReferenceUID", "PatientName", "ImagePositionPatient"):
-            assert new[kept].value == old[kept].value
-        assert new.SeriesInstanceUID != old.SeriesInstanceUID
-        assert new.SOPInstanceUID != old.SOPInstanceUID == new.SourceImageSequence[0].ReferencedSOPInstanceUID
-        assert new.SourceImageSequence[0].PurposeOfReferenceCodeSequence[0].CodeValue == "121322"
-        assert new.SeriesNumber == old.SeriesNumber + 1000
-        assert new.SeriesDescription == f"{old.SeriesDescription} (MedRestore bm3d)"
-        assert new.DerivationDescription == "BM3D, Rician noise"
-        assert new.DerivationCodeSequence[-1].CodeValue == "113087"
-        equipment = new.ContributingEquipmentSequence[-1]
-        assert equipment.Manufacturer == "MedRestore"
-        assert equipment.PurposeOfReferenceCodeSequence[0].CodeValue == "109103"
-
-
-def test_long_texts_fit_their_elements(tmp_path: Path) -> None:
-    path = as_nm(bone_scan(), tmp_path / "in.dcm")
-    edit(path, lambda dataset: setattr(dataset, "SeriesDescription", "x" * 64))
-    out = write(read(path), tmp_path / "out.dcm", derivation="σ" * 3000, label="y" * 80)
-    header = read(out).source.headers[0]
-    assert len(header.SeriesDescription) <= 64
-    assert len(header.DerivationDescription) <= 1024
-
-
-@pytest.mark.parametrize("modality", ["NM", "MR"])
-def test_restored_values_are_quantised_far_below_noise_and_itk_reads_the_same(modality: str, tmp_path: Path) -> None:
-    import SimpleITK as sitk
-
-    image = read(as_nm(bone_scan(), tmp_path / "in.dcm") if modality == "NM" else as_mr(brain(), tmp_path / "in"))
-    for low in (0.0, -100.0):
-        restored = image.with_voxels(image.voxels * np.float32(0.731) + np.float32(low))
-        out = write(restored, tmp_path / (f"out{low}.dcm" if modality == "NM" else f"out{int(low)}"))
-        back = read(out)
-        step = np.ptp(np.append(restored.voxels, 0)) / 65000
-        np.testing.assert_allclose(back.voxels, restored.voxels, atol=0.51 * step)
-        assert back.unit == image.unit
-        files = [out] if out.is_file() else sorted(out.iterdir())
-        theirs = np.concatenate([sitk.GetArrayFromImage(sitk.ReadImage(str(file))) for file in files])
-        np.testing.assert_allclose(theirs.squeeze(), back.voxels.squeeze(), rtol=1e-6, atol=1e-4)
-
-
-def test_zero_counts_stay_exactly_zero_and_totals_hold(data_folder: Path, tmp_path: Path) -> None:
-    image = read(data_folder / "nuclear" / "bone_scan_whole_body.dcm")
-    restored = image.with_voxels(image.voxels * np.float32(0.987))
-    back = read(write(restored, tmp_path / "out.dcm"))
-    np.testing.assert_array_equal(back.voxels == 0, restored.voxels == 0)
-    assert back.voxels.sum(dtype=np.float64) == pytest.approx(restored.voxels.sum(dtype=np.float64), rel=1e-5)
-
-
-def test_real_world_values_agree_with_the_rescale(tmp_path: Path) -> None:
-    image = read(as_nm(bone_scan(), tmp_path / "in.dcm"))
-    header = read(write(image.with_voxels(image.voxels * 0.7), tmp_path / "out.dcm")).source.headers[0]
-    mapping = header.RealWorldValueMappingSequence[0]
-    assert (mapping.RealWorldValueSlope, mapping.RealWorldValueIntercept) == (
-        header.RescaleSlope,
-        header.RescaleIntercept,
-    )
-    assert mapping.MeasurementUnitsCodeSequence[0].CodeValue == "{counts}"
-
-
-@pytest.mark.parametrize("colour", [False, True])
-def test_ultrasound_stays_eight_bit(colour: bool, tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    frames = rng.integers(0, 255, (3, 9, 7, 3) if colour else (3, 9, 7), endpoint=True).astype(np.uint8)
-    image = read(as_us(Image.from_array(frames, axes="fyxc" if colour else "fyx"), tmp_path / "in.dcm"))
-    restored = image.with_voxels(image.voxels * np.float32(1.4) - 20)
-    header = read(write(restored, tmp_path / "out.dcm")).source.headers[0]
-    assert (header.BitsAllocated, header.SamplesPerPixel) == (8, 3 if colour else 1)
-    assert "RescaleSlope" not in header
-
-
-def test_the_same_work_gives_the_same_bytes_and_other_work_other_uids(tmp_path: Path) -> None:
-    image = read(as_nm(bone_scan(), tmp_path / "in.dcm"))
-    first, again, other, removed = (tmp_path / f"{name}.dcm" for name in ("first", "again", "other", "removed"))
-    write(image, first, derivation="a")
-    write(image, again, derivation="a")
-    write(image, other, derivation="b")
-    write(image.with_voxels(image.voxels * 0.1), removed, derivation="a")
-    assert first.read_bytes() == again.read_bytes()
-    series = {read(path).source.headers[0].SeriesInstanceUID for path in (first, other, removed)}
-    assert len(series) == 3
-
-
-def test_dicom_needs_a_dicom_source_of_the_same_shape(tmp_path: Path) -> None:
-    series = read(as_mr(brain(), tmp_path / "in"))
-    with pytest.raises(OutputError, match="give a folder"):
-        write(series, tmp_path / "out.dcm")
-    cropped = Image.from_array(series.voxels[0, :, :4], source=series.source)
-    with pytest.raises(OutputError, match="shape"):
-        write(cropped, tmp_path / "out")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in"]
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path):
-    """A file system of 64 KiB; skips where the test may not mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    try:
-        command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("mounting a small disk needs the super-user on Linux")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
-def test_a_full_disk_leaves_no_part_of_a_series(small_disk: Path, tmp_path: Path) -> None:
-    image = read(as_mr(brain(40), tmp_path / "in"))
-    with pytest.raises(OutputError, match="full"):
-        write(image, small_disk / "out")
-    assert not list(small_disk.iterdir())
-    assert not list(tmp_path.rglob(f"{PARTIAL}*"))
-
-
-# What the validator may say of a derived object: rescale is an extension of the SOP class in NM and MR, as documented.
-EXTENSION = re.compile(r"Rescale (Slope|Intercept|Type)|Standard Extended SOP Class|Modality LUT Module")
-
-
-def faults(path: Path) -> set[str]:
-    """What dciodvfy finds wrong in a file."""
-    if shutil.which("dciodvfy") is None:
-        pytest.skip("dciodvfy is absent: install Debian's dicom3tools to check derived objects against the standard")
-    done = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, errors="replace")
-    return {line for line in (done.stdout + done.stderr).splitlines() if re.match("Error|Warning", line)}
-
-
-@pytest.mark.parametrize("name", REAL)
-def test_a_validator_finds_no_new_fault_in_real_studies(name: str, data_folder: Path, tmp_path: Path) -> None:
-    source = data_folder / name
-    image = read(source)
-    out = write(image.with_voxels(image.voxels * np.float32(0.9)), tmp_path / Path(name).name, derivation="BM3D")
-    new = faults(out if out.is_file() else min(out.iterdir())) - faults(
-        source if source.is_file() else min(source.iterdir())
-    )
-    assert not [line for line in new if not EXTENSION.search(line)]
-
-
-def test_a_validator_finds_no_error_in_simulated_studies_and_their_restorations(tmp_path: Path) -> None:
-    cine = Image.from_array(np.ones((3, 9, 7, 3), np.uint8), axes="fyxc", frame_times=(0, 20, 40))
-    sources = [
-        as_nm(bone_scan(), tmp_path / "nm.dcm"),
-        as_us(cine, tmp_path / "us.dcm"),
-        as_mr(brain(), tmp_path / "mr"),
-    ]
-    for source in sources:
-        image = read(source)
-        out = write(image.with_voxels(image.voxels * np.float32(0.9)), tmp_path / f"restored_{source.name}")
-        for path in (source, out):
-            found = faults(path if path.is_file() else min(path.iterdir()))
-            assert not [line for line in found if not EXTENSION.search(line)]

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from MedRestoreLib.atomic import PARTIAL
 from MedRestoreLib.errors import MedRestoreError, OutputError, UnsupportedImage
-from MedRestoreLib.files import PARTIAL, check_writable, list_series, read, write
+from MedRestoreLib.files import check_format, check_writable, list_series, read, write, write_text
 from MedRestoreLib.image import Image, Source
 
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
@@ -159,6 +160,14 @@ def test_a_cine_becomes_a_video_and_back(tmp_path: Path) -> None:
     np.testing.assert_allclose(back.frame_times, image.frame_times, atol=0.5)
 
 
+def test_red_stays_red_in_a_video(tmp_path: Path) -> None:
+    red = np.zeros((4, 32, 48, 3), np.uint8)
+    red[..., 0] = 200
+    back = read(write(Image.from_array(red, axes="fyxc"), tmp_path / "red.mp4")).stored()
+    assert back[..., 0].mean() > 180
+    assert back[..., 2].mean() < 20
+
+
 def test_real_videos_have_frames_times_and_greyness(data_folder: Path) -> None:
     grey = read(data_folder / "ultrasound" / "cine_lung" / "Vir_whitelung_h1n1.mp4")
     assert grey.voxels.shape == (123, 1, 270, 270)
@@ -175,11 +184,12 @@ def test_real_nifti_round_trips(data_folder: Path, tmp_path: Path) -> None:
             assert_same(read(write(image, tmp_path / f"copy{suffix}")), image)
 
 
-def test_the_same_image_gives_the_same_bytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".nrrd", ".nii.gz", ".mha"])
+def test_the_same_image_gives_the_same_bytes(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     image = Image.from_array(np.arange(24, dtype=np.float32).reshape(2, 3, 4))
-    for suffix in (".nrrd", ".nii.gz", ".mha"):
-        first, second = (write(image, tmp_path / f"{name}{suffix}").read_bytes() for name in "ab")
-        assert first == second
+    first = write(image, tmp_path / f"a{suffix}").read_bytes()
+    monkeypatch.setattr("time.time", lambda: 1e9)  # on another day
+    assert write(image, tmp_path / f"b{suffix}").read_bytes() == first
 
 
 NOT_STUDIES = {
@@ -199,11 +209,12 @@ NOT_STUDIES = {
 
 
 @pytest.mark.parametrize("name", NOT_STUDIES)
-def test_what_is_no_study_is_refused_in_one_line(name: str, tmp_path: Path) -> None:
+def test_what_is_no_study_is_refused_in_one_line(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / name
     path.write_bytes(NOT_STUDIES[name])
     with pytest.raises(UnsupportedImage) as error:
         read(path)
+    assert capfd.readouterr() == ("", "")
     assert "\n" not in str(error.value)
     assert name in str(error.value)
 
@@ -232,6 +243,8 @@ def test_voxels_that_are_no_numbers_are_counted_and_can_be_replaced(bad: float, 
 def test_formats_that_cannot_hold_a_study_say_so(tmp_path: Path) -> None:
     volume = Image.from_array(np.ones((3, 4, 5), np.float32))
     for name, words in (("v.png", "one picture"), ("v.mp4", "8-bit"), ("v.dcm", "DICOM"), ("v.xyz", "cannot write")):
+        with pytest.raises(OutputError, match=words):
+            check_format(volume, tmp_path / name)
         with pytest.raises(OutputError, match=words):
             write(volume, tmp_path / name)
     with pytest.raises(OutputError, match="fractions"):
@@ -280,25 +293,39 @@ def test_output_may_not_be_the_input(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".nrrd", ".nhdr", ".nii.gz", ".mha"])
 def test_a_full_disk_leaves_nothing(suffix: str, tmp_path: Path, small_disk: Path) -> None:
     noise = np.random.default_rng(0).normal(size=(64, 64, 64)).astype(np.float32)
+    too_big = Image.from_array(noise)
+    looks_small = Image.from_array(noise, source=Source(dtype="uint8"))  # what float32 needs shows while writing
     with pytest.raises(OutputError, match="full"):
-        write(Image.from_array(noise), small_disk / f"big{suffix}")
-    assert not list(small_disk.iterdir())
+        check_format(too_big, small_disk / f"big{suffix}")
+    for image in (too_big, looks_small):
+        with pytest.raises(OutputError, match="full"):
+            write(image, small_disk / f"big{suffix}")
+        assert not list(small_disk.iterdir())
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path):
-    """A file system of 256 KiB; skips where the test may not mount one."""
+    """A file system of 512 KiB; skips where the test may not mount one."""
     import subprocess
 
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(folder)]
     try:
         subprocess.run(mount, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("mounting a small disk needs the super-user on Linux")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_text_is_written_in_one_step(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    write_text(path, "first σ")
+    assert write_text(path, "second σ").read_text(encoding="utf-8") == "second σ"
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_text(tmp_path / "absent" / "report.html", "")
 
 
 def test_a_failed_write_keeps_the_former_file(tmp_path: Path) -> None:

@@ -82,7 +82,12 @@ def test_magnitudes_below_zero_are_not_taken_for_magnitudes():
         (mr.Image.from_array(np.full((64, 64), 7.0)), {"level": 3.0}, mr.UnsupportedImage, "same value"),
         (mr.Image.from_array(np.where(RAMP == 3, np.nan, RAMP)), {"level": 3.0}, mr.UnsupportedImage, "--replace-nan"),
         (mr.Image.from_array(np.where(RAMP == 3, np.inf, RAMP)), {"level": 3.0}, mr.UnsupportedImage, "--replace-nan"),
-        (mr.Image.from_array(RAMP - 9, modality="NM"), {"noise": "poisson", "level": 1.0}, mr.InvalidPlan, "not counts"),
+        (
+            mr.Image.from_array(RAMP - 9, modality="NM"),
+            {"noise": "poisson", "level": 1.0},
+            mr.InvalidPlan,
+            "not counts",
+        ),
         (mr.Image.from_array(RAMP - 9), {"noise": "rician", "level": 1.0}, mr.InvalidPlan, "not magnitudes"),
     ],
 )

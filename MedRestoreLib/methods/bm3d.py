@@ -2,13 +2,18 @@
 
 Both steps do the same four things: find, for every reference block, the most similar blocks in a window around it; take
 the 3-D spectrum of their stack (a 2-D transform of each block, Haar along the stack); shrink it; put the blocks back,
-weighted by how sparse their spectrum was. What makes it quick here: every block is transformed once and stacks are
-gathered from that table, the distances of a tile of references are one matrix product, and blocks are summed as
-spectra, so they return to pixels once per position instead of once per stack.
+weighted by how sparse their spectrum was. What makes it quick: every block is transformed once and stacks are gathered
+from that table, the distances of a tile of references are one matrix product, and blocks are summed as spectra, so
+they return to pixels once per position instead of once per stack.
+
+Deviations from the paper, each measured to help: the first match threshold grows with the noise, which adds 2 sigma² to
+every distance; the Wiener filter assumes a little less noise than there is; blocks and strides stay
+small when the noise is strong.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -17,33 +22,41 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-RADIUS = 19  # of the search window, in both steps and profiles
+BLOCK = 8
+NUMBERS = BLOCK**2  # in a block
+STRIDE = 3  # between references
+RADIUS = 19  # of the search window
 SIDE = 2 * RADIUS + 1
 KAISER_BETA = 2.0
-TILE = (4, 8)  # references (rows, columns) whose distances are one matrix product
-INDEX = (1 << 11) - 1  # the low bits of a sort key hold the index in the window; SIDE² <= 2^11
+WIENER_NOISE = 0.8  # part of the noise variance that the Wiener filter assumes
 
-# Block positions whose spectra are held at once (about 1 kB each), and numbers in a temporary array. On a CPU
-# temporaries stay in the cache; a GPU wants long arrays.
-POSITIONS = {"cpu": 1 << 16, "cuda": 1 << 21}
+TILE = (4, 8)  # references (rows, columns) whose distances are one matrix product
+REGION = tuple(STRIDE * (count - 1) + SIDE for count in TILE)  # positions where a tile's references search
+PER_TILE = TILE[0] * TILE[1]
+AREA = REGION[0] * REGION[1]
+# A sort key is the root of the distance in 2^20 levels up to the match threshold, then 11 bits: index in the window.
+# A root resolves the smallest distances, too.
+FAR = (1 << 20) - 1
+INDICES = 1 << 11
+
+# Pixels whose block spectra are held at once (about 2 kB each at the peak), and numbers in a temporary array: on a CPU
+# they stay in the cache, a GPU wants long arrays.
+PIXELS = {"cpu": 115_000, "cuda": 1 << 21}
 TEMPORARY = {"cpu": 1 << 20, "cuda": 1 << 27}
 
 
 @dataclass(frozen=True)
 class Step:
-    """The constants of one step, on the scale of 8-bit images."""
+    """What differs between the steps; ``match`` is on the scale of 8-bit images."""
 
-    block: int
-    stride: int
-    stack: int
+    stack: int  # blocks at most
     match: float  # largest mean squared difference of similar blocks
     threshold: float | None = None  # hard threshold in standard deviations of the noise; None in the Wiener step
 
 
-# The paper's (its section IV); the second row is for strong noise.
 PROFILES = {
-    "normal": (Step(8, 3, 16, 3000.0, 2.7), Step(8, 3, 32, 400.0)),
-    "high_noise": (Step(8, 4, 32, 25000.0, 2.8), Step(11, 6, 32, 3500.0)),
+    "normal": (Step(16, 3000.0, 2.7), Step(32, 400.0)),
+    "high_noise": (Step(32, 3000.0, 2.8), Step(32, 800.0)),
 }
 HIGH_NOISE = 40 / 255
 
@@ -51,18 +64,24 @@ HIGH_NOISE = 40 / 255
 def bm3d(images: Tensor, sigma: float, *, profile: str = "auto") -> Tensor:
     """Denoise images that carry white Gaussian noise.
 
+    A voxel of the result depends on the input up to 90 voxels away in each dimension: 45 in each step (from the voxel
+    7 to the far corner of a block, 19 to its reference, 19 to another block of the stack). Tiles agree with the whole
+    image when they begin at multiples of the stride, 3.
+
     Args:
-        images: float32 ``(N, 1, H, W)``, nominally in [0, 1], on any device; sides of at least 11. The N images are
+        images: float32 ``(N, 1, H, W)``, nominally in [0, 1], on any device; sides of at least 8. The N images are
             independent of each other.
         sigma: standard deviation of the noise on the same scale.
-        profile: "normal", "high_noise" (longer stacks, larger Wiener blocks, wider strides), or "auto": high_noise
-            above sigma = 40/255.
+        profile: "normal", "high_noise" (longer stacks, more shrinkage), or "auto": high_noise above sigma = 40/255.
 
     Returns:
-        A tensor like ``images``.
+        A tensor like ``images``. On a CPU the same input gives the same bits.
 
     Raises:
         ValueError: the profile is unknown.
+
+    >>> bm3d(torch.full((1, 1, 16, 16), 0.5), 0.1).shape
+    torch.Size([1, 1, 16, 16])
     """
     if profile == "auto":
         profile = "high_noise" if sigma > HIGH_NOISE else "normal"
@@ -71,217 +90,242 @@ def bm3d(images: Tensor, sigma: float, *, profile: str = "auto") -> Tensor:
     hard, wiener = PROFILES[profile]
     variance = max(float(sigma) ** 2, 1e-12)  # no 0/0 in the Wiener filter where there is no noise
     restored = []
-    for noisy in images[:, 0].split(max(1, POSITIONS[images.device.type] // images[0].numel())):
+    for noisy in images[:, 0].split(max(1, PIXELS[images.device.type] // images[0].numel())):
         basic = _run(hard, noisy, noisy, variance)
         restored.append(_run(wiener, noisy, basic, variance))
     return torch.cat(restored)[:, None]
 
 
 def _run(step: Step, noisy: Tensor, pilot: Tensor, variance: float) -> Tensor:
-    """One step on images ``(n, H, W)``; blocks are compared in ``pilot``. Done in strips to bound the memory."""
+    """One step on images ``(n, H, W)``, whose blocks are compared in ``pilot``; in strips, to bound the memory."""
     n, height, width = noisy.shape
-    columns = _tiles(width, step, TILE[1])
-    tiles = _tiles(height, step, TILE[0])
-    reach = step.stride * (TILE[0] - 1) + RADIUS + step.block
+    device = noisy.device
+    margins = [length - RADIUS for length in REGION]  # no tile searches beyond
+    around = (margins[1], margins[1], margins[0], margins[0])
+    noisy, pilot = F.pad(noisy, around), F.pad(pilot, around)
+    outside = F.pad(torch.zeros(height - BLOCK + 1, width - BLOCK + 1, device=device), around, value=torch.inf)
     total, weights = torch.zeros_like(noisy), torch.zeros_like(noisy)
-    limit = max(1, POSITIONS[noisy.device.type] // (n * width))
-    while tiles:
-        strip = [tile for tile in tiles if tile[0] + reach - tiles[0][0] + RADIUS <= limit] or tiles[:1]
-        tiles = tiles[len(strip) :]
-        top = max(0, min(origin for origin, _ in strip) - RADIUS)
-        bottom = min(height, max(origin for origin, _ in strip) + reach)
-        rows = [(origin - top, kept) for origin, kept in strip]
-        pixels = slice(top, bottom)
-        more, weight = _strip(step, noisy[:, pixels], pilot[:, pixels], rows, columns, variance)
-        total[:, pixels] += more
+    rows, columns = (_tiles(*axis) for axis in zip((height, width), margins, TILE, strict=True))
+    limit = PIXELS[device.type] // (n * noisy.shape[2]) - REGION[0]
+    while rows:
+        strip = [tile for tile in rows if tile.start - rows[0].start <= limit] or rows[:1]
+        rows = rows[len(strip) :]
+        top, bottom = min(tile.start for tile in strip), max(tile.start for tile in strip) + REGION[0]
+        strip = [Tile(tile.start - top, tile.counts) for tile in strip]
+        pixels = slice(top, bottom + BLOCK - 1)
+        blocks, weight = _strip(step, noisy[:, pixels], pilot[:, pixels], outside[top:bottom], strip, columns, variance)
+        total[:, pixels] += blocks
         weights[:, pixels] += weight
-    return total / weights
+    inside = (slice(None), slice(margins[0], margins[0] + height), slice(margins[1], margins[1] + width))
+    return total[inside] / weights[inside]
 
 
-def _tiles(length: int, step: Step, per_tile: int) -> list[tuple[int, Tensor]]:
-    """Along one axis, the origin of each tile and which of its references count.
+@dataclass(frozen=True)
+class Tile:
+    """References along one axis: where their search begins, and which of them count."""
 
-    References stand at the multiples of the stride, and at the last position where a block fits; if that is no
-    multiple, a further tile ends there.
+    start: int
+    counts: Tensor
+
+
+def _tiles(length: int, margin: int, references: int) -> list[Tile]:
+    """The tiles along one axis of an image that has ``margin`` added in front.
+
+    References stand at the multiples of the stride and at the last position where a block fits. If that is no
+    multiple, a further tile ends there, of which no other reference counts.
     """
-    last = length - step.block
-    offsets = step.stride * torch.arange(per_tile)
-    tiles = [(start, start + offsets <= last) for start in range(0, last + 1, step.stride * per_tile)]
-    if last % step.stride:
+    last = length - BLOCK
+    offsets = STRIDE * torch.arange(references)
+    tiles = [(origin, origin + offsets <= last) for origin in range(0, last + 1, STRIDE * references)]
+    if last % STRIDE:
         tiles.append((last - int(offsets[-1]), offsets == offsets[-1]))
-    return tiles
+    return [Tile(origin + margin - RADIUS, counts) for origin, counts in tiles]
 
 
-def _strip(step: Step, noisy: Tensor, pilot: Tensor, rows: list, columns: list, variance: float):
-    """Weighted sum of the restored blocks of all tiles, and the sum of weights, both ``(n, h, w)``."""
-    block, device = step.block, noisy.device
-    transform = _bior(block) if step.threshold else _dct(block)
-    compared, spectra = _spectra(pilot, _dct(block)), _spectra(noisy, transform)
-    n, height, width, numbers = spectra.shape
-    sums, weights = torch.zeros_like(spectra).view(-1, numbers), noisy.new_zeros(n * height * width)
-    compared_rows, spectra_rows = compared.view(-1, numbers), spectra.view(-1, numbers)
-    at_once = max(1, TEMPORARY[device.type] // numbers)
-    for members, sizes in _match(step, compared, rows, columns):
-        for size in (1 << k for k in range(step.stack.bit_length())):
-            for stacks in members[sizes == size, :size].split(max(1, at_once // size)):
-                index = stacks.T.flatten()
-                stack = spectra_rows.index_select(0, index).view(size, -1, numbers)
-                if step.threshold:
-                    stack, weight = _hard(stack, step.threshold * variance**0.5)
-                else:
-                    stack, weight = _wiener(stack, compared_rows.index_select(0, index).view_as(stack), variance)
-                sums.index_add_(0, index, stack.view(-1, numbers))
-                weights.index_add_(0, index, weight.repeat(size))
-    window = _kaiser(block, device)
-    synthesis = window[:, None] * torch.linalg.inv(transform).to(device, torch.float32)
-    total = F.fold(synthesis @ sums.view(n, -1, numbers).mT, noisy.shape[1:], block)
-    weights = F.fold(window[:, None] * weights.view(n, 1, -1), noisy.shape[1:], block)
-    return total[:, 0], weights[:, 0]
+def _strip(
+    step: Step,
+    noisy: Tensor,
+    pilot: Tensor,
+    outside: Tensor,
+    rows: list[Tile],
+    columns: list[Tile],
+    variance: float,
+) -> tuple[Tensor, Tensor]:
+    """The weighted sum of all restored blocks, and the sum of their weights, both ``(n, h, w)``.
+
+    ``outside`` is infinite at positions where a block would reach beyond the image, else 0.
+    """
+    transform = _bior() if step.threshold else _dct()
+    limit = NUMBERS * (step.match / 255**2 + (2 * variance if step.threshold else 0.0))
+    scale = FAR / limit**0.5
+    compared, spectra = _spectra(pilot, scale * _dct()), _spectra(noisy, transform)
+    table, pilot_table = spectra.view(-1, NUMBERS), compared.view(-1, NUMBERS)
+    sums, weights = torch.zeros_like(table), table.new_zeros(len(table))
+    energy = torch.linalg.vector_norm(compared[..., 1:], dim=3).square_() + outside
+    for index, size in _stacks(step.stack, compared, energy, rows, columns):
+        haar = _haar(size).to(table.device)
+        stack = (haar @ table.index_select(0, index).view(size, -1)).view(size, -1, NUMBERS)
+        if step.threshold:
+            gain = F.hardshrink(stack, step.threshold * variance**0.5).sign_().square_()
+            gain[0, :, 0] = 1  # the mean of a stack
+        else:
+            gain = (haar @ pilot_table.index_select(0, index).view(size, -1)).square_().view_as(stack)
+            gain /= gain + WIENER_NOISE * variance * scale**2
+        weight = torch.linalg.vector_norm(gain, dim=2).square_().sum(0).clamp_(min=1).reciprocal_()
+        stack *= gain.mul_(weight[:, None])
+        sums.index_add_(0, index, (haar.T @ stack.flatten(1)).view(-1, NUMBERS))
+        weights.index_add_(0, index, weight.repeat(size))
+    synthesis = torch.linalg.inv(transform).to(table.device, torch.float32)
+    blocks = synthesis @ sums.view(len(noisy), -1, NUMBERS).mT
+    weights = weights.view(len(noisy), 1, -1).expand(-1, NUMBERS, -1)
+    return _overlap_add(blocks, noisy), _overlap_add(weights, noisy)
 
 
 def _spectra(images: Tensor, transform: Tensor) -> Tensor:
-    """The 2-D transform of every block of ``(n, h, w)``: ``(n, rows, columns, block²)``."""
-    side = round(len(transform) ** 0.5)
-    kernels = transform.to(images.device, torch.float32).view(-1, 1, side, side)
-    last = torch.channels_last
-    spectra = F.conv2d(images[:, None].contiguous(memory_format=last), kernels.contiguous(memory_format=last))
+    """The transform of the block at every position of ``(n, h, w)``: ``(n, h - 7, w - 7, 64)``."""
+    kernels = transform.to(images.device, torch.float32).view(-1, 1, BLOCK, BLOCK)
+    spectra = F.conv2d(images[:, None], kernels.contiguous(memory_format=torch.channels_last))
     return spectra.permute(0, 2, 3, 1).contiguous()
 
 
-def _match(step: Step, table: Tensor, rows: list, columns: list):
-    """For some tile columns at a time, the positions of the blocks most similar to each reference, best first
-    ``(references, stack)``, and how many of them to stack.
+def _overlap_add(blocks: Tensor, like: Tensor) -> Tensor:
+    """Sum blocks ``(n, 64, positions)`` under a Kaiser window where they overlap, into ``(n, h, w)``."""
+    summed = torch.zeros_like(like)
+    rows, columns = (length - BLOCK + 1 for length in like.shape[1:])
+    window = torch.kaiser_window(BLOCK, periodic=False, beta=KAISER_BETA).tolist()
+    for i in range(BLOCK):
+        for j in range(BLOCK):
+            pixels = blocks[:, i * BLOCK + j].unflatten(1, (rows, columns))
+            summed[:, i : i + rows, j : j + columns].add_(pixels, alpha=window[i] * window[j])
+    return summed
 
-    The regions where a tile column searches are copied side by side, so that the distances |p|² + |q|² - 2pq between a
-    tile's references p and all candidates q are a matrix product without further copies.
+
+def _stacks(
+    most: int, table: Tensor, energy: Tensor, rows: list[Tile], columns: list[Tile]
+) -> Iterator[tuple[Tensor, int]]:
+    """Positions of stacked blocks, and the size of the stacks, some stacks of one size at a time.
+
+    The positions are ``(size * stacks,)``, the members of a stack ``stacks`` apart.
     """
-    n, height, width, numbers = table.shape
+    at_once = TEMPORARY[table.device.type]
+    tiles = max(1, at_once // (len(table) * PER_TILE * AREA))
+    for group in (columns[start : start + tiles] for start in range(0, len(columns), tiles)):
+        positions, similar = _match(most, table, energy, rows, group)
+        for size in (1 << k for k in range(most.bit_length())):
+            chosen = (similar >= size) & (similar < 2 * size)
+            for stacks in positions[chosen, :size].split(at_once // (size * NUMBERS)):
+                yield stacks.T.flatten(), size
+
+
+def _match(most: int, table: Tensor, energy: Tensor, rows: list[Tile], columns: list[Tile]) -> tuple[Tensor, Tensor]:
+    """For all references of some tiles, the positions of the most similar blocks, best first ``(references, most)``,
+    and how many of them are nearer than FAR ``(references,)``. A reference leads its stack.
+
+    Distances are |p|² + |q|² - 2pq; ``energy`` is |p|², and infinite for blocks beyond the image. Means are left out of
+    all three and compared by themselves, or rounding would drown the small distances where the image is smooth. The
+    regions where the tiles of a column search overlap, so they are copied side by side once, and the matrix products
+    of references p and candidates q need no further copies.
+    """
+    n, height, width, _ = table.shape
     device = table.device
-    energy = table.square().sum(3)
-    tall, wide = (step.stride * (k - 1) + SIDE for k in TILE)
-    area, per_tile = tall * wide, TILE[0] * TILE[1]
-    first = min(origin for origin, _ in rows) - RADIUS
-    lines = max(origin for origin, _ in rows) - RADIUS + tall - first
-    limit = step.match * numbers / 255**2
+    regions = torch.stack([table[:, :, column.start : column.start + REGION[1]] for column in columns])
+    energies = torch.stack([energy[:, :, column.start : column.start + REGION[1]] for column in columns])
+    means = regions[..., 0].contiguous()
+    regions[..., 0] = 0
     order = torch.arange(SIDE**2, dtype=torch.int32, device=device)
-    around = torch.arange(-RADIUS, RADIUS + 1, device=device)
-    window = (around[:, None] * width + around).flatten()
-    grid = [step.stride * torch.arange(k, device=device) for k in TILE]
-    grid = grid[0][:, None] * width + grid[1] + torch.arange(n, device=device)[:, None, None] * (height * width)
-    at_once = max(1, TEMPORARY[device.type] // (n * per_tile * area))
-    regions = table.new_zeros(min(at_once, len(columns)), n, lines, wide, numbers)
-    for start in range(0, len(columns), at_once):
-        group = columns[start : start + at_once]
-        energies = energy.new_full((len(group), n, lines, wide), torch.inf)
-        top, bottom = max(first, 0), min(first + lines, height)
-        for k, (x, _) in enumerate(group):
-            left, right = max(x - RADIUS, 0), min(x - RADIUS + wide, width)
-            part = (k, slice(None), slice(top - first, bottom - first), slice(left - x + RADIUS, right - x + RADIUS))
-            regions[part] = table[:, top:bottom, left:right]
-            energies[part] = energy[:, top:bottom, left:right]
-        found, sizes = [], []
-        for y, kept in rows:
-            lines_y = slice(y - RADIUS - first, y - RADIUS - first + tall)
-            candidates = regions[: len(group), :, lines_y].flatten(0, 1)
-            candidate_energy = energies[:, :, lines_y].flatten(0, 1)
-            inner = (slice(None), *(slice(RADIUS, RADIUS + step.stride * (k - 1) + 1, step.stride) for k in TILE))
-            products = torch.baddbmm(
-                candidate_energy.flatten(1)[:, None],
-                candidates[inner].reshape(-1, per_tile, numbers),
-                candidates.flatten(1, 2).mT,
-                alpha=-2,
-            )
-            windows = products.as_strided(
-                (len(products), *TILE, SIDE, SIDE),
-                (area * per_tile, area * TILE[1] + step.stride * wide, area + step.stride, wide, 1),
-            )
-            distances = (windows + candidate_energy[inner][..., None, None]).view(-1, SIDE**2)
-            distances.clamp_(min=0)[:, SIDE**2 // 2] = -1  # the reference itself comes first
-            keys = distances.view(torch.int32).bitwise_and_(~INDEX).bitwise_or_(order)
-            counts = torch.stack([kept[:, None] & kept_x for _, kept_x in group])
-            counts = counts[:, None].expand(-1, n, -1, -1).flatten().to(device)
-            keys = _smallest(keys[counts], step.stack)
-            position = torch.stack([grid + (y * width + x) for x, _ in group]).flatten()[counts]
-            found.append(position[:, None] + window[(keys & INDEX).long()])
-            sizes.append(((keys & ~INDEX).view(torch.float32) <= limit).sum(1))
-        yield torch.cat(found), torch.cat(sizes).float().log2().floor().exp2().int()
+    window = _positions(torch.arange(SIDE, device=device), torch.arange(SIDE, device=device), width).flatten()
+    starts = _positions(*(STRIDE * torch.arange(count, device=device) for count in TILE), width)
+    starts = starts + torch.tensor([column.start for column in columns], device=device)[:, None, None, None]
+    starts = starts + height * width * torch.arange(n, device=device)[:, None, None]
+    references = [slice(RADIUS, length - RADIUS, STRIDE) for length in REGION]
+    found = []
+    for row in rows:
+        lines = slice(row.start, row.start + REGION[0])
+        candidates, squares, mean = (values[:, :, lines].flatten(0, 1) for values in (regions, energies, means))
+        distances = torch.baddbmm(
+            squares.flatten(1)[:, None],
+            candidates[:, *references].reshape(-1, PER_TILE, NUMBERS),
+            candidates.flatten(1, 2).mT,
+            alpha=-2,
+        )
+        difference = _windows(mean[:, None, None].expand(-1, *TILE, -1, -1)) - mean[:, *references, None, None]
+        distances = torch.addcmul(_windows(distances.view(-1, *TILE, *REGION)), difference, difference)
+        distances += squares[:, *references, None, None]
+        distances = distances.view(-1, SIDE**2).clamp_(0, FAR**2).sqrt_()
+        distances[:, SIDE**2 // 2] = -1  # the reference itself comes first
+        keys = torch.add(order, distances.int(), alpha=INDICES)
+        counts = torch.stack([row.counts[:, None] & column.counts for column in columns])
+        counts = counts[:, None].expand(starts.shape).flatten().to(device)
+        keys = _smallest(keys[counts], most)
+        start = (starts + row.start * width).flatten()[counts]
+        found.append((start[:, None] + window[(keys % INDICES).long()], (keys < FAR * INDICES).sum(1)))
+    positions, similar = zip(*found, strict=True)
+    return torch.cat(positions), torch.cat(similar)
+
+
+def _windows(values: Tensor) -> Tensor:
+    """The search window of every reference ``(tiles, *TILE, SIDE, SIDE)`` in regions ``(tiles, *TILE, *REGION)``."""
+    tile, y, x, row, column = values.stride()
+    strides = (tile, y + STRIDE * row, x + STRIDE * column, row, column)
+    return values.as_strided((len(values), *TILE, SIDE, SIDE), strides, values.storage_offset())
+
+
+def _positions(rows: Tensor, columns: Tensor, width: int) -> Tensor:
+    """Flat positions of a grid in a table that is ``width`` wide."""
+    return rows[:, None] * width + columns
 
 
 def _smallest(keys: Tensor, k: int) -> Tensor:
-    """The ``k`` smallest keys of each row, in order.
+    """The ``k`` smallest of the ``SIDE²`` keys in each row, in order.
 
-    torch.topk is slow on a CPU, NumPy's partition of short rows is not: of 117 columns of 13 keys, only those with the
-    k smallest heads can hold one of the k smallest keys.
+    torch.topk is slow on a CPU, NumPy's partition of short rows is not: of 117 columns of 13 keys, only the k with the
+    smallest minima can hold one of the k smallest keys.
     """
     if keys.device.type != "cpu":
         return keys.topk(k, largest=False).values
     columns = keys.view(len(keys), 13, 117)
-    heads = np.partition(columns.amin(1).numpy(), k - 1, axis=1)[:, :k]
-    chosen = torch.from_numpy((heads & INDEX) % 117).long()
-    short = columns.gather(2, chosen[:, None].expand(-1, 13, -1)).flatten(1)
-    return torch.from_numpy(np.sort(np.partition(short.numpy(), k - 1, axis=1)[:, :k], axis=1))
-
-
-def _hard(stack: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
-    haar = _haar(len(stack), stack.device)
-    spectrum = (haar @ stack.flatten(1)).view_as(stack)
-    mean = spectrum[0, :, 0].clone()
-    spectrum = F.hardshrink(spectrum, threshold)
-    spectrum[0, :, 0] = mean
-    weight = spectrum.ne(0).sum((0, 2)).clamp_(min=1).float().reciprocal_()
-    spectrum *= weight[:, None]
-    return (haar.T @ spectrum.flatten(1)).view_as(stack), weight
-
-
-def _wiener(stack: Tensor, pilot: Tensor, variance: float) -> tuple[Tensor, Tensor]:
-    haar = _haar(len(stack), stack.device)
-    gain = (haar @ pilot.flatten(1)).square_()
-    gain /= gain + variance
-    gain = gain.view_as(stack)
-    weight = gain.square().sum((0, 2)).reciprocal_()
-    spectrum = (haar @ stack.flatten(1)).view_as(stack).mul_(gain).mul_(weight[:, None])
-    return (haar.T @ spectrum.flatten(1)).view_as(stack), weight
+    minima = np.partition(columns.amin(1).numpy(), k - 1, axis=1)[:, :k]
+    chosen = torch.from_numpy(minima % INDICES % 117).long()
+    candidates = columns.gather(2, chosen[:, None].expand(-1, 13, -1)).flatten(1)
+    return torch.from_numpy(np.sort(np.partition(candidates.numpy(), k - 1, axis=1)[:, :k], axis=1))
 
 
 @cache
-def _haar(size: int, device: torch.device) -> Tensor:
-    """Orthonormal Haar transform of a power of two, coarsest row first."""
+def _haar(size: int) -> Tensor:
+    """Orthonormal Haar transform of ``size`` numbers, a power of two; the mean comes first."""
     matrix = torch.ones(1, 1)
     while len(matrix) < size:
-        fine = torch.kron(torch.eye(len(matrix)), torch.tensor([[1.0, -1.0]]))
-        matrix = torch.cat([torch.kron(matrix, torch.ones(1, 2)), fine]) / 2**0.5
-    return matrix.to(device)
+        coarse = torch.kron(matrix, torch.tensor([1.0, 1.0]))
+        fine = torch.kron(torch.eye(len(matrix)), torch.tensor([1.0, -1.0]))
+        matrix = torch.cat([coarse, fine]) / 2**0.5
+    return matrix
 
 
 @cache
-def _dct(side: int) -> Tensor:
-    """Orthonormal 2-D DCT-II of flattened blocks, ``(side², side²)``."""
-    k = torch.arange(side, dtype=torch.float64)
-    matrix = torch.cos(torch.pi / side * (k + 0.5) * k[:, None]) * (2 / side) ** 0.5
+def _dct() -> Tensor:
+    """Orthonormal 2-D DCT-II of flattened blocks, float64."""
+    k = torch.arange(BLOCK, dtype=torch.float64)
+    matrix = torch.cos(torch.pi / BLOCK * (k + 0.5) * k[:, None]) * (2 / BLOCK) ** 0.5
     matrix[0] /= 2**0.5
     return torch.kron(matrix, matrix)
 
 
 @cache
-def _bior(side: int) -> Tensor:
-    """Full periodic bior1.5 decomposition of flattened blocks, rows of unit norm so that each carries the noise's variance."""
-    taps = torch.tensor([3, -3, -22, 22, 128, 128, 22, -22, -3, 3], dtype=torch.float64) / 128
-    matrix = torch.eye(side, dtype=torch.float64)
-    length = side
+def _bior() -> Tensor:
+    """Full periodic 2-D bior1.5 decomposition of flattened blocks, float64.
+
+    Its rows have unit norm, so that every coefficient carries the noise's variance.
+    """
+    lowpass = torch.tensor([3, -3, -22, 22, 128, 128, 22, -22, -3, 3], dtype=torch.float64)
+    highpass = torch.tensor([1, -1], dtype=torch.float64)
+    matrix = torch.eye(BLOCK, dtype=torch.float64)
+    length = BLOCK
     while length > 1:
         level = torch.zeros(length, length, dtype=torch.float64)
-        for k in range(length // 2):
-            for tap, value in enumerate(taps):
-                level[k, (2 * k + tap - 4) % length] += value
-            level[length // 2 + k, 2 * k] = 1
-            level[length // 2 + k, 2 * k + 1] = -1
+        for row in range(length // 2):
+            level[row].index_add_(0, (2 * row - 4 + torch.arange(10)) % length, lowpass)
+            level[length // 2 + row, 2 * row : 2 * row + 2] = highpass
         matrix[:length] = level @ matrix[:length]
         length //= 2
     matrix /= matrix.norm(dim=1, keepdim=True)
     return torch.kron(matrix, matrix)
-
-
-@cache
-def _kaiser(side: int, device: torch.device) -> Tensor:
-    line = torch.kaiser_window(side, periodic=False, beta=KAISER_BETA)
-    return (line[:, None] * line).flatten().to(device)

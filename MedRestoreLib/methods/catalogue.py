@@ -16,9 +16,9 @@ class Method:
         title, summary: for a radiologist; the summary is one sentence.
         citation: the source.
         implementation: ``"module:function"`` below this package, imported on use. The function is
-            ``f(images, sigma, **options) -> images``: a float32 tensor ``(N, 1, H, W)`` or ``(N, 1, D, H, W)`` in [0, 1]
-            on any device, and the standard deviation of its noise on that scale; the same shape comes back. The N
-            images are independent. It is a local operation: no statistic of the whole tensor, so tiles agree.
+            ``f(images, sigma, **options) -> images``: a float32 tensor ``(N, 1, H, W)`` or ``(N, 1, D, H, W)`` in
+            [0, 1] on any device, and the standard deviation of its noise on that scale; the same shape comes back.
+            The N images are independent. It is a local operation: no statistic of the whole tensor, so tiles agree.
         domain: "gaussian": wants additive noise of one standard deviation and runs in the stabilised domain;
             "speckle": wants the speckled study itself; ``sigma`` is then the speckle's relative standard deviation.
         dimensions: which of 2 and 3 it works in.
@@ -26,6 +26,7 @@ class Method:
         noises: noise models it can be used for.
         halo: voxels beyond a tile's edge that can influence the result inside (0-based reach in each dimension);
             a callable of the options where it depends on them.
+        options: names of the function's own parameters, for experts; "reference" is filled in by ``restore``.
         align: tile origins must be multiples of this, so that block grids coincide.
         patch: smallest image side it accepts.
         bytes_per_voxel: peak working memory per input voxel, measured; tiles are sized by it.
@@ -46,6 +47,7 @@ class Method:
     halo: int | Callable[..., int]
     patch: int
     bytes_per_voxel: int
+    options: tuple[str, ...] = ()
     align: int = 1
     learned: bool = False
     weights: str = ""
@@ -61,7 +63,7 @@ METHODS = (
     Method(
         id="adf",
         title="Anisotropic diffusion",
-        summary="Smooths inside regions and stops at edges: the fastest choice, for a first look or very large volumes.",
+        summary="Smooths inside regions and stops at edges: the fastest, for a first look or very large volumes.",
         citation="Perona and Malik, IEEE TPAMI 12(7), 1990",
         implementation="adf:anisotropic_diffusion",
         domain="gaussian",

@@ -74,7 +74,7 @@ def decompressed_variation(display_std: float, decibels: float) -> float:
     for L. Fully developed speckle, 5.57 dB, gives 1 (and 0.523 for the amplitude).
 
     >>> round(decompressed_variation(5.57 / 60, 60.0), 2)
-    1.04
+    1.03
     """
     variance = (display_std * decibels * math.log(10) / 10) ** 2
     return math.sqrt(2 * variance / (1 + math.sqrt(1 + 2 * variance)))

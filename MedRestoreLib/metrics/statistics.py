@@ -34,9 +34,9 @@ def paired_bootstrap(
     >>> paired_bootstrap([3.0, 3.0, 3.0], [1.0, 1.0, 1.0])
     Interval(mean=2.0, low=2.0, high=2.0)
     """
+    if np.shape(a) != np.shape(b) or np.ndim(a) != 1 or len(a) < 2:
+        raise ValueError("a paired bootstrap needs two equally long lists of at least 2 patients")
     difference = np.asarray(a, np.float64) - np.asarray(b, np.float64)
-    if difference.ndim != 1 or len(difference) < 2 or np.shape(a) != np.shape(b):
-        raise ValueError("a paired bootstrap needs two equal lists of at least 2 patients")
     rng = np.random.default_rng(seed)
     means = [rng.choice(difference, len(difference)).mean() for _ in range(resamples)]
     tail = (1.0 - confidence) / 2

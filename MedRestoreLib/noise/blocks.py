@@ -18,7 +18,11 @@ from .base import Estimate
 SIDE = 8
 SAMPLE = 4_000_000  # voxels looked at, at most
 _FREQUENCY = np.add.outer(np.arange(SIDE), np.arange(SIDE)).ravel()
-_BANDS = {"low": (1, 3), "middle": (4, 8), "high": (9, 14)}  # of the two frequencies' sum
+_BANDS = {
+    name: (first <= _FREQUENCY) & (last >= _FREQUENCY)
+    for name, first, last in (("low", 1, 3), ("middle", 4, 8), ("high", 9, 14))
+}
+BAND_SIZE = {name: int(np.count_nonzero(band)) for name, band in _BANDS.items()}
 _EXTREME_SHARE = 3 / SIDE**2  # more voxels than this at an end of the study's range: clipped or masked
 _SILENT = 5e-4  # noise below this share of the grey scale's span is nothing anyone would remove
 _ENOUGH = 16  # blocks
@@ -72,9 +76,14 @@ class Blocks:
         return _median_variance(self.middle, "middle") / high if high > 0 else np.inf
 
     @property
+    def floor(self) -> float:
+        """The standard deviation below which noise is lost in rounding, or nothing beside the study's grey scale."""
+        return max(0.35 * self.step, _SILENT * self.span)
+
+    @property
     def uncertainty(self) -> float:
         """Relative standard error of the standard deviation that ``variance`` gives (median: 1.25 times the mean's)."""
-        return 1.25 / np.sqrt(2.0 * max(len(self), 1) * _size("high"))
+        return 1.25 / np.sqrt(2.0 * max(len(self), 1) * BAND_SIZE["high"])
 
 
 def planes(voxels: np.ndarray, limit: int = SAMPLE) -> np.ndarray:
@@ -95,8 +104,8 @@ def planes(voxels: np.ndarray, limit: int = SAMPLE) -> np.ndarray:
 def cut(voxels: np.ndarray, drop_clipped: bool = True) -> Blocks:
     """Blocks of a study ``(frames, slices, rows, columns)`` that can tell of its noise.
 
-    Left out are blocks of a single value and, with ``drop_clipped``, blocks that touch an end of the grey scale or
-    exact zeros: noise that was clipped or masked away is not there to be measured. Blocks overlap in small studies.
+    Left out are blocks of a single value and, with ``drop_clipped``, blocks that touch an end of the grey scale, exact
+    zeros or a filling: noise that was clipped or masked away cannot be measured. Blocks overlap in small studies.
     """
     from scipy.fft import dctn
 
@@ -106,26 +115,22 @@ def cut(voxels: np.ndarray, drop_clipped: bool = True) -> Blocks:
     if len(windows) == 0 or finite.size == 0:
         nothing = np.zeros(0, np.float32)
         return Blocks(windows, nothing, nothing, nothing, nothing, 0.0, 0.0, 0.0)
-    low, high = finite.min(), finite.max()
-    flat = windows.max(axis=1) == windows.min(axis=1)
+    single = windows.max(axis=1) == windows.min(axis=1)
+    fills, counts = np.unique(windows[single, 0], return_counts=True)
+    filling = fills[counts.argsort()[-1:]]  # the commonest constant may fill the outside of the field of view
     masked = ~np.isfinite(windows).all(axis=1)
-    for extreme in {float(low), float(high), 0.0}:
-        touching = np.count_nonzero(windows == np.float32(extreme), axis=1)
-        masked |= touching == SIDE**2
-        if drop_clipped:
-            masked |= touching > _EXTREME_SHARE * SIDE**2
-    fills, counts = np.unique(windows[flat & ~masked, 0], return_counts=True)
-    if len(fills):  # the commonest constant may be the filling outside the field of view
-        masked |= flat & (windows[:, 0] == fills[counts.argmax()])
-    unchanging = np.count_nonzero(flat & ~masked) / max(np.count_nonzero(~masked), 1)
-    usable = windows[~flat & ~masked]
+    for value in {float(finite.min()), float(finite.max()), 0.0, *filling.tolist()}:
+        touching = np.count_nonzero(windows == np.float32(value), axis=1)
+        masked |= touching > (_EXTREME_SHARE if drop_clipped else 1 - 1e-6) * SIDE**2
+    unchanging = np.count_nonzero(single & ~masked) / max(np.count_nonzero(~masked), 1)
+    usable = windows[~single & ~masked]
     energy = dctn(usable.reshape(-1, SIDE, SIDE), axes=(1, 2), norm="ortho").reshape(-1, SIDE**2) ** 2
-    bands = [energy[:, _in_band(name)].mean(axis=1) for name in _BANDS]
+    bands = [energy[:, band].mean(axis=1) for band in _BANDS.values()]
     span = float(np.subtract(*np.percentile(finite[:: max(finite.size // 200_000, 1)], (99, 1))))
     return Blocks(usable, usable.mean(axis=1), *bands, unchanging, grey_step(finite), span)
 
 
-def noise_curve(blocks: Blocks, bins: int = 16, share: float = 0.25, at_least: int = 12) -> list[Blocks]:
+def noise_curve(blocks: Blocks, bins: int = 16, share: float = 0.1, at_least: int = 20) -> list[Blocks]:
     """The flattest blocks at each brightness, from dark to bright: how the noise depends on the signal."""
     bins = min(bins, len(blocks) // (2 * at_least))
     if bins < 1:
@@ -147,11 +152,12 @@ def too_little(blocks: Blocks) -> Estimate | None:
 
 def silent(blocks: Blocks, flat: Blocks) -> Estimate | None:
     """What to say of a study whose flattest blocks hold no noise worth removing; None when they do."""
-    floor = max(0.35 * blocks.step, _SILENT * blocks.span)
-    if np.sqrt(flat.variance) > floor:
+    if np.sqrt(flat.variance) > blocks.floor:
         return None
-    if np.median(flat.voxels.std(axis=1)) <= 3 * floor:
-        return Estimate(0.0, 0.9, f"Standard deviation under {floor:.3g} in the flattest blocks: nothing to remove.")
+    if np.median(flat.voxels.std(axis=1)) <= 3 * blocks.floor:
+        return Estimate(
+            0.0, 0.9, f"Standard deviation under {blocks.floor:.3g} in the flattest blocks: nothing to remove."
+        )
     return Estimate(None, 0.2, "No fine-grained noise: clean, smoothed or restored already; nothing sure to remove.")
 
 
@@ -167,13 +173,6 @@ def squares(sample: np.ndarray, side: int) -> np.ndarray:
     stride = side if sample.size > 500_000 else side // 2
     views = np.lib.stride_tricks.sliding_window_view(sample, (side, side), axis=(1, 2))[:, ::stride, ::stride]
     return views.reshape(-1, side**2).astype(np.float32, copy=False)
-
-
-def weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
-    """The value with half of the weight below it."""
-    order = np.argsort(values)
-    passed = np.cumsum(np.asarray(weights, float)[order])
-    return float(np.asarray(values)[order][np.searchsorted(passed, passed[-1] / 2)])
 
 
 def grey_step(values: np.ndarray, looked_at: int = 50_000) -> float:
@@ -193,17 +192,8 @@ def grey_step(values: np.ndarray, looked_at: int = 50_000) -> float:
     return float(step) if resolution < 0.1 and np.abs(counts - counts.round()).max() < 0.01 + resolution else 0.0
 
 
-def _in_band(name: str) -> np.ndarray:
-    first, last = _BANDS[name]
-    return (first <= _FREQUENCY) & (last >= _FREQUENCY)
-
-
-def _size(name: str) -> int:
-    return int(np.count_nonzero(_in_band(name)))
-
-
 def _median_variance(energies: np.ndarray, band: str) -> float:
     """Variance from the median of chi-square distributed block energies (Wilson and Hilferty's approximation)."""
     if len(energies) == 0:
         return 0.0
-    return float(np.median(energies)) / (1 - 2 / (9 * _size(band))) ** 3
+    return float(np.median(energies)) / (1 - 2 / (9 * BAND_SIZE[band])) ** 3

@@ -39,19 +39,20 @@ class Brightest:
                 best[side] = [max(pair) for pair in zip(found, best.get(side, found), strict=True)]
         return cls(greatest, histogram, {side: (a[1] + b[1]) / 2 for side, (a, b) in best.items()})
 
-    def clean(self, sigma: float) -> float:
-        """The noise-free maximum when each channel's noise is ``sigma``: the greatest of cautious estimates.
+    def clean(self, sigma: float) -> tuple[float, float]:
+        """The noise-free maximum when each channel's noise is ``sigma``, and its standard error.
 
-        From the brightest voxel is taken what noise adds at most, on average, to all that are about as bright; from
-        each square half its standard error; from the greatest of them the bias of magnitudes.
+        The greatest of several cautious estimates: the brightest voxel less what noise adds at most, on average, to all
+        voxels about as bright; and each square less half its standard error. Then the bias of magnitudes is taken off.
         """
         if sigma == 0 or self.voxel <= 0:
-            return self.voxel
+            return self.voxel, 0.0
         first = int(np.clip(256 * (1 - 4 * sigma / self.voxel), 0, 255))
         rivals = max(int(self.histogram[first:].sum()), 2)
-        estimates = [self.voxel - np.sqrt(2 * np.log(rivals)) * sigma]
-        estimates += [value - 0.5 * sigma / side for side, value in self.squares.items()]
-        return sigma * float(rice.amplitude_of_mean(max(estimates) / sigma))
+        estimates = {1: self.voxel - np.sqrt(2 * np.log(rivals)) * sigma}
+        estimates |= {side: value - 0.5 * sigma / side for side, value in self.squares.items()}
+        side = max(estimates, key=estimates.__getitem__)
+        return sigma * float(rice.amplitude_of_mean(estimates[side] / sigma)), sigma / side
 
 
 def _checkerboards(plane: np.ndarray) -> Iterator[tuple[int, tuple[np.ndarray, np.ndarray]]]:

@@ -15,10 +15,10 @@ from typing import ClassVar
 import numpy as np
 
 from .base import Estimate, Noise
-from .blocks import WHITE, Blocks, cut, noise_curve, weighted_median
+from .blocks import BAND_SIZE, WHITE, Blocks, cut, noise_curve
 from .chunks import in_pieces
 
-_ANSCOMBE_ZERO = 2 * np.sqrt(3 / 8)  # the transform of no counts
+_ANSCOMBE_ZERO = np.float32(2 * np.sqrt(3 / 8))  # the transform of no counts
 
 
 @dataclass(frozen=True)
@@ -44,29 +44,29 @@ class Poisson(Noise):
         parts = [part for part in curve if part.colour <= WHITE]
         if len(parts) < 2:
             return Estimate(None, 0.2, "No flat areas with white noise: too small, smoothed, restored, or not counts.")
-        mean, ratio, weight = _proportions(parts)
-        gain = weighted_median(ratio, weight)
+        mean, variance, count = _means(parts)
+        gain = _lower(variance / mean, count)
         whole = blocks.step > 0 and abs(gain / blocks.step - 1) < 0.12  # the grey levels lie one count apart
-        if not whole:
-            ratio = np.maximum(ratio - blocks.step**2 / 12 / mean, 0)  # what rounding to grey levels adds
-            gain = weighted_median(ratio, weight)
-        noise = np.sqrt(gain * mean.max())
-        if noise < 5e-4 * blocks.span or (noise < 0.35 * blocks.step and not whole):
+        if not whole:  # without what rounding to grey levels adds, and without parts that it leaves almost empty
+            filled = mean > 0.02 * mean.max()
+            mean, variance = mean[filled], np.maximum(variance[filled] - blocks.step**2 / 12, 0)
+            gain = _lower(variance / mean, count)
+        if not whole and np.sqrt(gain * mean.max()) <= blocks.floor:
             return Estimate(None, 0.3, "Almost no noise: the study is clean or already restored; nothing to remove.")
+        ratio = variance / mean / gain
         where = f"Variance {gain:.3g} times the mean in flat areas of mean {mean.min():.3g} to {mean.max():.3g}"
-        trend, spread = _trend(mean, ratio / gain, weight), weighted_median(np.abs(ratio / gain - 1), weight)
-        if abs(trend) > 0.2 or spread > 0.2:
+        wide, spread = mean.max() > 1.5 * mean.min(), float(np.median(np.abs(ratio - 1)))
+        trend = np.polyfit(np.log(mean), np.log(np.maximum(ratio, 0.01)), 1)[0] if wide else 0.0  # -1: constant noise
+        # Where the grey levels are one count apart already, a small study may stray as far as chance takes it.
+        chance = 2 * _deviation(count) / (np.log(mean).std() * np.sqrt(len(mean))) if whole and wide else 0.0
+        if abs(trend) > 0.2 + chance or spread > 0.2:
             return Estimate(None, 0.2, f"{where}, but not in proportion: an offset, a rescaled display or other noise.")
         if whole:
             kind = "raw counts" if blocks.step == 1 else f"counts rescaled by {blocks.step:.4g}"
             return Estimate(1 / blocks.step, 0.95, f"{where}, and the grey levels are that far apart: {kind}.")
-        if mean.max() < 2 * mean.min():
-            sparse = 2 * len(parts) < len(curve)  # structure elsewhere, so perhaps here too
-            return Estimate(
-                None if sparse else 1 / gain,
-                0.3,
-                f"{where}: too narrow a range to tell Poisson noise from other noise.",
-            )
+        if not wide:
+            level = 1 / gain if 2 * len(parts) > len(curve) else None  # structure elsewhere: perhaps here too
+            return Estimate(level, 0.3, f"{where}: too narrow a range to tell Poisson noise from other noise.")
         return Estimate(1 / gain, min(0.9, 1 - 2 * spread), f"{where}, in proportion to it.")
 
     def stabilise(self, voxels: np.ndarray) -> np.ndarray:
@@ -144,25 +144,26 @@ def _expected(part: np.ndarray, level: float) -> np.ndarray:
     return expected
 
 
-def _unbiased_inverse(d: np.ndarray) -> np.ndarray:
-    d = np.maximum(d, np.float32(_ANSCOMBE_ZERO))  # there the closed form is 0
+def _unbiased_inverse(stabilised: np.ndarray) -> np.ndarray:
+    d = np.maximum(stabilised, _ANSCOMBE_ZERO)
     root = np.float32(np.sqrt(3 / 2))
     r = 1 / d
     counts = d * d / 4 - np.float32(1 / 8) + r * (root / 4 + r * (np.float32(-11 / 8) + r * (np.float32(5 / 8) * root)))
-    return np.maximum(counts, 0)
+    return np.where(stabilised > _ANSCOMBE_ZERO, np.maximum(counts, 0), 0)
 
 
-def _proportions(parts: list[Blocks]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, variance over mean, and number of blocks of each part. Few counts are skewed: means, not medians."""
+def _means(parts: list[Blocks]) -> tuple[np.ndarray, np.ndarray, float]:
+    """Mean and variance of the parts and their number of blocks; means, not medians: few counts are skewed."""
     mean = np.array([part.mean.mean(dtype=np.float64) for part in parts])
     variance = np.array([part.high.mean(dtype=np.float64) for part in parts])
-    return mean, variance / mean, np.array([len(part) for part in parts])
+    return mean, variance, float(np.mean([len(part) for part in parts]))
 
 
-def _trend(mean: np.ndarray, ratio: np.ndarray, weight: np.ndarray) -> float:
-    """Power of the mean with which variance over mean changes: 0 for Poisson noise, -1 for constant noise."""
-    bright = mean > 0.02 * mean.max()
-    if mean[bright].max() < 1.5 * mean[bright].min():
-        return 0.0
-    x, y = np.log(mean[bright]), np.log(np.maximum(ratio[bright], 0.01))
-    return float(np.polyfit(x, y, 1, w=np.sqrt(weight[bright]))[0])
+def _lower(ratio: np.ndarray, count: float) -> float:
+    """A typical ratio of variance and mean: the 30th percentile, as structure only adds, corrected for pure chance."""
+    return float(np.quantile(ratio, 0.3) * (1 + 0.524 * _deviation(count)))
+
+
+def _deviation(count: float) -> float:
+    """Relative standard deviation of the variance measured in ``count`` blocks."""
+    return float(np.sqrt(2 / (count * BAND_SIZE["high"])))

@@ -9,11 +9,10 @@ import numpy as np
 
 from . import rice
 from .base import Estimate, Noise
-from .blocks import WHITE, Blocks, coloured, cut, noise_curve, silent, too_little, weighted_median
+from .blocks import WHITE, Blocks, coloured, cut, noise_curve, silent, too_little
 from .brightest import Brightest
 from .chunks import in_pieces
 
-_UNSURE = 0.16  # of the maximum: noise beyond which the maximum cannot be told within 10 %
 _RAYLEIGH = {"mean": np.sqrt(np.pi / 2), "std": np.sqrt(2 - np.pi / 2), "median": np.sqrt(2 * np.log(2))}
 
 
@@ -57,7 +56,7 @@ class Rician(Noise):
         low, high = 0.0, bright.voxel
         for _ in range(40):  # the maximum found falls as the noise grows, so there is one answer
             middle = (low + high) / 2
-            low, high = (middle, high) if bright.clean(level / 100 * middle) > middle else (low, middle)
+            low, high = (middle, high) if bright.clean(level / 100 * middle)[0] > middle else (low, middle)
         return high
 
     @classmethod
@@ -72,8 +71,9 @@ class Rician(Noise):
         tissue, air = _tissue(blocks), _air(blocks)
         if air is None and tissue is None:
             return Estimate(None, 0.2, f"No air with Rayleigh noise, and in tissue {coloured(flat.colour)}.")
-        if air is None or (tissue is not None and air.sigma > 1.05 * tissue.sigma):
-            sigma, confidence = tissue.sigma, 0.8 if tissue.count > 100 else 0.5
+        # Dark tissue can pass for air: where the bright tissue is calmer, it is right.
+        if air is None or (tissue is not None and air.sigma > (1.02 + 0.5 / np.sqrt(tissue.count)) * tissue.sigma):
+            sigma, confidence = tissue.sigma, 0.8 if tissue.count >= 100 else 0.4
             confidence = min(confidence, 0.5 + 3 * (WHITE - tissue.colour))
             where = f"Noise of {sigma:.3g} in {tissue.count} flat 8x8 blocks of tissue"
         else:
@@ -83,9 +83,9 @@ class Rician(Noise):
                 confidence, where = 0.5, f"{where}; {coloured(air.colour)}"
             elif tissue is not None and tissue.sigma > 1.25 * sigma:
                 confidence, where = 0.4, f"{where}, but {tissue.sigma:.3g} in flat tissue: the noise varies in space"
-        maximum = Brightest.of(voxels).clean(sigma)
-        if sigma > _UNSURE * maximum:
-            confidence, where = min(confidence, 0.45), f"{where}; so strong that the maximum it refers to is unsure"
+        maximum, error = Brightest.of(voxels).clean(sigma)
+        if sigma > 0.16 * maximum or error > 0.06 * maximum:
+            confidence, where = min(confidence, 0.45), f"{where}; it hides the maximum that the level refers to"
         return Estimate(100 * min(sigma / max(maximum, sigma), 1), confidence, where + ".")
 
     def stabilise(self, voxels: np.ndarray) -> np.ndarray:
@@ -107,24 +107,28 @@ class _Noise(NamedTuple):
     colour: float
 
 
-def _bright(blocks: Blocks) -> list[Blocks]:
+def _bright(blocks: Blocks, share: float = 0.1) -> list[Blocks]:
     """Flat blocks of tissue at each brightness; no air, whose noise is not Rayleigh when there are several coils."""
-    curve = noise_curve(blocks)
+    curve = noise_curve(blocks, share=share)
     grey = [float(np.median(part.mean)) for part in curve]
     return [part for part, mean in zip(curve, grey, strict=True) if mean > 0.4 * max(grey)]
 
 
+def _white(parts: list[Blocks]) -> list[Blocks]:
+    return [part for part in parts if part.colour <= WHITE and part.variance > 0]
+
+
 def _tissue(blocks: Blocks) -> _Noise | None:
     """Noise from the variance in bright flat blocks, corrected for their brightness (Koay and Basser); None without."""
-    parts = [part for part in _bright(blocks) if part.colour <= WHITE and part.variance > 0]
+    parts = _white(_bright(blocks)) or [
+        part for part in _white(noise_curve(blocks)) if np.median(part.mean) > 5 * np.sqrt(part.variance)
+    ]
     if not parts:
         return None
     grey = np.array([np.median(part.mean) for part in parts])
     deviation = np.sqrt([part.variance for part in parts])
-    count = np.array([len(part) for part in parts])
     sigma = deviation / rice.std(rice.amplitude_of_ratio(grey / deviation))
-    colour = np.array([part.colour for part in parts])
-    return _Noise(weighted_median(sigma, count), int(count.sum()), weighted_median(colour, count))
+    return _Noise(float(np.median(sigma)), sum(map(len, parts)), float(np.median([part.colour for part in parts])))
 
 
 def _air(blocks: Blocks) -> _Noise | None:
@@ -142,8 +146,8 @@ def _air(blocks: Blocks) -> _Noise | None:
     sigma = float(np.median(values)) / _RAYLEIGH["median"]
     checks = (_mode(values, sigma), values.mean() / _RAYLEIGH["mean"], np.sqrt(np.square(values).mean() / 2))
     # Bright tissue varies at least as much as its noise: if it varies less, these blocks are no air.
-    calmest = min((np.median(part.voxels.std(axis=1)) for part in _bright(blocks)), default=np.inf)
-    if sigma > 1.15 * calmest or not np.allclose(checks, sigma, rtol=0.1):
+    calmest = min((np.median(part.voxels.std(axis=1)) for part in _bright(blocks, share=0.3)), default=np.inf)
+    if sigma > 1.25 * calmest or not np.allclose(checks, sigma, rtol=0.1):
         return None
     return _Noise(sigma, len(air), air.colour)
 

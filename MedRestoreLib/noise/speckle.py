@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from .base import Estimate, Noise
-from .blocks import WHITE, Blocks, cut, noise_curve, planes, squares, too_little, weighted_median
+from .blocks import WHITE, Blocks, cut, noise_curve, planes, squares, too_little
 from .chunks import in_pieces
 
 _SILENT = 0.005  # a relative standard deviation that nobody would remove
@@ -129,10 +129,9 @@ def _white_tissue(blocks: Blocks) -> _Tissue | None:
         return None
     grey = np.array([np.median(part.mean) for part in parts])
     ratio = np.sqrt([part.variance for part in parts]) / grey
-    weight = np.array([len(part) for part in parts])
-    level = weighted_median(ratio, weight)
-    spread = weighted_median(np.abs(ratio / level - 1), weight) if level > 0 else np.inf
-    return _Tissue(weighted_median(grey, weight), level, int(weight.sum()), spread)
+    level = float(np.median(ratio))
+    spread = float(np.median(np.abs(ratio / level - 1))) if level > 0 else np.inf
+    return _Tissue(float(np.median(grey)), level, sum(map(len, parts)), spread)
 
 
 def _grainy_tissue(voxels: np.ndarray) -> _Tissue | None:

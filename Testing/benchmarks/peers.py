@@ -56,7 +56,7 @@ def curvature_diffusion(image: np.ndarray, sigma: float, strength: float) -> np.
 def medpy_diffusion(image: np.ndarray, sigma: float, strength: float) -> np.ndarray:
     from medpy.filter.smoothing import anisotropic_diffusion
 
-    return anisotropic_diffusion(image, niter=20, kappa=strength * sigma, gamma=0.2, option=3)
+    return anisotropic_diffusion(image, niter=5, kappa=strength * sigma, gamma=0.2, option=2)
 
 
 def block_matching(image: np.ndarray, sigma: float, strength: float) -> np.ndarray:
@@ -71,6 +71,6 @@ PEERS = {
     "sk_wavelet": Peer("pywt", wavelet, (0.8, 1.0, 1.3)),
     "sitk_gradient": Peer("SimpleITK", gradient_diffusion, (0.8, 1.2, 2.0, 3.0)),
     "sitk_curvature": Peer("SimpleITK", curvature_diffusion, (1.5, 3.0, 6.0)),
-    "medpy_diffusion": Peer("medpy", medpy_diffusion, (0.8, 1.2, 1.8)),
+    "medpy_diffusion": Peer("medpy", medpy_diffusion, (1.0, 1.5, 2.5, 4.0)),
     "bm3d_oracle": Peer("bm3d", block_matching, (1.0,)),
 }

@@ -1,12 +1,11 @@
 """Our classical methods against their peers: the same inputs, one run, each in a process of its own.
 
-    python Testing/benchmarks/run.py [--quick] [--threads N] [--out FOLDER]
+    python -m Testing.benchmarks.run [--quick] [--threads N] [--out FOLDER]
 
 Every method gets the stabilised image in [0, 1] and the standard deviation of its noise, as in a restore, so that noise
 models favour nobody; methods made for speckle get the speckled image itself. Ours run at their automatic setting. The
-strength of a peer is the best of a few, judged by the clean image, which flatters it. Seconds are the best of three calls
-after the imports; memory is how far the call raises the process's peak. bm3d is for comparison only: its licence
-forbids commercial use.
+strength of a peer is the best of a few, judged by the clean image, which flatters it. Seconds are the best of three
+calls after the imports; memory is what the call needs beyond what the process held before it (Linux only).
 """
 
 from __future__ import annotations
@@ -14,22 +13,20 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from Testing.benchmarks.peers import PEERS
+
 REPOSITORY = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(REPOSITORY))
 REFERENCE = "sk_nlm"  # the peer that times are given relative to
-
-
-# -------------------------------------------------------------------------------------------------- inputs
 
 
 class Case(NamedTuple):
@@ -61,76 +58,6 @@ def clean_image(name: str, quick: bool) -> np.ndarray:
     return image[128:256, 64:192].copy() if quick else image
 
 
-# ------------------------------------------------------------------------------------------------- methods
-
-
-class Peer(NamedTuple):
-    """``run(image, sigma, strength)``: float32 image in [0, 1] in, the same shape out."""
-
-    package: str
-    run: Callable[[np.ndarray, float, float], np.ndarray]
-    strengths: tuple[float, ...]
-
-
-def nlm(image: np.ndarray, sigma: float, strength: float) -> np.ndarray:
-    from skimage.restoration import denoise_nl_means
-
-    return denoise_nl_means(image, patch_size=5, patch_distance=6, h=strength * sigma, sigma=sigma, fast_mode=True)
-
-
-def total_variation(image: np.ndarray, sigma: float, strength: float) -> np.ndarray:
-    from skimage.restoration import denoise_tv_chambolle
-
-    return denoise_tv_chambolle(image, weight=strength * sigma)
-
-
-def wavelet(image: np.ndarray, sigma: float, strength: float) -> np.ndarray:
-    from skimage.restoration import denoise_wavelet
-
-    return denoise_wavelet(image, sigma=strength * sigma, method="BayesShrink", mode="soft", rescale_sigma=True)
-
-
-def itk_diffusion(image: np.ndarray, conductance: float, iterations: int, filter_name: str) -> np.ndarray:
-    import SimpleITK as sitk
-
-    options = {"timeStep": 0.0625, "conductanceParameter": conductance, "numberOfIterations": iterations}
-    return sitk.GetArrayFromImage(getattr(sitk, filter_name)(sitk.GetImageFromArray(image), **options))
-
-
-def gradient_diffusion(image: np.ndarray, sigma: float, strength: float) -> np.ndarray:
-    return itk_diffusion(image, strength, 20, "GradientAnisotropicDiffusion")
-
-
-def curvature_diffusion(image: np.ndarray, sigma: float, strength: float) -> np.ndarray:
-    return itk_diffusion(image, strength, 20, "CurvatureAnisotropicDiffusion")
-
-
-def medpy_diffusion(image: np.ndarray, sigma: float, strength: float) -> np.ndarray:
-    from medpy.filter.smoothing import anisotropic_diffusion
-
-    return anisotropic_diffusion(image, niter=20, kappa=strength * sigma, gamma=0.2, option=3)
-
-
-def block_matching(image: np.ndarray, sigma: float, strength: float) -> np.ndarray:
-    import bm3d
-
-    return bm3d.bm3d(image, strength * sigma)
-
-
-PEERS = {
-    "sk_nlm": Peer("skimage", nlm, (0.6, 0.8, 1.0)),
-    "sk_tv": Peer("skimage", total_variation, (0.7, 1.0, 1.4)),
-    "sk_wavelet": Peer("skimage", wavelet, (0.8, 1.0, 1.3)),
-    "sitk_gradient": Peer("SimpleITK", gradient_diffusion, (0.8, 1.2, 2.0, 3.0)),
-    "sitk_curvature": Peer("SimpleITK", curvature_diffusion, (1.5, 3.0, 6.0)),
-    "medpy_diffusion": Peer("medpy", medpy_diffusion, (0.8, 1.2, 1.8)),
-    "bm3d_oracle": Peer("bm3d", block_matching, (1.0,)),
-}
-
-
-# --------------------------------------------------------------------------------- one measurement, own process
-
-
 def measure(case_name: str, method: str, quick: bool, threads: int) -> dict:
     """Time, memory and quality of one method on one case."""
     from skimage.metrics import peak_signal_noise_ratio, structural_similarity
@@ -145,12 +72,14 @@ def measure(case_name: str, method: str, quick: bool, threads: int) -> dict:
     stabilised = model.stabilise(noisy)
     low, scale = float(stabilised.min()), float(np.ptp(stabilised))
     unit, sigma = ((stabilised - low) / scale).astype(np.float32), 1 / scale
-    back = lambda image: model.invert((np.asarray(image) * scale + low).astype(np.float32))  # noqa: E731
+
+    def study(image: np.ndarray) -> np.ndarray:
+        return model.invert((np.asarray(image) * scale + low).astype(np.float32))
 
     if method in PEERS:
         peer = PEERS[method]
-        calls = [lambda s=s: back(peer.run(unit, sigma, s)) for s in peer.strengths]
-        calls[0]()  # imports
+        calls = [lambda s=s: study(peer.run(unit, sigma, s)) for s in peer.strengths]
+        peer.run(unit[:64, :64].copy(), sigma, peer.strengths[0])  # imports and lazy initialisation
     else:
         import torch
 
@@ -158,50 +87,57 @@ def measure(case_name: str, method: str, quick: bool, threads: int) -> dict:
         row = catalogue.find(method)
         ours = row.load()
         if row.domain == "speckle":
-            tensor = torch.from_numpy(noisy)[None, None]
-            calls = [lambda: ours(tensor, case.level)[0, 0].numpy()]
+            peak = float(noisy.max())
+            tensor = torch.from_numpy(noisy / peak)[None, None]
+            calls = [lambda: ours(tensor, case.level, reference=model.reference / peak)[0, 0].numpy() * peak]
         else:
             tensor = torch.from_numpy(unit)[None, None]
-            calls = [lambda: back(ours(tensor, sigma)[0, 0].numpy())]
-        ours(tensor[..., :64, :64], sigma)  # lazy initialisation of torch
-    before, best = _peak_megabytes(), None
+            calls = [lambda: study(ours(tensor, sigma)[0, 0].numpy())]
+        ours(tensor[..., :64, :64].contiguous(), sigma)  # lazy initialisation of torch
+    best: dict = {}
     for call in calls:
-        seconds, image = _best_of(1 if quick else 3, call)
+        seconds, megabytes, image = _run(call, 1 if quick else 3)
         psnr = peak_signal_noise_ratio(clean, image, data_range=1.0)
-        ssim = structural_similarity(clean, image.astype(np.float32), data_range=1.0)
-        if best is None or psnr > best["psnr"]:
-            best = {"seconds": seconds, "psnr": float(psnr), "ssim": float(ssim)}
-    return {**best, "megabytes": _peak_megabytes() - before}
+        if not best or psnr > best["psnr"]:
+            ssim = structural_similarity(clean, image.astype(np.float32), data_range=1.0)
+            best = {"seconds": seconds, "megabytes": megabytes, "psnr": float(psnr), "ssim": float(ssim)}
+    return best
 
 
-def _best_of(times: int, call: Callable) -> tuple[float, np.ndarray]:
-    seconds = []
+def _run(call: Callable[[], np.ndarray], times: int) -> tuple[float, float | None, np.ndarray]:
+    """Best seconds, megabytes at the peak beyond those held before (None where the system does not tell), result."""
+    seconds, held = [], _forget_peak()
     for _ in range(times):
         start = time.perf_counter()
         image = call()
         seconds.append(time.perf_counter() - start)
-    return min(seconds), image
+    return min(seconds), None if held is None else _megabytes("VmHWM") - held, image
 
 
-def _peak_megabytes() -> float:
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kilobytes elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+def _forget_peak() -> float | None:
+    """Set the process's peak back to what it holds now, and tell that in megabytes."""
+    if sys.platform != "linux":
+        return None
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # proc(5): resets VmHWM
+    return _megabytes("VmRSS")
 
 
-# ------------------------------------------------------------------------------------------------- the whole
+def _megabytes(field: str) -> float:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith(field))) / 1024
 
 
 def in_own_process(case: str, method: str, quick: bool, threads: int) -> dict | str:
     """``measure`` in a fresh process, or why it could not be done."""
-    package = PEERS[method].package if method in PEERS else "torch"
+    if method in PEERS and find_spec(PEERS[method].package) is None:
+        return f"{PEERS[method].package} is not installed"
     variables = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
     environment = os.environ | dict.fromkeys(variables, str(threads))
-    command = [sys.executable, __file__, "--measure", case, method, "--threads", str(threads)]
-    run = subprocess.run(command + ["--quick"] * quick, capture_output=True, text=True, env=environment)
+    command = [sys.executable, "-m", __spec__.name, "--measure", case, method, "--threads", str(threads)]
+    run = subprocess.run(command + ["--quick"] * quick, cwd=REPOSITORY, capture_output=True, text=True, env=environment)
     if run.returncode == 0:
         return json.loads(run.stdout.splitlines()[-1])
-    why = run.stderr.strip().splitlines()[-1:] or ["no message"]
-    return f"{package} is not installed" if f"No module named '{package}'" in why[0] else f"failed: {why[0]}"
+    return f"failed: {(run.stderr.strip().splitlines() or ['no message'])[-1]}"
 
 
 def start_up(arguments: list[str]) -> str:
@@ -225,9 +161,8 @@ def table(results: dict[str, dict | str]) -> list[list[str]]:
             rows.append([method, r, "", "", "", ""])
             continue
         ratio = f"{r['seconds'] / reference['seconds']:.2f}" if isinstance(reference, dict) else ""
-        rows.append(
-            [method, f"{r['psnr']:.2f}", f"{r['ssim']:.3f}", f"{r['seconds']:.3g}", f"{r['megabytes']:.0f}", ratio]
-        )
+        memory = "" if r["megabytes"] is None else f"{r['megabytes']:.0f}"
+        rows.append([method, f"{r['psnr']:.2f}", f"{r['ssim']:.3f}", f"{r['seconds']:.3g}", memory, ratio])
     return rows
 
 
