@@ -123,7 +123,9 @@ def expected_gain(
         probes: random perturbations to average over.
     """
     if noise.id == "speckle":
-        return _unavailable("No reliable gain: none can be estimated for speckle, which is correlated.")
+        return _unavailable(
+            "The gain cannot be estimated: speckle is correlated, and no unbiased estimate holds for it."
+        )
     if min(noisy.shape[-2:]) <= BLOCK:
         return _unavailable("No reliable gain: the study is too small to estimate one.")
     where = has_noise(noisy, noise)

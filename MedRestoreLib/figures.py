@@ -136,7 +136,9 @@ def _header(report: Report) -> tuple[str, str]:
     if noise.get("estimated") and noise.get("confidence") is not None:
         found += f", found in the study with confidence {100 * noise['confidence']:.0f} %"
     title = str(report.provenance.get("method", report.plan.get("method", "")))
-    if gain is None or not gain.reliable:
+    if gain is None or not gain.available:
+        return f"{title}: gain not estimated", found
+    if not gain.reliable:
         return f"{title}: no reliable gain", found
     return f"{title}: expected gain {gain.gain_db:.1f} dB ({gain.estimator})", found
 

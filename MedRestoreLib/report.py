@@ -44,8 +44,8 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """One sentence: what was gained, or "No reliable gain" and why; and what a person should look at."""
-        sentence = "No reliable gain: it was not estimated." if self.gain is None else self.gain.sentence
+        """One sentence: what was gained, or why nothing reliable can be said; and what a person should look at."""
+        sentence = "The gain was not estimated." if self.gain is None else self.gain.sentence
         if self.audit is None or not self.audit.flags:
             return sentence
         titles = ", ".join(self.audit.findings[name].title.lower() for name in self.audit.flags)

@@ -116,6 +116,11 @@ class _Job:
         """Whether the method takes the study itself and not its stabilised form."""
         return self.method.domain == "speckle"
 
+    @property
+    def sigma(self) -> float:
+        """The noise level as the method takes it: relative for speckle, else on the scale of [0, 1]."""
+        return self.noise.level if self.native else 1.0 / self.scale
+
     def run(self, progress: Callable[[float], None]) -> np.ndarray:
         """The restored voxels."""
         voxels = self.image.voxels
@@ -143,9 +148,8 @@ class _Job:
         options = dict(self.plan.options)
         if self.native:
             options["reference"] = self.noise.reference / self.scale
-        sigma = self.noise.level if self.native else 1.0 / self.scale
         with torch.inference_mode():
-            result = self.implementation(batch.to(self.device), sigma, **options)
+            result = self.implementation(batch.to(self.device), self.sigma, **options)
         result = result.reshape(scaled.shape).cpu().numpy()
         if not np.isfinite(result).all():  # an inverse transform could turn these into plausible zeros
             raise MedRestoreError(
@@ -217,8 +221,7 @@ class _Job:
             done += restored[window.core].size
 
     def _windows(self, stack: np.ndarray, limit: int) -> list[Window]:
-        reach = self.method.halo
-        halo = reach(**self.plan.options) if callable(reach) else reach
+        halo = self.method.reach(self.sigma, **self.plan.options)
         margins = (0, halo, halo) if self.plan.dimensions == 2 else (0, halo, halo, halo)
         return windows(stack.shape, margins, self.method.align, limit)
 

@@ -46,9 +46,9 @@ def psnr(image: np.ndarray, clean: np.ndarray) -> float:
 
 
 def assert_same(image: np.ndarray, expected: np.ndarray) -> None:
-    """Equal, but for the rare places where a rounding error made two equally similar blocks change places."""
+    """Equal, but where a rounding error made two equally similar blocks change places: far below any noise."""
     difference = np.abs(image - expected)
-    assert np.quantile(difference, 0.95) < 1e-5
+    assert np.sqrt(np.mean(difference**2)) < 5e-5
     assert difference.max() < 2e-3
 
 

@@ -7,13 +7,14 @@ from that table, the distances of a tile of references are one matrix product, a
 they return to pixels once per position instead of once per stack.
 
 Deviations from the paper, each measured to help: the first match threshold grows with the noise, which adds 2 sigma² to
-every distance; the Wiener filter assumes a little less noise than there is; blocks and strides stay
-small when the noise is strong.
+every distance; the Wiener filter assumes a little less noise than there is; blocks and strides stay small in strong
+noise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
@@ -39,10 +40,10 @@ AREA = REGION[0] * REGION[1]
 FAR = (1 << 20) - 1
 INDICES = 1 << 11
 
-# Pixels whose block spectra are held at once (about 2 kB each at the peak), and numbers in a temporary array: on a CPU
-# they stay in the cache, a GPU wants long arrays.
-PIXELS = {"cpu": 115_000, "cuda": 1 << 21}
-TEMPORARY = {"cpu": 1 << 20, "cuda": 1 << 27}
+# Pixels whose block spectra are held at once (about 1.6 kB each at the peak), and numbers in a temporary array: on a
+# CPU near the cache's size, while a GPU wants long arrays.
+PIXELS, PIXELS_GPU = 1 << 16, 1 << 20
+TEMPORARY, TEMPORARY_GPU = 1 << 20, 1 << 25
 
 
 @dataclass(frozen=True)
@@ -89,15 +90,17 @@ def bm3d(images: Tensor, sigma: float, *, profile: str = "auto") -> Tensor:
         raise ValueError(f"profile must be auto, {' or '.join(PROFILES)}, not {profile!r}")
     hard, wiener = PROFILES[profile]
     variance = max(float(sigma) ** 2, 1e-12)  # no 0/0 in the Wiener filter where there is no noise
+    at_once = PIXELS if images.device.type == "cpu" else PIXELS_GPU
     restored = []
-    for noisy in images[:, 0].split(max(1, PIXELS[images.device.type] // images[0].numel())):
-        basic = _run(hard, noisy, noisy, variance)
-        restored.append(_run(wiener, noisy, basic, variance))
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # whose ten bits would not do
+        for noisy in images[:, 0].split(max(1, at_once // images[0].numel())):
+            basic = _run(hard, noisy, noisy, variance, at_once)
+            restored.append(_run(wiener, noisy, basic, variance, at_once))
     return torch.cat(restored)[:, None]
 
 
-def _run(step: Step, noisy: Tensor, pilot: Tensor, variance: float) -> Tensor:
-    """One step on images ``(n, H, W)``, whose blocks are compared in ``pilot``; in strips, to bound the memory."""
+def _run(step: Step, noisy: Tensor, pilot: Tensor, variance: float, at_once: int) -> Tensor:
+    """One step on images ``(n, H, W)``, whose blocks are compared in ``pilot``; in strips of ``at_once`` pixels."""
     n, height, width = noisy.shape
     device = noisy.device
     margins = [length - RADIUS for length in REGION]  # no tile searches beyond
@@ -106,18 +109,41 @@ def _run(step: Step, noisy: Tensor, pilot: Tensor, variance: float) -> Tensor:
     outside = F.pad(torch.zeros(height - BLOCK + 1, width - BLOCK + 1, device=device), around, value=torch.inf)
     total, weights = torch.zeros_like(noisy), torch.zeros_like(noisy)
     rows, columns = (_tiles(*axis) for axis in zip((height, width), margins, TILE, strict=True))
-    limit = PIXELS[device.type] // (n * noisy.shape[2]) - REGION[0]
+    limit = at_once // (n * noisy.shape[2]) - REGION[0]
+    strips = []
     while rows:
-        strip = [tile for tile in rows if tile.start - rows[0].start <= limit] or rows[:1]
-        rows = rows[len(strip) :]
+        strips.append([tile for tile in rows if tile.start - rows[0].start <= limit] or rows[:1])
+        rows = rows[len(strips[-1]) :]
+
+    def restored(strip: list[Tile]) -> tuple[slice, Tensor, Tensor]:
         top, bottom = min(tile.start for tile in strip), max(tile.start for tile in strip) + REGION[0]
         strip = [Tile(tile.start - top, tile.counts) for tile in strip]
         pixels = slice(top, bottom + BLOCK - 1)
-        blocks, weight = _strip(step, noisy[:, pixels], pilot[:, pixels], outside[top:bottom], strip, columns, variance)
+        beyond = outside[top:bottom]
+        return pixels, *_strip(step, noisy[:, pixels], pilot[:, pixels], beyond, strip, columns, variance)
+
+    for pixels, blocks, weight in _each(restored, strips, device):
         total[:, pixels] += blocks
         weights[:, pixels] += weight
     inside = (slice(None), slice(margins[0], margins[0] + height), slice(margins[1], margins[1] + width))
     return total[inside] / weights[inside]
+
+
+def _each(function: Callable, items: list, device: torch.device) -> Iterator:
+    """``function`` of each item, in order; on a CPU by as many threads as torch may use, one item a thread.
+
+    The many short operations of a strip would otherwise wait for each other's threads thousands of times, which takes
+    minutes when the computer is busy with something else.
+    """
+    threads = torch.get_num_threads()
+    if device.type != "cpu" or threads == 1:
+        yield from map(function, items)
+        return
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield from pool.map(function, items)
+    finally:
+        torch.set_num_threads(threads)  # threads that start later take the number that was set last
 
 
 @dataclass(frozen=True)
@@ -175,7 +201,7 @@ def _strip(
         stack *= gain.mul_(weight[:, None])
         sums.index_add_(0, index, (haar.T @ stack.flatten(1)).view(-1, NUMBERS))
         weights.index_add_(0, index, weight.repeat(size))
-    synthesis = torch.linalg.inv(transform).to(table.device, torch.float32)
+    synthesis = torch.linalg.inv(transform).float().to(table.device)
     blocks = synthesis @ sums.view(len(noisy), -1, NUMBERS).mT
     weights = weights.view(len(noisy), 1, -1).expand(-1, NUMBERS, -1)
     return _overlap_add(blocks, noisy), _overlap_add(weights, noisy)
@@ -183,8 +209,9 @@ def _strip(
 
 def _spectra(images: Tensor, transform: Tensor) -> Tensor:
     """The transform of the block at every position of ``(n, h, w)``: ``(n, h - 7, w - 7, 64)``."""
-    kernels = transform.to(images.device, torch.float32).view(-1, 1, BLOCK, BLOCK)
-    spectra = F.conv2d(images[:, None], kernels.contiguous(memory_format=torch.channels_last))
+    kernels = transform.float().to(images.device).view(-1, 1, BLOCK, BLOCK)
+    # channels_last: the numbers of a block come side by side. ``contiguous`` would not restride a single channel.
+    spectra = F.conv2d(images[:, None], kernels.to(memory_format=torch.channels_last))
     return spectra.permute(0, 2, 3, 1).contiguous()
 
 
@@ -207,7 +234,7 @@ def _stacks(
 
     The positions are ``(size * stacks,)``, the members of a stack ``stacks`` apart.
     """
-    at_once = TEMPORARY[table.device.type]
+    at_once = TEMPORARY if table.device.type == "cpu" else TEMPORARY_GPU
     tiles = max(1, at_once // (len(table) * PER_TILE * AREA))
     for group in (columns[start : start + tiles] for start in range(0, len(columns), tiles)):
         positions, similar = _match(most, table, energy, rows, group)

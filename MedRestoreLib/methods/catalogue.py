@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Method:
         dimensions: which of 2 and 3 it works in.
         modalities: DICOM codes it is meant for; "OT" is any other.
         noises: noise models it can be used for.
-        halo: voxels beyond a tile's edge that can influence the result inside (0-based reach in each dimension);
-            a callable of the options where it depends on them.
+        halo: how many voxels away a voxel can influence the result, or ``"module:function"`` of sigma and the options
+            that tells.
         options: names of the function's own parameters, for experts; "reference" is filled in by ``restore``.
         align: tile origins must be multiples of this, so that block grids coincide.
         patch: smallest image side it accepts.
@@ -44,7 +45,7 @@ class Method:
     dimensions: tuple[int, ...]
     modalities: tuple[str, ...]
     noises: tuple[str, ...]
-    halo: int | Callable[..., int]
+    halo: int | str
     patch: int
     bytes_per_voxel: int
     options: tuple[str, ...] = ()
@@ -55,8 +56,16 @@ class Method:
 
     def load(self) -> Callable:
         """The implementation, imported now."""
-        module, function = self.implementation.split(":")
-        return getattr(import_module(f".{module}", __package__), function)
+        return _imported(self.implementation)
+
+    def reach(self, sigma: float, **options: Any) -> int:
+        """How many voxels away a voxel can influence the result."""
+        return self.halo if isinstance(self.halo, int) else _imported(self.halo)(sigma, **options)
+
+
+def _imported(name: str) -> Callable:
+    module, function = name.split(":")
+    return getattr(import_module(f".{module}", __package__), function)
 
 
 METHODS = (
@@ -70,7 +79,8 @@ METHODS = (
         dimensions=(2, 3),
         modalities=("NM", "MR", "US", "OT"),
         noises=("gaussian", "poisson", "rician", "speckle"),
-        halo=lambda iterations=10, **_: iterations + 1,
+        halo="adf:reach",
+        options=("iterations", "conductance", "function"),
         patch=3,
         bytes_per_voxel=40,
     ),
@@ -84,9 +94,10 @@ METHODS = (
         dimensions=(2,),
         modalities=("US", "OT"),
         noises=("speckle",),
-        halo=lambda iterations=100, **_: iterations + 1,
+        halo="srad:reach",
+        options=("iterations", "compressed"),
         patch=3,
-        bytes_per_voxel=60,
+        bytes_per_voxel=90,
     ),
     Method(
         id="bm3d",
@@ -98,7 +109,8 @@ METHODS = (
         dimensions=(2,),
         modalities=("NM", "MR", "US", "OT"),
         noises=("gaussian", "poisson", "rician", "speckle"),
-        halo=64,
+        halo=90,
+        options=("profile",),
         patch=16,
         align=3,
         bytes_per_voxel=900,
@@ -113,10 +125,11 @@ METHODS = (
         dimensions=(2,),
         modalities=("US", "OT"),
         noises=("speckle",),
-        halo=96,
-        patch=16,
+        halo="nllr:reach",
+        options=("iterations", "compressed"),
+        patch=20,
         align=4,
-        bytes_per_voxel=900,
+        bytes_per_voxel=1500,
     ),
 )
 

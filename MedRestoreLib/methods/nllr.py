@@ -94,6 +94,14 @@ def nonlocal_low_rank(
     return current[:, :, MARGIN : MARGIN + rows, MARGIN : MARGIN + columns].contiguous()
 
 
+def reach(sigma: float, iterations: int = 2, **_: object) -> int:
+    """How many voxels away a voxel can influence the result: the guidance and the first match, then a match a pass.
+
+    A bound, found by adding up the windows; at 96 of the default 111 nothing was left to see.
+    """
+    return 68 + 43 * (iterations - 1)
+
+
 def _guidance(images: torch.Tensor, speckle_std: Callable) -> torch.Tensor:
     """3x3 median, then a self-guided filter (He, Sun and Tang 2013) that smooths what is as faint as speckle."""
     padded = pad(images, (1, 1, 1, 1), mode="replicate")

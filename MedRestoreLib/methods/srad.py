@@ -66,6 +66,11 @@ def speckle_reducing_diffusion(
     return current
 
 
+def reach(sigma: float, iterations: int = 24, **_: object) -> int:
+    """How many voxels away a voxel can influence the result: each step looks at the neighbours of neighbours."""
+    return 2 * iterations
+
+
 def decompressed_variation(display_std: float, decibels: float) -> float:
     """Coefficient of variation of the intensity under a log-compressed display with speckle of ``display_std``.
 

@@ -37,7 +37,10 @@ class Speckle(Noise):
     def reference_of(cls, voxels: np.ndarray, level: float) -> float:
         blocks = cut(voxels)
         tissue = _white_tissue(blocks) or _grainy_tissue(voxels)
-        return tissue.grey if tissue else float(np.abs(planes(voxels)).mean()) or 1.0
+        if tissue:
+            return tissue.grey
+        grey = np.abs(planes(voxels))
+        return float(grey[grey >= grey.mean()].mean()) or 1.0  # what is brighter than the mean: not the black around
 
     @classmethod
     def add(

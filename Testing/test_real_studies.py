@@ -1,0 +1,78 @@
+"""Real studies through the whole path, as a user would run them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pydicom
+import pytest
+
+import MedRestoreLib as mr
+from MedRestoreLib.figures import before_after
+from MedRestoreLib.metrics.fidelity import poisson_deviance
+from MedRestoreLib.metrics.no_reference import enl
+from MedRestoreLib.noise.poisson import thin
+
+
+@pytest.fixture(scope="module")
+def bone_scan(data_folder):
+    return mr.read(data_folder / "nuclear" / "bone_scan_whole_body.dcm")
+
+
+def test_the_bone_scan_keeps_its_counts_geometry_and_header(bone_scan, tmp_path):
+    result = mr.restore(bone_scan)
+    assert (result.report.plan["noise"], result.report.plan["level"]) == ("poisson", 1.0)
+    path = mr.write(result.image, tmp_path / "restored.dcm", derivation=result.report.derivation)
+    written = mr.read(path)
+    total = bone_scan.voxels.sum(dtype=float)
+    assert abs(written.voxels.sum(dtype=float) / total - 1) < 0.005
+    assert max(abs(f - 1) for f in result.report.provenance["totals_factors"]) < 0.005, "before any rescaling, too"
+    assert written.same_grid(bone_scan, tolerance=1e-6)
+    header = pydicom.dcmread(path, stop_before_pixels=True)
+    assert list(header.ImageType[:2]) == ["DERIVED", "SECONDARY"]
+    assert header.Modality == "NM"
+    assert header.SourceImageSequence[0].ReferencedSOPInstanceUID == bone_scan.source.headers[0].SOPInstanceUID
+    assert header.SOPInstanceUID != bone_scan.source.headers[0].SOPInstanceUID
+    assert "bm3d" in header.DerivationDescription
+    assert result.report.gain.reliable
+    assert before_after(bone_scan, result.image, tmp_path / "figure.png", report=result.report).stat().st_size > 10_000
+
+
+def test_half_the_counts_restored_predict_the_other_half_better_than_they_do_themselves(bone_scan):
+    """Thinning splits a scan into two independent ones (METHODS: P-thin): no reference is needed."""
+    counts = bone_scan.voxels
+    half = thin(counts, 0.5, np.random.default_rng(0))
+    other = counts - half
+    restored = mr.restore(bone_scan.with_voxels(half), noise="poisson", level=1.0).image.voxels
+    floor = 0.01  # a rate of exactly zero would forbid the other half's counts
+    assert poisson_deviance(other, np.maximum(restored, floor)) < 0.5 * poisson_deviance(other, np.maximum(half, floor))
+
+
+def test_a_dicom_series_is_restored_where_it_lies(data_folder, tmp_path):
+    head = mr.read(data_folder / "mri" / "t1w_dicom")
+    result = mr.restore(head, method="adf", level=1.5)
+    assert result.report.plan["noise"] == "rician"
+    folder = mr.write(result.image, tmp_path / "restored", derivation=result.report.derivation)
+    assert mr.read(folder).same_grid(head, tolerance=1e-4)
+    removed = result.removed.voxels
+    assert 0 < removed.std() < 0.1 * head.voxels.std()
+
+
+def test_real_speckle_is_at_least_halved_and_the_mean_kept(data_folder):
+    picture = replace(mr.read(data_folder / "ultrasound" / "busi" / "benign" / "benign_001.png"), modality="US")
+    result = mr.restore(picture)
+    before, after = picture.voxels[0, 0], result.image.voxels[0, 0]
+    assert abs(after.mean() / before.mean() - 1) < 0.03
+    tiles = [np.s_[y : y + 24, x : x + 24] for y in range(24, 400, 24) for x in range(24, 500, 24)]
+    flat = sorted((t for t in tiles if before[t].mean() > 40), key=lambda t: before[t].std() / before[t].mean())[:10]
+    assert np.mean([enl(after[t]) / enl(before[t]) for t in flat]) > 2
+    assert result.report.gain is None or not result.report.gain.available
+
+
+def test_a_video_is_restored_frame_by_frame(data_folder):
+    clip = mr.read(sorted((data_folder / "ultrasound" / "cine_lung").glob("*.mp4"))[0])
+    few = mr.Image(clip.voxels[:3], modality="US", frame_times=clip.frame_times[:3])
+    whole = mr.restore(few, method="srad", level=0.2).image.voxels
+    alone = mr.restore(mr.Image(clip.voxels[1:2], modality="US"), method="srad", level=0.2).image.voxels
+    assert np.median(np.abs(whole[1] - alone[0])) < 1.0
