@@ -89,7 +89,10 @@ def test_small_tiles_give_what_one_tile_gives(method):
     assert len(windows((1, side, side), (0, halo, halo), row.align, smallest)) > 1
     whole = mr.restore(noisy, plan).image.voxels
     tiled = mr.restore(noisy, replace(plan, memory_gb=smallest * row.bytes_per_voxel / 1e9)).image.voxels
-    np.testing.assert_allclose(tiled, whole, atol=1e-3 * (clean.max() - clean.min()))
+    # The last bit of one voxel can decide between two equally similar patches, so single voxels may differ a little.
+    difference = (tiled - whole) / (clean.max() - clean.min())
+    assert np.abs(difference).max() < 3e-3
+    assert np.sqrt(np.mean(difference**2)) < 1e-4
 
 
 def test_three_dimensional_tiles_give_what_one_tile_gives():

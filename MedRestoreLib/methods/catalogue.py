@@ -30,7 +30,7 @@ class Method:
         options: names of the function's own parameters, for experts; "reference" is filled in by ``restore``.
         align: tile origins must be multiples of this, so that block grids coincide.
         patch: smallest image side it accepts.
-        bytes_per_voxel: peak working memory per input voxel, measured; tiles are sized by it.
+        bytes_per_voxel: peak working memory per input voxel, measured on 512 x 512; tiles are sized by it.
         learned: whether it needs weights.
         weights: name of its weights file, "" for classical methods.
         licence: of the implementation.
@@ -111,9 +111,9 @@ METHODS = (
         noises=("gaussian", "poisson", "rician", "speckle"),
         halo=90,
         options=("profile",),
-        patch=16,
+        patch=8,
         align=3,
-        bytes_per_voxel=900,
+        bytes_per_voxel=800,
     ),
     Method(
         id="nllr",
