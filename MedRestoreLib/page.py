@@ -33,7 +33,7 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { padding: .32rem .9rem .32rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
 thead th { color: var(--soft); font-weight: 500; font-size: .85rem; }
 tbody th { font-weight: 400; width: 15rem; } td { overflow-wrap: anywhere; } small { color: var(--soft); }
-.flag { color: var(--doubt); font-weight: 600; } .fine { color: var(--good); }
+.flag, .fine { white-space: nowrap; color: var(--good); } .flag { color: var(--doubt); font-weight: 600; }
 .study { margin-top: 3rem; border-top: 1px solid var(--line); } a { color: inherit; }
 footer { margin-top: 2.5rem; }
 @media print { @page { size: A4; margin: 16mm; } body { padding: 0; font-size: 10pt; }

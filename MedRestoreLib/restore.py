@@ -43,6 +43,7 @@ UNSURE = 0.5
 
 # A mask's edge fades in over this many voxels, inwards: nothing outside the mask is touched.
 FEATHER_VOXELS = 3.0
+FEATHER_SLICES = 16  # worked on at once: distances need many times the memory of the mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,6 +166,8 @@ class _Job:
             self.notes.append("Speckle is correlated: no unbiased estimate of the gain exists for it.")
         if plan.estimate is not None and plan.estimate.confidence < UNSURE:
             self.notes.append(f"The noise level is unsure (confidence {plan.estimate.confidence:.0%}): look closely.")
+        if noise.id == "rician":
+            self.notes.append("Means fall in air and dark tissue: that is the bias of Rician noise, taken out.")
         if image.colour is not None:
             self.notes.append("Only the brightness (luma) was restored; colour was kept.")
         estimate = plan.estimate
@@ -255,18 +258,16 @@ class _Job:
     def _keep_totals_and_blend(self, before: np.ndarray, restored: np.ndarray) -> None:
         """In place: scale counts so that each frame keeps its total, then blend by strength and mask."""
         strength = np.float32(self.plan.strength)
-        for frame, (y, x) in enumerate(zip(before, restored, strict=True)):
-            w = np.float32(1.0) if self.weights is None else self.weights
+        for y, x in zip(before, restored, strict=True):
+            w = np.ones(len(x), np.float32) if self.weights is None else self.weights
             if self.noise.id == "poisson":
-                total = float((w * x).sum(dtype=np.float64))
-                factor = float((w * y).sum(dtype=np.float64)) / total if total > 0 else 1.0
+                total, kept = (sum(float((w[k] * v[k]).sum(dtype=np.float64)) for k in range(len(v))) for v in (x, y))
+                factor = kept / total if total > 0 else 1.0
                 self.totals_factors.append(factor)
                 x *= np.float32(factor)
             if self.weights is not None or strength != 1:
-                for slice_index in range(len(x)):
-                    weight = strength * (w if self.weights is None else w[slice_index])
-                    x[slice_index] = y[slice_index] + weight * (x[slice_index] - y[slice_index])
-            restored[frame] = x
+                for k in range(len(x)):
+                    x[k] = y[k] + strength * w[k] * (x[k] - y[k])
 
     def _sample(self) -> np.ndarray:
         """A piece of the study, (1, slices, rows, columns), centred on its content, for the expected gain."""
@@ -292,12 +293,21 @@ def _feathered(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndar
     """Weights 0 to 1, float32 ``(slices, rows, columns)``: 0 outside the mask, 1 well inside, smooth between."""
     from scipy.ndimage import distance_transform_edt
 
-    sampling = spacing[::-1]
-    inside = mask if len(mask) > 1 else mask[0]
-    distance = distance_transform_edt(inside, sampling=sampling[-inside.ndim :])
-    step = min(spacing[:2])
-    ramp = np.clip(distance / (FEATHER_VOXELS * step), 0.0, 1.0).astype(np.float32).reshape(mask.shape)
-    return ramp * ramp * (3.0 - 2.0 * ramp)
+    width = FEATHER_VOXELS * min(spacing[:2])
+    margin = math.ceil(width / spacing[2])  # slices farther away lie beyond the feather
+    weights = np.ones(mask.shape, np.float32)
+    for start in range(0, len(mask), FEATHER_SLICES):
+        stop = min(start + FEATHER_SLICES, len(mask))
+        low = max(0, start - margin)
+        slab = mask[low : stop + margin]
+        if slab.all():
+            continue
+        sampling = spacing[::-1]
+        inside = slab if len(mask) > 1 else slab[0]
+        distance = distance_transform_edt(inside, sampling=sampling[-inside.ndim :]).reshape(slab.shape)
+        ramp = np.minimum(distance[start - low : stop - low] / width, 1.0)
+        weights[start:stop] = ramp * ramp * (3.0 - 2.0 * ramp)
+    return weights
 
 
 def _centre_of_mass(volume: np.ndarray) -> list[int]:

@@ -124,6 +124,18 @@ def test_nothing_outside_the_mask_is_touched_and_its_edge_fades_in():
     assert 0 < edge < 0.5
 
 
+def test_the_edge_fades_alike_in_every_slice_of_a_long_mask():
+    _, noisy = study("gaussian", 8.0, "OT", side=48, slices=40)
+    mask = np.zeros(noisy.voxels.shape[1:], bool)
+    mask[3:37, 10:38, 12:40] = True
+    full = mr.restore(noisy, method="adf", level=8.0).removed.voxels[0]
+    change = mr.restore(noisy, method="adf", level=8.0, mask=mask).removed.voxels[0]
+    weight = np.where(np.abs(full) > 1, change / np.where(full == 0, 1, full), np.nan)[6:34]
+    spread = np.nanmax(weight, axis=0) - np.nanmin(weight, axis=0)
+    assert np.nanmax(spread) < 1e-3
+    assert 0 < np.nanmean(weight[:, 10, 20:30]) < 0.5
+
+
 def test_masked_counts_keep_their_total():
     _, noisy = study("poisson", 1.0, "NM")
     mask = disc() > 60
