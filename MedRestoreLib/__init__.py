@@ -4,12 +4,14 @@
     result = mr.restore(mr.read("scan.dcm"))
     mr.write(result.image, "restored.dcm")
 
-Importing this loads neither torch nor scipy: they are imported where they are first needed.
+Importing this loads neither torch nor scipy: they are imported where they are first needed. ``restore`` and ``batch``
+are here the functions, not the modules of the same names.
 """
 
 __version__ = "0.1.0"
 
-# Functions come last: ``methods``, ``restore`` and ``batch`` are also the names of the modules that hold them.
+from . import methods
+from .batch import batch
 from .errors import (
     Cancelled,
     InvalidPlan,
@@ -25,11 +27,9 @@ from .errors import (
 from .exchange import Worker
 from .files import list_series, read, write
 from .image import Image
-from .plan import Plan, add_noise, estimate_noise, methods, recommend
+from .plan import Plan, add_noise, estimate_noise, recommend
 from .report import Report
 from .restore import Result, restore
-
-from .batch import batch  # isort: skip
 
 __all__ = [
     "Cancelled",

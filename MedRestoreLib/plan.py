@@ -67,11 +67,6 @@ class Plan:
         return values
 
 
-def methods() -> tuple[Method, ...]:
-    """Every method there is, in the catalogue's order."""
-    return catalogue.METHODS
-
-
 def estimate_noise(image: Image, noise: str = "auto") -> tuple[str, Estimate]:
     """The noise model and its level as read off the study.
 
@@ -172,14 +167,14 @@ def check(image: Image, plan: Plan) -> None:
     check_image(image)
     method = find_method(plan.method)
     _model(plan.noise)
-    modality = image.modality if any(image.modality in m.modalities for m in methods()) else "OT"
+    modality = image.modality if any(image.modality in m.modalities for m in catalogue.METHODS) else "OT"
     if modality not in method.modalities:
-        fit = ", ".join(m.id for m in methods() if modality in m.modalities)
+        fit = ", ".join(m.id for m in catalogue.METHODS if modality in m.modalities)
         raise InvalidPlan(f"{plan.method} is not meant for {image.modality} studies; choose one of {fit}.")
     if plan.noise not in method.noises:
         raise InvalidPlan(
             f"{plan.method} does not handle {plan.noise} noise, only {', '.join(method.noises)}; "
-            f"methods that do: {', '.join(m.id for m in methods() if plan.noise in m.noises)}."
+            f"methods that do: {', '.join(m.id for m in catalogue.METHODS if plan.noise in m.noises)}."
         )
     check_level(plan.noise, plan.level)
     _check_level_against(image, plan)
@@ -234,7 +229,7 @@ def find_method(id: str) -> Method:
     try:
         return catalogue.find(id)
     except KeyError:
-        ids = [m.id for m in methods()]
+        ids = [m.id for m in catalogue.METHODS]
         nearest = difflib.get_close_matches(str(id).lower(), ids, n=1, cutoff=0.4)
         hint = f"did you mean '{nearest[0]}'? " if nearest else ""
         raise InvalidPlan(f"there is no method '{id}'; {hint}Known: {', '.join(ids)}.") from None

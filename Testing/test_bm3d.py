@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from MedRestoreLib.errors import InvalidPlan
 from MedRestoreLib.methods import catalogue
 from MedRestoreLib.methods.bm3d import bm3d
 
@@ -86,7 +87,7 @@ def test_strong_noise_takes_the_high_noise_profile(camera):
 
 
 def test_unknown_profile_is_refused():
-    with pytest.raises(ValueError, match="high_noise"):
+    with pytest.raises(InvalidPlan, match="high_noise"):
         bm3d(torch.zeros(1, 1, 16, 16), 0.1, profile="best")
 
 
@@ -145,6 +146,30 @@ def test_flipping_and_transposing_commute_with_restoring(camera):
 def test_brightness_and_contrast_commute_with_restoring(camera):
     image = noisy(camera[200:296, 160:256], 15)
     np.testing.assert_allclose(restored(image + 0.1, 15), restored(image, 15) + 0.1, atol=2e-3)
+
+
+def test_the_spectrum_of_coloured_noise_is_worth_more_than_a_decibel(camera):
+    clean, sigma = camera[100:260, 100:260], 25 / 255
+    filtered = np.zeros(clean.shape)
+    filtered[np.ix_([0, 1, -1], [0, 1, -1])] = [[4, 2, 2], [2, 1, 1], [2, 1, 1]]
+    psd = np.abs(np.fft.fft2(filtered)) ** 2
+    white = np.random.default_rng(0).standard_normal(clean.shape)
+    noise = np.fft.ifft2(np.fft.fft2(white) * np.sqrt(psd / psd.mean())).real
+    image = torch.from_numpy((clean + sigma * noise).astype(np.float32))[None, None]
+    blind, told = (bm3d(image, sigma, **options)[0, 0].numpy() for options in ({}, {"psd": psd}))
+    assert psnr(told, clean) > psnr(blind, clean) + 1
+
+
+def test_a_flat_spectrum_is_white_noise_and_its_scale_does_not_matter(camera):
+    image = torch.from_numpy(noisy(camera[:90, :90], 25))[None, None]
+    flat = bm3d(image, 25 / 255, psd=np.full((16, 20), 7.0))
+    torch.testing.assert_close(flat, bm3d(image, 25 / 255), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("psd", [np.ones(64), np.ones((8, 8)), -np.ones((16, 16)), np.zeros((16, 16))])
+def test_what_is_no_spectrum_is_refused(psd):
+    with pytest.raises(InvalidPlan, match="psd must be"):
+        bm3d(torch.zeros(1, 1, 20, 20), 0.1, psd=psd)
 
 
 @pytest.mark.parametrize("sigma", [20, 50])

@@ -21,7 +21,10 @@ from functools import cache
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import ArrayLike
 from torch import Tensor
+
+from ..errors import InvalidPlan
 
 BLOCK = 8
 NUMBERS = BLOCK**2  # in a block
@@ -62,8 +65,8 @@ PROFILES = {
 HIGH_NOISE = 40 / 255
 
 
-def bm3d(images: Tensor, sigma: float, *, profile: str = "auto") -> Tensor:
-    """Denoise images that carry white Gaussian noise.
+def bm3d(images: Tensor, sigma: float, *, profile: str = "auto", psd: ArrayLike | None = None) -> Tensor:
+    """Denoise images that carry Gaussian noise, white or of a known spectrum.
 
     A voxel of the result depends on the input up to 90 voxels away in each dimension: 45 in each step (from the voxel
     7 to the far corner of a block, 19 to its reference, 19 to another block of the stack). Tiles agree with the whole
@@ -73,13 +76,16 @@ def bm3d(images: Tensor, sigma: float, *, profile: str = "auto") -> Tensor:
         images: float32 ``(N, 1, H, W)``, nominally in [0, 1], on any device; sides of at least 8. The N images are
             independent of each other.
         sigma: standard deviation of the noise on the same scale.
+        psd: power spectral density of coloured noise at the frequencies of ``numpy.fft.fft2``, rows and columns of any
+            number from 15; its scale does not matter, ``sigma`` gives the total. None: white. Every coefficient of a
+            block is then shrunk by its own noise; noise in different blocks of a stack counts as independent.
         profile: "normal", "high_noise" (longer stacks, more shrinkage), or "auto": high_noise above sigma = 40/255.
 
     Returns:
         A tensor like ``images``. On a CPU the same input gives the same bits.
 
     Raises:
-        ValueError: the profile is unknown.
+        InvalidPlan: the profile is unknown, or ``psd`` is none.
 
     >>> bm3d(torch.full((1, 1, 16, 16), 0.5), 0.1).shape
     torch.Size([1, 1, 16, 16])
@@ -87,19 +93,20 @@ def bm3d(images: Tensor, sigma: float, *, profile: str = "auto") -> Tensor:
     if profile == "auto":
         profile = "high_noise" if sigma > HIGH_NOISE else "normal"
     if profile not in PROFILES:
-        raise ValueError(f"profile must be auto, {' or '.join(PROFILES)}, not {profile!r}")
+        raise InvalidPlan(f"bm3d: the profile must be auto, {' or '.join(PROFILES)}, not '{profile}'.")
     hard, wiener = PROFILES[profile]
     variance = max(float(sigma) ** 2, 1e-12)  # no 0/0 in the Wiener filter where there is no noise
+    covariance = variance * (torch.eye(NUMBERS, dtype=torch.float64) if psd is None else _covariance(psd))
     at_once = PIXELS if images.device.type == "cpu" else PIXELS_GPU
     restored = []
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # whose ten bits would not do
         for noisy in images[:, 0].split(max(1, at_once // images[0].numel())):
-            basic = _run(hard, noisy, noisy, variance, at_once)
-            restored.append(_run(wiener, noisy, basic, variance, at_once))
+            basic = _run(hard, noisy, noisy, covariance, at_once)
+            restored.append(_run(wiener, noisy, basic, covariance, at_once))
     return torch.cat(restored)[:, None]
 
 
-def _run(step: Step, noisy: Tensor, pilot: Tensor, variance: float, at_once: int) -> Tensor:
+def _run(step: Step, noisy: Tensor, pilot: Tensor, covariance: Tensor, at_once: int) -> Tensor:
     """One step on images ``(n, H, W)``, whose blocks are compared in ``pilot``; in strips of ``at_once`` pixels."""
     n, height, width = noisy.shape
     device = noisy.device
@@ -120,7 +127,7 @@ def _run(step: Step, noisy: Tensor, pilot: Tensor, variance: float, at_once: int
         strip = [Tile(tile.start - top, tile.counts) for tile in strip]
         pixels = slice(top, bottom + BLOCK - 1)
         beyond = outside[top:bottom]
-        return pixels, *_strip(step, noisy[:, pixels], pilot[:, pixels], beyond, strip, columns, variance)
+        return pixels, *_strip(step, noisy[:, pixels], pilot[:, pixels], beyond, strip, columns, covariance)
 
     for pixels, blocks, weight in _each(restored, strips, device):
         total[:, pixels] += blocks
@@ -175,14 +182,16 @@ def _strip(
     outside: Tensor,
     rows: list[Tile],
     columns: list[Tile],
-    variance: float,
+    covariance: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """The weighted sum of all restored blocks, and the sum of their weights, both ``(n, h, w)``.
 
-    ``outside`` is infinite at positions where a block would reach beyond the image, else 0.
+    ``outside`` is infinite at positions where a block would reach beyond the image, else 0; ``covariance`` is that of
+    the noise in a block.
     """
     transform = _bior() if step.threshold else _dct()
-    limit = NUMBERS * (step.match / 255**2 + (2 * variance if step.threshold else 0.0))
+    noise = (transform @ covariance * transform).sum(1).float().to(noisy.device)  # variance of each coefficient
+    limit = NUMBERS * step.match / 255**2 + (2 * float(covariance.trace()) if step.threshold else 0.0)
     scale = FAR / limit**0.5
     compared, spectra = _spectra(pilot, scale * _dct()), _spectra(noisy, transform)
     table, pilot_table = spectra.view(-1, NUMBERS), compared.view(-1, NUMBERS)
@@ -192,12 +201,12 @@ def _strip(
         haar = _haar(size).to(table.device)
         stack = (haar @ table.index_select(0, index).view(size, -1)).view(size, -1, NUMBERS)
         if step.threshold:
-            gain = F.hardshrink(stack, step.threshold * variance**0.5).sign_().square_()
+            gain = (stack.abs() > step.threshold * noise.sqrt()).float()
             gain[0, :, 0] = 1  # the mean of a stack
         else:
             gain = (haar @ pilot_table.index_select(0, index).view(size, -1)).square_().view_as(stack)
-            gain /= gain + WIENER_NOISE * variance * scale**2
-        weight = torch.linalg.vector_norm(gain, dim=2).square_().sum(0).clamp_(min=1).reciprocal_()
+            gain /= gain + WIENER_NOISE * scale**2 * noise
+        weight = ((gain.square() @ noise).sum(0) / noise.mean()).clamp_(min=1).reciprocal_()
         stack *= gain.mul_(weight[:, None])
         sums.index_add_(0, index, (haar.T @ stack.flatten(1)).view(-1, NUMBERS))
         weights.index_add_(0, index, weight.repeat(size))
@@ -315,6 +324,16 @@ def _smallest(keys: Tensor, k: int) -> Tensor:
     chosen = torch.from_numpy(minima % INDICES % 117).long()
     candidates = columns.gather(2, chosen[:, None].expand(-1, 13, -1)).flatten(1)
     return torch.from_numpy(np.sort(np.partition(candidates.numpy(), k - 1, axis=1)[:, :k], axis=1))
+
+
+def _covariance(psd: ArrayLike) -> Tensor:
+    """Covariance ``(64, 64)`` of the numbers in a block of noise with this spectrum and variance 1."""
+    spectrum = torch.as_tensor(np.asarray(psd, np.float64))
+    if spectrum.ndim != 2 or min(spectrum.shape) < 2 * BLOCK - 1 or not (spectrum >= 0).all() or spectrum.sum() <= 0:
+        raise InvalidPlan("bm3d: psd must be two-dimensional, at least 15 x 15, and nowhere negative.")
+    correlation = torch.fft.ifft2(spectrum / spectrum.mean()).real
+    row, column = (index.flatten() for index in torch.meshgrid(*2 * [torch.arange(BLOCK)], indexing="ij"))
+    return correlation[row[:, None] - row, column[:, None] - column]
 
 
 @cache
