@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -139,7 +140,8 @@ class Worker:
     def close(self) -> None:
         """End the process and remove what was exchanged; also safe when it never started or is dead."""
         if self._process is not None:
-            self._process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # it may be dead already
+                self._process.stdin.close()
             try:
                 self._process.wait(GRACE_SECONDS)
             except subprocess.TimeoutExpired:
@@ -170,7 +172,7 @@ class Worker:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
         except OSError:
-            raise _stopped() from None
+            raise self._lost() from None
 
     def _outcome(self, id: int, progress: Progress) -> dict[str, Any]:
         while line := self._process.stdout.readline():
@@ -189,7 +191,7 @@ class Worker:
                 raise Cancelled("the job was cancelled.")
             elif reply["event"] == "error":
                 raise getattr(errors, reply["kind"], MedRestoreError)(reply["message"])
-        raise _stopped()
+        raise self._lost()
 
     def _cancel(self, id: int) -> None:
         """Ask, and kill a worker that does not stop in time."""
@@ -201,15 +203,17 @@ class Worker:
                 reply = json.loads(line)
                 if reply.get("id") == id and reply["event"] in ("cancelled", "done", "error"):
                     return
+            self.close()
         finally:
             watchdog.cancel()
 
-
-def _stopped() -> WorkerStopped:
-    return WorkerStopped(
-        "the worker process stopped before it was done (killed, or out of memory); the study is unchanged: "
-        "try again, with a smaller memory limit or another device."
-    )
+    def _lost(self) -> WorkerStopped:
+        """The error to raise when the process is gone; the next call starts another."""
+        self.close()
+        return WorkerStopped(
+            "the worker process stopped before it was done (killed, or out of memory); the study is unchanged: "
+            "try again, with a smaller memory limit or another device."
+        )
 
 
 def _sweep(parent: Path) -> None:

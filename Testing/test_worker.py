@@ -81,7 +81,7 @@ def test_errors_come_back_as_what_they_are_and_it_goes_on(scratch):
 
 
 def test_cancelling_stops_it_within_a_tile_and_it_goes_on(scratch):
-    frames = mr.Image.from_array(np.random.default_rng(0).normal(100, 5, (40, 1, 256, 256)), modality="MR")
+    frames = study(64, frames=400)  # each a window of a few milliseconds
 
     def stop(fraction, message):
         if fraction > 0:
@@ -92,7 +92,7 @@ def test_cancelling_stops_it_within_a_tile_and_it_goes_on(scratch):
         pid = worker.pid
         begun = time.monotonic()
         with pytest.raises(mr.Cancelled, match="enough"):
-            worker.restore(frames, method="bm3d", noise="gaussian", level=5.0, memory_gb=0.06, progress=stop)
+            worker.restore(frames, method="adf", noise="gaussian", level=5.0, memory_gb=0.0002, progress=stop)
         assert time.monotonic() - begun < 30
         worker.restore(study(), method="adf", noise="gaussian", level=5.0)
         assert worker.pid == pid
