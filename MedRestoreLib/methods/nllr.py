@@ -19,16 +19,12 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch.nn.functional import avg_pool2d, fold, pad
+from torch.nn.functional import avg_pool2d, pad
 
 from ..errors import InvalidPlan
+from .groups import Grid, group_means, match, regroup
 
-PATCH = 8
-PIXELS = PATCH * PATCH
-STRIDE = 4  # between key patches
-SEARCH = 14  # candidates lie at most this far from their key patch along each axis
-GROUP = 80  # patches in a group
-MARGIN = 16  # mirrored border: holds every candidate, and is a multiple of STRIDE
+GRID = Grid(patch=8, stride=4, search=14, group=80, margin=16)
 NOISY_SHARE = 0.3  # of the speckled image in the first distance between patches; the guidance has 1
 BACK = 0.1  # of the speckled image put back between passes
 
@@ -40,7 +36,6 @@ THRESHOLD = 0.75  # of the white-noise shrinkage; below 1 because a group's mean
 CORRELATION_THRESHOLD = 1.4  # relative rise of the threshold for fully correlated speckle
 CORRELATION_SPARED = 0.25  # correlation of neighbours at which the leading component is no longer spared
 
-CHUNK = 1024  # groups worked on at once
 TINY = 1e-6
 
 
@@ -83,15 +78,13 @@ def nonlocal_low_rank(
     def speckle_std(grey: torch.Tensor) -> torch.Tensor:
         return torch.full_like(grey, sigma * reference) if compressed > 0 else sigma * grey.clamp_min(0)
 
-    rows, columns = images.shape[2:]
-    border = (MARGIN, MARGIN + -columns % STRIDE, MARGIN, MARGIN + -rows % STRIDE)
-    noisy = pad(images, border, mode="reflect")
+    noisy = GRID.mirrored(images)
     guide = _guidance(noisy, speckle_std)
-    groups = _match(torch.cat([guide, math.sqrt(NOISY_SHARE) * noisy], 1))
+    groups = match(torch.cat([guide, math.sqrt(NOISY_SHARE) * noisy], 1), GRID)
     current = _restore(noisy, noisy, guide, groups, speckle_std)
     for _ in range(iterations - 1):
-        current = _restore(noisy, torch.lerp(current, noisy, BACK), current, _match(current), speckle_std)
-    return current[:, :, MARGIN : MARGIN + rows, MARGIN : MARGIN + columns].contiguous()
+        current = _restore(noisy, torch.lerp(current, noisy, BACK), current, match(current, GRID), speckle_std)
+    return GRID.inside(current, images).contiguous()
 
 
 def reach(sigma: float, iterations: int = 2, **_: object) -> int:
@@ -123,32 +116,6 @@ def _mean(images: torch.Tensor) -> torch.Tensor:
     return avg_pool2d(avg_pool2d(padded, (side, 1), 1), (1, side), 1)
 
 
-def _match(images: torch.Tensor) -> torch.Tensor:
-    """The GROUP patches nearest to every key patch: ``(keys, GROUP)`` indices into the rows of ``_patches``.
-
-    ``images`` is ``(N, C, H, W)`` with its MARGIN; distances are sums of squares over the channels.
-    """
-    count, _, rows, columns = images.shape
-    height, width = rows - 2 * MARGIN, columns - 2 * MARGIN
-    down, across = height // STRIDE, width // STRIDE
-    shifts = [(y, x) for y in range(-SEARCH, SEARCH + 1) for x in range(-SEARCH, SEARCH + 1)]
-    keys = images[:, :, MARGIN : MARGIN + height, MARGIN : MARGIN + width]
-    distances = images.new_empty(count, down - 1, across - 1, len(shifts))
-    for number, (y, x) in enumerate(shifts):
-        top, left = MARGIN + y, MARGIN + x
-        squares = (images[:, :, top : top + height, left : left + width] - keys).square_().sum(1)
-        # A patch is two cells of STRIDE pixels wide and high.
-        cells = squares.view(count, down, STRIDE, width).sum(2).view(count, down, across, STRIDE).sum(3)
-        pairs = cells[:, 1:] + cells[:, :-1]
-        torch.add(pairs[:, :, 1:], pairs[:, :, :-1], out=distances[..., number])
-    nearest = distances.topk(GROUP, dim=3, largest=False, sorted=False).indices
-    origins = torch.arange(count * (rows - PATCH + 1) * (columns - PATCH + 1), device=images.device)
-    origins = origins.view(count, rows - PATCH + 1, columns - PATCH + 1)
-    inside = origins[:, MARGIN : MARGIN + height - PATCH + 1 : STRIDE, MARGIN : MARGIN + width - PATCH + 1 : STRIDE]
-    steps = torch.tensor([y * (columns - PATCH + 1) + x for y, x in shifts], device=images.device)
-    return (inside[..., None] + steps[nearest]).view(-1, GROUP)
-
-
 def _restore(
     noisy: torch.Tensor, start: torch.Tensor, guide: torch.Tensor, groups: torch.Tensor, speckle_std: Callable
 ) -> torch.Tensor:
@@ -156,58 +123,43 @@ def _restore(
 
     What ``start`` differs from ``noisy`` has been removed already; ``guide`` tells grey and correlation of the speckle.
     """
-    count, _, rows, columns = noisy.shape
     residual = noisy - guide
     neighbours = torch.zeros_like(residual)
     neighbours[..., :-1] += residual[..., :-1] * residual[..., 1:] / 2
     neighbours[..., :-1, :] += residual[..., :-1, :] * residual[..., 1:, :] / 2
     maps = (guide, residual.square(), neighbours, (noisy - start).square())
-    grey, power, covariance, removed = (avg_pool2d(values, PATCH, 1).flatten()[groups].mean(1) for values in maps)
+    grey, power, covariance, removed = (group_means(values, groups, GRID) for values in maps)
     variance = speckle_std(grey).square()
     left = (1 - removed / (variance + TINY**2)).clamp_min(0)
     scales = (variance * left).sqrt() + TINY
     correlations = (covariance / (power + TINY**2)).clamp(0, 1)
-
-    patches = _patches(start)
-    total, weights = torch.zeros_like(patches), patches.new_zeros(len(patches))
-    for members, scale, correlation in zip(
-        groups.split(CHUNK), scales.split(CHUNK), correlations.split(CHUNK), strict=True
-    ):
-        group = patches[members.flatten()].view(-1, GROUP, PIXELS)
-        mean = group.mean(1, keepdim=True)
-        low, rank = _low_rank((group - mean).div_(scale[:, None, None]), correlation)
-        weight = 1 / (1 + rank)[:, None, None]
-        low.mul_(scale[:, None, None]).add_(mean).mul_(weight)
-        total.index_add_(0, members.flatten(), low.view(-1, PIXELS))
-        weights.index_add_(0, members.flatten(), weight.expand(-1, GROUP, 1).flatten())
-    summed = fold(total.view(count, -1, PIXELS).transpose(1, 2), (rows, columns), PATCH)
-    weights = pad(weights.view(count, 1, rows - PATCH + 1, columns - PATCH + 1), (PATCH - 1,) * 4)
-    weights = avg_pool2d(weights, PATCH, 1, divisor_override=1)
-    return torch.where(weights > TINY, summed / weights.clamp_min(TINY), start)
+    return regroup(start, groups, GRID, _low_rank, scales, correlations)
 
 
-def _patches(images: torch.Tensor) -> torch.Tensor:
-    """Every patch as a row of PIXELS: image by image, origin by origin."""
-    return images.unfold(2, PATCH, 1).unfold(3, PATCH, 1).reshape(-1, PIXELS)
+def _low_rank(
+    groups: torch.Tensor, scale: torch.Tensor, correlation: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Shrink the singular values of ``(B, group, pixels)`` with noise of standard deviation ``scale``, means spared.
 
-
-def _low_rank(groups: torch.Tensor, correlation: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Shrink the singular values of ``(B, GROUP, PIXELS)`` matrices with noise of unit variance; also their ranks.
-
-    The leading singular vectors come from subspace iteration on the Gram matrix, started from the first columns.
+    Also their weights: the fewer singular values are left, the more a group counts. The leading singular vectors come
+    from subspace iteration on the Gram matrix, started from the first columns.
     """
-    gram = groups @ groups.transpose(1, 2)
+    patches, pixels = groups.shape[1:]
+    mean = groups.mean(1, keepdim=True)
+    groups = (groups - mean).div_(scale[:, None, None])
+    gram = groups @ groups.mT
     vectors = groups[:, :, :RANK]
     for _ in range(POWER_STEPS):
         vectors = torch.linalg.qr(gram @ vectors).Q
-    raw, turn = torch.linalg.eigh(vectors.transpose(1, 2) @ gram @ vectors)
+    raw, turn = torch.linalg.eigh(vectors.mT @ gram @ vectors)
     vectors = vectors @ turn
     threshold = THRESHOLD * (1 + CORRELATION_THRESHOLD * correlation)
     squares = raw.clamp_min(0) / threshold.square()[:, None]
-    above = (squares - GROUP - PIXELS).clamp_min(0).square() - 4 * GROUP * PIXELS
+    above = (squares - patches - pixels).clamp_min(0).square() - 4 * patches * pixels
     gain = above.clamp_min(0).sqrt() / squares.clamp_min(TINY)
     gain[:, -1] = gain[:, -1].maximum(1 - correlation / CORRELATION_SPARED)
     energy = gram.diagonal(dim1=1, dim2=2).sum(1, keepdim=True) - raw.sum(1, keepdim=True)
-    rest = (1 - (GROUP - RANK) * (PIXELS - RANK) / energy.clamp_min(TINY)).clamp_min(0)
-    low = (vectors * (gain - rest)[:, None]) @ (vectors.transpose(1, 2) @ groups)
-    return low.addcmul_(groups, rest[..., None]), (gain > 0).sum(1)
+    rest = (1 - (patches - RANK) * (pixels - RANK) / energy.clamp_min(TINY)).clamp_min(0)
+    low = (vectors * (gain - rest)[:, None]) @ (vectors.mT @ groups)
+    low = low.addcmul_(groups, rest[..., None]).mul_(scale[:, None, None]).add_(mean)
+    return low, 1 / (1 + (gain > 0).sum(1))
