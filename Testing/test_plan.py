@@ -34,6 +34,13 @@ def test_each_modality_is_recommended_its_own_physics(modality, noise, method):
     assert plan.reason.endswith(".")
 
 
+def test_a_volume_is_recommended_a_method_for_volumes_unless_its_slices_are_thick():
+    slices = np.repeat(study().voxels, 12, axis=1)
+    volume = mr.Image(slices, modality="MR")
+    assert (mr.recommend(volume, level=3.0).method, mr.recommend(volume, level=3.0).dimensions) == ("prinlm3d", 3)
+    assert mr.recommend(mr.Image(slices, modality="MR", spacing=(1, 1, 5)), level=3.0).method == "bm3d"
+
+
 def test_a_cine_is_recommended_a_quick_method():
     frames = mr.Image.from_array(np.repeat(study().voxels, 20, axis=0), modality="US")
     assert mr.recommend(frames, level=0.2).method == "srad"
