@@ -46,6 +46,7 @@ def error(a: mr.Image, b: mr.Image) -> float:
         ("speckle", 0.3, "US", "nllr"),
         ("speckle", 0.3, "US", "bm3d"),
         ("gaussian", 8.0, "OT", "wnnm"),
+        ("rician", 9.0, "MR", "bm4d"),
         ("rician", 9.0, "MR", "odct3d"),
         ("poisson", 1.0, "NM", "prinlm3d"),
         ("rician", 9.0, "MR", "prinlm3d"),

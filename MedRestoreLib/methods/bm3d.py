@@ -13,8 +13,7 @@ noise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -25,6 +24,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ..errors import InvalidPlan
+from .parallel import each
 
 BLOCK = 8
 NUMBERS = BLOCK**2  # in a block
@@ -129,28 +129,11 @@ def _run(step: Step, noisy: Tensor, pilot: Tensor, covariance: Tensor, at_once: 
         beyond = outside[top:bottom]
         return pixels, *_strip(step, noisy[:, pixels], pilot[:, pixels], beyond, strip, columns, covariance)
 
-    for pixels, blocks, weight in _each(restored, strips, device):
+    for pixels, blocks, weight in each(restored, strips, device):
         total[:, pixels] += blocks
         weights[:, pixels] += weight
     inside = (slice(None), slice(margins[0], margins[0] + height), slice(margins[1], margins[1] + width))
     return total[inside] / weights[inside]
-
-
-def _each(function: Callable, items: list, device: torch.device) -> Iterator:
-    """``function`` of each item, in order; on a CPU by as many threads as torch may use, one item a thread.
-
-    The many short operations of a strip would otherwise wait for each other's threads thousands of times, which takes
-    minutes when the computer is busy with something else.
-    """
-    threads = torch.get_num_threads()
-    if device.type != "cpu" or threads == 1:
-        yield from map(function, items)
-        return
-    try:
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield from pool.map(function, items)
-    finally:
-        torch.set_num_threads(threads)  # threads that start later take the number that was set last
 
 
 @dataclass(frozen=True)
@@ -198,7 +181,7 @@ def _strip(
     sums, weights = torch.zeros_like(table), table.new_zeros(len(table))
     energy = torch.linalg.vector_norm(compared[..., 1:], dim=3).square_() + outside
     for index, size in _stacks(step.stack, compared, energy, rows, columns):
-        haar = _haar(size).to(table.device)
+        haar = haar_matrix(size).to(table.device)
         stack = (haar @ table.index_select(0, index).view(size, -1)).view(size, -1, NUMBERS)
         if step.threshold:
             gain = (stack.abs() > step.threshold * noise.sqrt()).float()
@@ -337,7 +320,7 @@ def _covariance(psd: ArrayLike) -> Tensor:
 
 
 @cache
-def _haar(size: int) -> Tensor:
+def haar_matrix(size: int) -> Tensor:
     """Orthonormal Haar transform of ``size`` numbers, a power of two; the mean comes first."""
     matrix = torch.ones(1, 1)
     while len(matrix) < size:

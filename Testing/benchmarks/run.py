@@ -234,12 +234,19 @@ def main() -> None:
     heads = ["method", "PSNR", "SSIM", "seconds", "MB", f"time / {REFERENCE}"]
     ours = [row.id for row in catalogue.METHODS if not row.learned]
     results: dict[str, dict[str, dict | str]] = {}
-    size = "128x128 crops, one call each" if arguments.quick else "best of three calls"
+    size = "128x128 crops, one call each" if arguments.quick else f"best of three calls, or one of over {LONG:g} s"
+    times = {
+        "import MedRestoreLib": start_up(["-c", "import MedRestoreLib"]),
+        "medrestore methods": start_up(["-m", "MedRestoreLib", "methods"]),
+    }
     text = [f"# Classical methods and their peers\n\n{size}; {arguments.threads} thread(s). {'; '.join(versions())}.\n"]
+    text += ["\n![PSNR over time](classical.png)\n\n", *(f"- `{what}`: {s}\n" for what, s in times.items())]
+    arguments.out.mkdir(parents=True, exist_ok=True)
     for name in arguments.cases:
         case = CASES[name]
         fit = [row.id for row in catalogue.METHODS if row.id in ours and case.noise in row.noises]
-        fit = [id for id in fit if case.dimensions == 3 or 2 in catalogue.find(id).dimensions]
+        # Of the methods for slices, the strongest stands for all on a volume.
+        fit = [id for id in fit if case.dimensions in catalogue.find(id).dimensions or id == "bm3d"]
         fit += [id for id, peer in PEERS.items() if case.dimensions in peer.dimensions]
         with console.status(case.title) as status:
             results[name] = {}
@@ -252,18 +259,10 @@ def main() -> None:
             shown.add_row(*row, style="bold" if row[0] in ours else None)
             text.append(f"| {' | '.join(row)} |\n")
         console.print(shown)
-    times = {
-        "import MedRestoreLib": start_up(["-c", "import MedRestoreLib"]),
-        "medrestore methods": start_up(["-m", "MedRestoreLib", "methods"]),
-    }
-    text.append("\n## Start-up\n\n" + "".join(f"- `{what}`: {seconds}\n" for what, seconds in times.items()))
+        (arguments.out / "classical.md").write_text("".join(text), encoding="utf-8")
+        plot(results, ours, arguments.out / "classical.png")
     for what, seconds in times.items():
         console.print(f"{what}: {seconds}")
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "classical.md").write_text(
-        "".join(text) + "\n![PSNR over time](classical.png)\n", encoding="utf-8"
-    )
-    plot(results, ours, arguments.out / "classical.png")
     console.print(f"Written: {arguments.out / 'classical.md'} and classical.png")
 
 
