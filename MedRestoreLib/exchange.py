@@ -66,6 +66,7 @@ class Exchange:
         estimate = fields.pop("estimate", None)
         if estimate is not None:
             fields["estimate"] = asdict(estimate)
+        fields["options"] = {k: np.asarray(v).tolist() for k, v in fields.get("options", {}).items()}
         mask = fields.pop("mask", None)
         if mask is not None:
             files["mask"] = f"{id}-mask.npy"

@@ -105,10 +105,10 @@ class _Job:
         self.noise: Noise = model(plan.noise).bind(image.voxels, plan.level)
         self.notes: list[str] = []
         self.weights = None if plan.mask is None else _feathered(plan.mask, image.spacing)
-        # Stabilisers are monotone, so the ends of the study's range are the ends of the stabilised one.
-        ends = np.array([image.voxels.min(), image.voxels.max()], np.float32)
-        self.low, high = (0.0, float(ends[1])) if self.native else map(float, self.noise.stabilise(ends))
-        self.scale = high - self.low
+        if self.native:
+            self.low, self.scale = 0.0, float(image.voxels.max())
+        else:
+            self.low, self.scale = unit_range(self.noise.stabilise(evidence.sample_planes(image.voxels)))
         self.totals_factors: list[float] = []
         self.limit = self._most_voxels()
 
@@ -283,6 +283,19 @@ class _Job:
 
     def _denoise_frames(self, stabilised: np.ndarray) -> np.ndarray:
         return np.stack([self.denoise(frame) for frame in stabilised])
+
+
+def unit_range(stabilised: np.ndarray) -> tuple[float, float]:
+    """What to subtract from stabilised planes ``(n, rows, columns)`` and divide by, so that the clean ones fill [0, 1].
+
+    Taken from 3x3 means: the extremes of the noise would make the range too wide, and methods whose parameters are made
+    for images in [0, 1] would take the noise for less than it is.
+    """
+    from scipy.ndimage import uniform_filter
+
+    means = uniform_filter(stabilised, size=(1, 3, 3), mode="nearest")
+    low, high = float(means.min()), float(means.max())
+    return low, high - low if high > low else 1.0
 
 
 def _size(window: Window) -> int:

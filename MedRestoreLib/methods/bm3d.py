@@ -45,7 +45,7 @@ INDICES = 1 << 11
 
 # Pixels whose block spectra are held at once (about 1.6 kB each at the peak), and numbers in a temporary array: on a
 # CPU near the cache's size, while a GPU wants long arrays.
-PIXELS, PIXELS_GPU = 1 << 16, 1 << 20
+PIXELS, PIXELS_GPU = 100_000, 1 << 20
 TEMPORARY, TEMPORARY_GPU = 1 << 20, 1 << 25
 
 

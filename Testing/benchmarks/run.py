@@ -25,6 +25,7 @@ import numpy as np
 
 from MedRestoreLib.methods import catalogue
 from MedRestoreLib.noise import Noise, model
+from MedRestoreLib.restore import unit_range
 from Testing.benchmarks.inputs import CASES, Case, Sample
 from Testing.benchmarks.peers import PEERS, Peer
 
@@ -115,7 +116,7 @@ def _stabilised(case: Case, noise: Noise, noisy: np.ndarray) -> tuple[np.ndarray
     if case.compressed:
         return noisy, 1 / (noise.level * noise.reference), 0.0
     stable = noise.stabilise(noisy)
-    low, scale = float(stable.min()), float(np.ptp(stable))
+    low, scale = unit_range(stable.reshape(-1, *stable.shape[-2:]))
     return ((stable - low) / scale).astype(np.float32), scale, low
 
 
