@@ -24,7 +24,7 @@ class Peer(NamedTuple):
 def nlm(image: np.ndarray, sigma: float, strength: float) -> np.ndarray:
     from skimage.restoration import denoise_nl_means
 
-    size, distance = (5, 6) if image.ndim == 2 else (3, 4)
+    size, distance = 5, 6 if image.ndim == 2 else 3
     return denoise_nl_means(
         image, patch_size=size, patch_distance=distance, h=strength * sigma, sigma=sigma, fast_mode=True
     )
@@ -76,7 +76,7 @@ def cube_matching(image: np.ndarray, sigma: float, strength: float) -> np.ndarra
 
 
 PEERS = {
-    "sk_nlm": Peer("skimage", nlm, (0.6, 0.8, 1.0)),
+    "sk_nlm": Peer("skimage", nlm, (0.5, 0.6, 0.8, 1.0)),
     "sk_tv": Peer("skimage", total_variation, (0.7, 1.0, 1.4)),
     "sk_wavelet": Peer("pywt", wavelet, (0.8, 1.0, 1.3)),
     "sitk_gradient": Peer("SimpleITK", gradient_diffusion, (0.8, 1.2, 2.0, 3.0)),
