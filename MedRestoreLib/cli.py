@@ -175,13 +175,20 @@ def compare(
     before: Annotated[Path, typer.Argument(help="The study before.")],
     after: Annotated[Path, typer.Argument(help="The study after.")],
     reference: Annotated[Path | None, typer.Option(metavar="FILE", help="The clean study, where there is one.")] = None,
+    figure: Annotated[Path | None, typer.Option(metavar="FILE", help="Also draw them, into a PNG file.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure what changed between two studies; with --reference also how far each is from the truth."""
+    from . import figures, files
     from .compare import compare as run
-    from .files import read
 
-    rows = run(read(before), read(after), None if reference is None else read(reference))
+    for source in (before, after) if figure else ():
+        files.check_writable(figure, source)
+    studies = [files.read(path) for path in (before, after, reference) if path]
+    rows = run(*studies)
+    if figure:
+        draw = figures.compare if reference else figures.before_after
+        draw(*studies, figure)
     if as_json:
         _print_json([{"measure": r.measure, "before": r.before, "after": r.after, "unit": r.unit} for r in rows])
     else:

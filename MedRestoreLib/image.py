@@ -13,8 +13,6 @@ from .errors import UnsupportedImage
 # Luma weights of ITU-R BT.601, which JPEG and DICOM's YBR_FULL use (DICOM PS3.3 C.7.6.3.1.2).
 LUMA = (0.299, 0.587, 0.114)
 
-MODALITIES = {"NM": "nuclear medicine", "MR": "magnetic resonance", "US": "ultrasound", "OT": "other"}
-
 
 @dataclass(frozen=True)
 class Source:

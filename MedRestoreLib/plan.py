@@ -152,8 +152,18 @@ def recommend(image: Image, **edits: Any) -> Plan:
 
 
 def edited(plan: Plan, image: Image, **edits: Any) -> Plan:
-    """The plan with some fields changed, checked against the study."""
+    """The plan with some fields changed, checked against the study.
+
+    Options and dimensions belong to a method, a level and its estimate to a noise model: where the method or the model
+    changes, what belonged to the former one is recommended anew.
+    """
     edits = decided(edits)
+    if edits.get("method", plan.method) != plan.method or edits.get("noise", plan.noise) != plan.noise:
+        kept = ["method", "noise", "strength", "mask", "device", "memory_gb"]
+        kept += ["options", "dimensions"] if edits.get("method", plan.method) == plan.method else []
+        same_level = edits.get("noise", plan.noise) == plan.noise and "level" not in edits
+        kept += ["level", "estimate"] if same_level else []
+        return recommend(image, **{name: getattr(plan, name) for name in kept} | edits)
     if "mask" in edits:
         edits["mask"] = as_mask(edits["mask"], image)
     if "level" in edits:
@@ -282,6 +292,8 @@ def _check_level_against(image: Image, plan: Plan) -> None:
         raise InvalidPlan(
             f"the study has negative voxels (down to {low:g}), so they are not magnitudes; use --noise gaussian."
         )
+    if plan.noise == "speckle" and high <= 0:
+        raise InvalidPlan("the study has no voxel above zero, so it holds no echoes; use --noise gaussian.")
     if plan.noise == "gaussian" and plan.level > high - low:
         raise InvalidPlan(
             f"a Gaussian level of {plan.level:g} exceeds the study's whole range ({high - low:g}); "

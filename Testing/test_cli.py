@@ -119,7 +119,9 @@ def test_compare_measures_against_the_truth(tmp_path, volume):
     rows = json.loads(run("compare", volume, volume, "--reference", clean, "--json").stdout)
     psnr = next(r for r in rows if r["measure"] == "PSNR")
     assert psnr["before"] == psnr["after"] > 10
-    assert "PSNR" in run("compare", volume, volume, "--reference", clean).stdout
+    picture = tmp_path / "compared.png"
+    assert "PSNR" in run("compare", volume, volume, "--reference", clean, "--figure", picture).stdout
+    assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 import MedRestoreLib as mr
 from MedRestoreLib.noise import IDS, model
+from MedRestoreLib.plan import edited
 
 RAMP = np.add.outer(np.arange(64.0), np.arange(64.0))
 
@@ -95,6 +96,7 @@ def test_magnitudes_below_zero_are_not_taken_for_magnitudes():
             mr.InvalidPlan,
             "not counts",
         ),
+        (mr.Image.from_array(-RAMP), {"noise": "speckle", "level": 0.2}, mr.InvalidPlan, "no echoes"),
         (mr.Image.from_array(RAMP - 9), {"noise": "rician", "level": 1.0}, mr.InvalidPlan, "not magnitudes"),
     ],
 )
@@ -114,6 +116,18 @@ def test_a_plan_is_checked_again_when_it_is_edited():
         mr.restore(image, plan, level=-3.0)
     with pytest.raises(mr.InvalidPlan, match="no field"):
         mr.restore(image, plan, colour="red")
+
+
+def test_what_belonged_to_the_former_method_or_model_is_recommended_anew():
+    volume = mr.Image(np.repeat(study().voxels, 12, axis=1), modality="MR")
+    plan = mr.recommend(volume, level=3.0, strength=0.5)
+    other = edited(plan, volume, method="bm3d")
+    assert (other.dimensions, other.level, other.strength) == (2, 3.0, 0.5)
+    speckled = mr.recommend(study("US"), level=0.2)
+    assert "compressed" not in edited(speckled, study("US"), method="bm3d").options
+    changed = edited(mr.recommend(study(), noise="rician", level=9.0), study(), noise="gaussian")
+    assert changed.level == pytest.approx(3.0, rel=0.2)
+    assert changed.estimate is not None
 
 
 def test_an_absent_torch_is_said(monkeypatch):
