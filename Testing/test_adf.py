@@ -119,7 +119,7 @@ def test_nothing_to_do_changes_nothing():
 
 
 def test_more_noise_takes_more_iterations():
-    assert [default_iterations(level / 255) for level in (5, 10, 25, 50)] == [8, 12, 20, 28]
+    assert [default_iterations(level / 255) for level in (5, 10, 25, 50)] == [4, 8, 24, 48]
 
 
 @pytest.mark.parametrize("options", [{"function": "tanh"}, {"conductance": -1.0}, {"iterations": -1}])
