@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+collect_ignore = ["host"]  # no tests in it, and importing it starts Qt
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +19,29 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real studies are absent: {folder} is not a folder; set MEDRESTORE_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory) -> Path:
+    """A folder of small pictures to train on; see ``Testing.small_trainings``."""
+    from Testing.small_trainings import write_pictures
+
+    return write_pictures(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture
+def slicer_app():
+    """Slicer's application as `Testing.host` stands in for it, with a fresh scene; skips without slicer-core."""
+    if importlib.util.find_spec("slicer") is None:
+        pytest.skip("real MRML is absent: slicer-core has no wheel for this Python or this machine")
+    from Testing.host.fixtures import fresh_application
+
+    yield from fresh_application()
+
+
+@pytest.fixture
+def module(slicer_app):
+    """The module as Slicer loads it, its panel on show: (module, panel, logic)."""
+    from Testing.host.fixtures import loaded_module
+
+    return loaded_module()

@@ -1,0 +1,154 @@
+"""`slicer.app` and the main window, around real application logic and module logics."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import slicer
+from PySide6 import QtCore, QtWidgets
+
+Property, Signal, Slot = QtCore.Property, QtCore.Signal, QtCore.Slot
+VERSION = "5.13.0"
+
+
+class qSlicerModuleManager(QtCore.QObject):
+    """Knows the modules by name."""
+
+    moduleAboutToBeUnloaded = Signal(str)
+    moduleLoaded = Signal(str)
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._modules: dict[str, object] = {}
+
+    @Slot(str, result=object)
+    def module(self, name: str):
+        return self._modules.get(name)
+
+    @Slot(result=object)
+    def modulesNames(self):
+        return tuple(self._modules)
+
+    @Slot(result=object)
+    def factoryManager(self):
+        return self
+
+    @Slot(result=object)
+    def loadedModuleNames(self):
+        return tuple(self._modules)
+
+    @Slot(str, result=bool)
+    def isLoaded(self, name: str) -> bool:
+        return name in self._modules
+
+
+class qSlicerModuleSelectorToolBar(QtWidgets.QToolBar):
+    """Chooses the module on show: the former one's ``exit()``, then the new one's ``enter()``."""
+
+    moduleSelected = Signal(str)
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._selected = ""
+
+    selectedModule = Property(str, lambda self: self._selected)
+
+    @Slot(str)
+    def selectModule(self, name: str) -> None:
+        if name == self._selected:
+            return
+        former, self._selected = self._selected, name
+        manager = slicer.app.moduleManager()
+        if former and manager.module(former) is not None:
+            manager.module(former).widgetRepresentation().exit()
+        if name and manager.module(name) is not None:
+            manager.module(name).widgetRepresentation().enter()
+        self.moduleSelected(name)
+
+
+class qSlicerMainWindow(QtWidgets.QMainWindow):
+    """The main window: a status bar and the module selector."""
+
+    def __init__(self):
+        super().__init__()
+        self.setObjectName("qSlicerMainWindow")
+        self._selector = qSlicerModuleSelectorToolBar(self)
+
+    @Slot(result=object)
+    def moduleSelector(self):
+        return self._selector
+
+
+class qSlicerApplication(QtWidgets.QApplication):
+    """The application. It is past its start-up: `startupCompleted` is emitted after a module was loaded."""
+
+    startupCompleted = Signal()
+    renderPaused = Signal(bool)
+    mrmlSceneChanged = Signal(object)
+
+    def __init__(self):
+        super().__init__(["Slicer"])
+        self.setApplicationName("Slicer")
+        self.setApplicationVersion(VERSION)
+        self.setOrganizationName("MedRestoreTests")
+        self._folder = tempfile.TemporaryDirectory(prefix="medrestore-host-")
+        QtCore.QSettings.setDefaultFormat(QtCore.QSettings.IniFormat)
+        QtCore.QSettings.setPath(QtCore.QSettings.IniFormat, QtCore.QSettings.UserScope, self._folder.name)
+        self._settings = QtCore.QSettings()
+        self._manager = qSlicerModuleManager(self)
+        self._logic = self._layouts = self._window = None
+        self._testing = False
+
+    majorVersion = Property(int, lambda self: int(VERSION.split(".")[0]))
+    minorVersion = Property(int, lambda self: int(VERSION.split(".")[1]))
+    revision = Property(str, lambda self: "34000")
+    os = Property(str, lambda self: "linux")
+    arch = Property(str, lambda self: "amd64")
+    slicerHome = Property(str, lambda self: self._folder.name)
+    temporaryPath = Property(str, lambda self: str(Path(self._folder.name)))
+    extensionsInstallPath = Property(str, lambda self: self._folder.name)
+
+    @Slot(result=object)
+    def mrmlScene(self):
+        return slicer.mrmlScene
+
+    @Slot(result=object)
+    def applicationLogic(self):
+        return self._logic
+
+    @Slot(result=object)
+    def layoutManager(self):
+        return self._layouts
+
+    @Slot(result=object)
+    def moduleManager(self):
+        return self._manager
+
+    @Slot(result=object)
+    def settings(self):
+        return self._settings
+
+    @Slot(result=object)
+    def userSettings(self):
+        return self._settings
+
+    @Slot(result=bool)
+    def testingEnabled(self) -> bool:
+        return self._testing
+
+    @Slot(bool)
+    def setRenderPaused(self, paused: bool) -> None:
+        self.renderPaused(paused)
+
+    @Slot()
+    def pauseRender(self) -> None:
+        self.setRenderPaused(True)
+
+    @Slot()
+    def resumeRender(self) -> None:
+        self.setRenderPaused(False)
+
+    @Slot(str)
+    def confirmRestart(self, reason: str = "") -> None:
+        pass
