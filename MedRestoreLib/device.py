@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
+import sys
 from typing import TYPE_CHECKING
 
 from .errors import InvalidPlan, MissingPackage
@@ -41,7 +43,7 @@ def resolve(name: str) -> torch.device:
     if name == "auto":
         name = next(device for device, here in present.items() if here)
     elif not present[name]:
-        raise InvalidPlan(f"there is no {name} device here; use --device auto or cpu.")
+        raise InvalidPlan(f"there is no {name} device here; choose auto or cpu.")
     return torch.device(name)
 
 
@@ -61,13 +63,13 @@ def tile_voxels(device: torch.device, memory_gb: float | None, bytes_per_voxel: 
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether ``error`` is how torch or Python says that memory ran out."""
-    import torch
-
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+    """Whether ``error`` is how torch or Python says that memory ran out; does not import torch."""
+    if isinstance(error, (MemoryError, getattr(sys.modules.get("torch"), "OutOfMemoryError", MemoryError))):
         return True
-    # torch's CPU allocator raises a plain RuntimeError.
-    return isinstance(error, RuntimeError) and "not enough memory" in str(error)
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:  # a file that cannot be mapped
+        return True
+    # torch's CPU allocator raises a plain RuntimeError, in other words on each system.
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
 
 
 def release(device: torch.device) -> None:

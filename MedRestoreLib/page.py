@@ -67,6 +67,25 @@ def summary(studies: Sequence[tuple[str, Mapping[str, Any], Iterable[str | Path]
     return _page("Restored studies", _table(head, rows) + "".join(sections))
 
 
+def brief(report: Mapping[str, Any]) -> str:
+    """The gist of a report as an HTML fragment for a narrow place: the verdict, what to look at, what was kept."""
+    parts = [f"<p><b>{escape(report['verdict'])}</b></p>"]
+    findings = (report["audit"] or {"findings": {}})["findings"].values()
+    for finding in sorted(findings, key=lambda finding: not finding["flagged"]):
+        mark = "Look" if finding["flagged"] else "Fine"
+        parts.append(f"<p>{mark}: <i>{escape(finding['title'])}.</i> {escape(finding['sentence'])}</p>")
+    totals = report["totals"]
+    rows = [("Total", *_change(totals["total"]))]
+    rows += [(f"Mean, {name}", *_change(mean)) for name, mean in totals["regions"].items()]
+    unit = f", {totals['unit']}" if totals["unit"] else ""
+    parts.append(_table((f"Kept{unit}", "Before", "After", "Change"), rows))
+    parts += [f"<p>{escape(note)}</p>" for note in report["notes"]]
+    parts.append(f"<p>{escape(_noise(report['noise']))}; {escape(report['provenance']['method'])} on ")
+    parts.append(f"{escape(report['provenance']['device'])}, {_value(report['provenance']['seconds'])} s.</p>")
+    parts.append(f"<p><i>{escape(CAUTION)}</i></p>")
+    return "".join(parts)
+
+
 class _Html(str):
     """Text that is HTML already."""
 

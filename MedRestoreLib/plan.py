@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import device as devices
+from . import weights
 from .errors import InvalidPlan, UnknownNoise, UnsupportedImage
 from .image import Image
 from .methods import catalogue
@@ -128,7 +129,7 @@ def recommend(image: Image, **edits: Any) -> Plan:
         estimate = cls.estimate(image.voxels)
         if not estimate.level:
             found = "no noise was found" if estimate.level == 0 else f"the {noise} noise level cannot be told"
-            raise UnknownNoise(f"{found}: {estimate.reason} Give a level with --level VALUE.")
+            raise UnknownNoise(f"{found}: {estimate.reason} Give a level (--level).")
         edits["level"] = float(estimate.level)
     if "mask" in edits:
         edits["mask"] = as_mask(edits["mask"], image)
@@ -149,6 +150,33 @@ def recommend(image: Image, **edits: Any) -> Plan:
     )
     check(image, plan)
     return plan
+
+
+def recognise(image: Image, **edits: Any) -> dict[str, Any]:
+    """What can be said about a study before a person decides anything, as plain values for a panel.
+
+    As ``recommend``, but a level that cannot be told is None, with the reason, and not an error.
+
+    Returns:
+        "method", "noise", "level" (None when it cannot be told), "estimate" (None when the level was given), "reason".
+
+    Raises:
+        MedRestoreError: the study or an edit is unfit; the message says what to do.
+    """
+    edits = decided(edits)
+    check_image(image)
+    noise, estimate = edits.get("noise") or _noise_of(image)[0], None
+    if "level" not in edits:
+        estimate = _model(noise).estimate(image.voxels)
+        edits["level"] = estimate.level or _any_level(noise, image)
+    plan = recommend(image, **edits)
+    return {
+        "method": plan.method,
+        "noise": plan.noise,
+        "level": plan.level if estimate is None else estimate.level or None,
+        "estimate": None if estimate is None else asdict(estimate),
+        "reason": plan.reason,
+    }
 
 
 def edited(plan: Plan, image: Image, **edits: Any) -> Plan:
@@ -177,7 +205,7 @@ def check(image: Image, plan: Plan) -> None:
     """Raise the error that ``restore`` would meet, before any work.
 
     Raises:
-        UnsupportedImage, InvalidPlan, UnknownNoise, MissingPackage: with what is wrong and what to do.
+        UnsupportedImage, InvalidPlan, UnknownNoise, WeightsMissing: what is wrong and what to do.
     """
     check_image(image)
     method = find_method(plan.method)
@@ -211,7 +239,8 @@ def check(image: Image, plan: Plan) -> None:
         as_mask(plan.mask, image)
     if plan.memory_gb is not None and not (_is_number(plan.memory_gb) and plan.memory_gb > 0):
         raise InvalidPlan(f"memory must be a positive number of gigabytes, got {plan.memory_gb}.")
-    devices.require_torch()
+    if method.learned:
+        weights.find(method.weights).contents()
     if plan.device not in devices.NAMES:
         raise InvalidPlan(f"device '{plan.device}' is unknown; choose one of {', '.join(devices.NAMES)}.")
 
@@ -222,9 +251,7 @@ def check_image(image: Image) -> None:
     low, high = float(image.voxels.min()), float(image.voxels.max())
     if not (math.isfinite(low) and math.isfinite(high)):
         count = int(np.count_nonzero(~np.isfinite(image.voxels)))
-        raise UnsupportedImage(
-            f"{count} voxels are not numbers (NaN or infinite); replace them with --replace-nan VALUE."
-        )
+        raise UnsupportedImage(f"{count} voxels are not numbers (NaN or infinite); replace them first (--replace-nan).")
     if low == high:
         raise UnsupportedImage(f"every voxel has the same value ({low:g}): there is nothing to restore.")
 
@@ -286,14 +313,18 @@ def _check_level_against(image: Image, plan: Plan) -> None:
     low, high = float(image.voxels.min()), float(image.voxels.max())
     if low < 0 and plan.noise == "poisson":
         raise InvalidPlan(
-            f"the study has negative voxels (down to {low:g}), so they are not counts; use --noise gaussian."
+            f"the study has negative voxels (down to {low:g}), so they are not counts; "
+            "choose Gaussian noise (--noise gaussian)."
         )
     if low < 0 and plan.noise == "rician":
         raise InvalidPlan(
-            f"the study has negative voxels (down to {low:g}), so they are not magnitudes; use --noise gaussian."
+            f"the study has negative voxels (down to {low:g}), so they are not magnitudes; "
+            "choose Gaussian noise (--noise gaussian)."
         )
     if plan.noise == "speckle" and high <= 0:
-        raise InvalidPlan("the study has no voxel above zero, so it holds no echoes; use --noise gaussian.")
+        raise InvalidPlan(
+            "the study has no voxel above zero, so it holds no echoes; choose Gaussian noise (--noise gaussian)."
+        )
     if plan.noise == "gaussian" and plan.level > high - low:
         raise InvalidPlan(
             f"a Gaussian level of {plan.level:g} exceeds the study's whole range ({high - low:g}); "
@@ -303,6 +334,13 @@ def _check_level_against(image: Image, plan: Plan) -> None:
         raise InvalidPlan(
             f"{plan.level:g} counts per unit means less than one count at the brightest voxel; raw counts have 1."
         )
+
+
+def _any_level(noise: str, image: Image) -> float:
+    """A level that no check refuses, where the true one is not known."""
+    if noise == "gaussian":
+        return float(image.voxels.max() - image.voxels.min()) / 100
+    return {"poisson": max(1.0, 1.0 / max(float(image.voxels.max()), 1e-6)), "rician": 1.0, "speckle": 0.1}[noise]
 
 
 def _noise_of(image: Image) -> tuple[str, str]:
@@ -316,6 +354,9 @@ def _noise_of(image: Image) -> tuple[str, str]:
 
 
 def _method_of(image: Image, noise: str) -> tuple[str, str]:
+    for row in catalogue.METHODS:
+        if row.learned and noise in row.noises and image.modality in row.modalities and weights.installed(row.weights):
+            return row.id, f"{row.title} was trained for it"
     if noise != "speckle":
         slices, spacing = image.voxels.shape[1], image.spacing
         if image.modality == "MR" and slices >= VOLUME_SLICES and spacing[2] <= THICK * min(spacing[:2]):

@@ -64,6 +64,7 @@ class Report:
         return _plain(
             {
                 "verdict": self.verdict,
+                "derivation": self.derivation,
                 "study": self.study,
                 "plan": self.plan,
                 "noise": self.noise,

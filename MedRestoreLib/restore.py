@@ -1,6 +1,8 @@
 """The one path from a study and a plan to a restored study with its evidence.
 
 stabilise → scale to [0, 1] → method, window by window → unscale → exact unbiased inverse → keep totals → blend
+
+Methods for speckle and for counts take the study itself: nothing is stabilised and nothing inverted.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import __version__, evidence
+from . import __version__, evidence, weights
 from . import audit as audits
 from . import device as devices
 from . import plan as plans
@@ -87,7 +89,7 @@ def restore(image: Image, plan: Plan | None = None, *, progress: Progress | None
     progress = progress or (lambda fraction, message: None)
     start = time.perf_counter()
     device = devices.resolve(plan.device)
-    job = _Job(image, plan, device)
+    job = Job(image, plan, device)
     restored = job.run(lambda fraction: progress(0.9 * fraction, f"Restoring with {job.method.title}"))
     progress(0.9, "Gathering evidence")
     report = job.report(restored, time.perf_counter() - start)
@@ -95,7 +97,7 @@ def restore(image: Image, plan: Plan | None = None, *, progress: Progress | None
     return Result(image.with_voxels(restored), report, image)
 
 
-class _Job:
+class Job:
     """One run: what is shared between its windows."""
 
     def __init__(self, image: Image, plan: Plan, device: torch.device) -> None:
@@ -104,23 +106,22 @@ class _Job:
         self.implementation = self.method.load()
         self.noise: Noise = model(plan.noise).bind(image.voxels, plan.level)
         self.notes: list[str] = []
-        self.weights = None if plan.mask is None else _feathered(plan.mask, image.spacing)
-        if self.native:
-            self.low, self.scale = 0.0, float(image.voxels.max())
-        else:
-            self.low, self.scale = unit_range(self.noise.stabilise(evidence.sample_planes(image.voxels)))
+        self.alpha = None if plan.mask is None else feathered(plan.mask, image.spacing)
+        self.low, self.scale = self._range()
         self.totals_factors: list[float] = []
         self.limit = self._most_voxels()
 
     @property
     def native(self) -> bool:
         """Whether the method takes the study itself and not its stabilised form."""
-        return self.method.domain == "speckle"
+        return self.method.domain != "gaussian"
 
     @property
     def sigma(self) -> float:
-        """The noise level as the method takes it: relative for speckle, else on the scale of [0, 1]."""
-        return self.noise.level if self.native else 1.0 / self.scale
+        """The noise level as the method takes it (``Method.domain``)."""
+        if self.method.domain == "speckle":
+            return self.noise.level
+        return 1.0 / (math.sqrt(self.noise.level * self.scale) if self.method.domain == "counts" else self.scale)
 
     def run(self, progress: Callable[[float], None]) -> np.ndarray:
         """The restored voxels."""
@@ -138,7 +139,7 @@ class _Job:
         return restored
 
     def denoise(self, values: np.ndarray) -> np.ndarray:
-        """The method at full strength on stabilised values (the study's own for speckle methods).
+        """The method at full strength on stabilised values (the study's own for native methods).
 
         ``(stack, rows, columns)``, or ``(slices, rows, columns)`` as one volume for a plan in three dimensions.
         """
@@ -147,7 +148,7 @@ class _Job:
         scaled = torch.from_numpy(np.ascontiguousarray((values - self.low) / self.scale, dtype=np.float32))
         batch = scaled[:, None] if self.plan.dimensions == 2 else scaled[None, None]
         options = dict(self.plan.options)
-        if self.native:
+        if self.method.domain == "speckle":
             options["reference"] = self.noise.reference / self.scale
         with torch.inference_mode():
             result = self.implementation(batch.to(self.device), self.sigma, **options)
@@ -162,7 +163,7 @@ class _Job:
         """Everything that happened, with the evidence."""
         image, plan, noise = self.image, self.plan, self.noise
         gain = evidence.expected_gain(self._sample(), self._denoise_frames, noise)
-        if self.native:
+        if noise.id == "speckle":
             self.notes.append("Speckle is correlated: no unbiased estimate of the gain exists for it.")
         if plan.estimate is not None and plan.estimate.confidence < UNSURE:
             self.notes.append(f"The noise level is unsure (confidence {plan.estimate.confidence:.0%}): look closely.")
@@ -196,7 +197,7 @@ class _Job:
                 "software": f"MedRestore {__version__}",
                 "method": self.method.title,
                 "citation": self.method.citation,
-                "weights": self.method.weights or None,
+                "weights": _described(self.method.weights),
                 "device": devices.describe(self.device),
                 "precision": "float32",
                 "totals_factors": self.totals_factors,
@@ -207,6 +208,16 @@ class _Job:
             },
             notes=tuple(self.notes),
         )
+
+    def _range(self) -> tuple[float, float]:
+        """What to subtract from the values that the method takes, and to divide them by (``Method.domain``)."""
+        if self.method.domain == "speckle":
+            return 0.0, float(self.image.voxels.max())
+        low, scale = unit_range(self.noise.stabilise(evidence.sample_planes(self.image.voxels)))
+        if self.method.domain == "gaussian":
+            return low, scale
+        brightest = float(self.noise.invert(np.array([low + scale], np.float32))[0])
+        return 0.0, max(brightest, 1 / self.noise.level)  # one count at least
 
     def _stacked(self, voxels: np.ndarray) -> np.ndarray:
         """A view in the shape that windows are cut from: (stack, rows, columns) or (frames, slices, rows, columns)."""
@@ -259,13 +270,13 @@ class _Job:
         """In place: scale counts so that each frame keeps its total, then blend by strength and mask."""
         strength = np.float32(self.plan.strength)
         for y, x in zip(before, restored, strict=True):
-            w = np.ones(len(x), np.float32) if self.weights is None else self.weights
+            w = np.ones(len(x), np.float32) if self.alpha is None else self.alpha
             if self.noise.id == "poisson":
                 total, kept = (sum(float((w[k] * v[k]).sum(dtype=np.float64)) for k in range(len(v))) for v in (x, y))
                 factor = kept / total if total > 0 else 1.0
                 self.totals_factors.append(factor)
                 x *= np.float32(factor)
-            if self.weights is not None or strength != 1:
+            if self.alpha is not None or strength != 1:
                 for k in range(len(x)):
                     x[k] = y[k] + strength * w[k] * (x[k] - y[k])
 
@@ -282,6 +293,10 @@ class _Job:
         return frame[tuple(slice(a, a + side) for a, side in zip(starts, sides, strict=True))][None]
 
     def _denoise_frames(self, stabilised: np.ndarray) -> np.ndarray:
+        """From stabilised values to stabilised values, whatever the method takes: for the expected gain."""
+        if self.method.domain == "counts":
+            counts = self.noise.unstabilise(stabilised)
+            return self.noise.expect(np.stack([self.denoise(frame) for frame in counts]))
         return np.stack([self.denoise(frame) for frame in stabilised])
 
 
@@ -298,19 +313,30 @@ def unit_range(stabilised: np.ndarray) -> tuple[float, float]:
     return low, high - low if high > low else 1.0
 
 
+def _described(name: str) -> str | None:
+    """A network's weights for the report; None for classical methods."""
+    return f"{name}, SHA-256 {weights.find(name).sha256}" if name else None
+
+
 def _size(window: Window) -> int:
     return math.prod(s.stop - s.start for s in window.read)
 
 
-def _feathered(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
-    """Weights 0 to 1, float32 ``(slices, rows, columns)``: 0 outside the mask, 1 well inside, smooth between."""
+def feathered(
+    mask: np.ndarray, spacing: tuple[float, float, float], first: int = 0, last: int | None = None
+) -> np.ndarray:
+    """Weights 0 to 1, float32 ``(slices, rows, columns)``: 0 outside the mask, 1 well inside, smooth between.
+
+    Of the slices from ``first`` to before ``last``; None is the mask's end.
+    """
     from scipy.ndimage import distance_transform_edt
 
     width = FEATHER_VOXELS * min(spacing[:2])
     margin = math.ceil(width / spacing[2])  # slices farther away lie beyond the feather
-    weights = np.ones(mask.shape, np.float32)
-    for start in range(0, len(mask), FEATHER_SLICES):
-        stop = min(start + FEATHER_SLICES, len(mask))
+    last = len(mask) if last is None else last
+    alpha = np.ones((last - first, *mask.shape[1:]), np.float32)
+    for start in range(first, last, FEATHER_SLICES):
+        stop = min(start + FEATHER_SLICES, last)
         low = max(0, start - margin)
         slab = mask[low : stop + margin]
         if slab.all():
@@ -319,8 +345,8 @@ def _feathered(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndar
         inside = slab if len(mask) > 1 else slab[0]
         distance = distance_transform_edt(inside, sampling=sampling[-inside.ndim :]).reshape(slab.shape)
         ramp = np.minimum(distance[start - low : stop - low] / width, 1.0)
-        weights[start:stop] = ramp * ramp * (3.0 - 2.0 * ramp)
-    return weights
+        alpha[start - first : stop - first] = ramp * ramp * (3.0 - 2.0 * ramp)
+    return alpha
 
 
 def _centre_of_mass(volume: np.ndarray) -> list[int]:

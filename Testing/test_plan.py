@@ -130,11 +130,13 @@ def test_what_belonged_to_the_former_method_or_model_is_recommended_anew():
     assert changed.estimate is not None
 
 
-def test_an_absent_torch_is_said(monkeypatch):
+def test_torch_is_needed_to_restore_not_to_recommend(monkeypatch):
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else real(name))
+    plan = mr.recommend(study())
+    assert plan.level == pytest.approx(3.0, rel=0.2)
     with pytest.raises(mr.MissingPackage, match="PyTorch"):
-        mr.recommend(study(), level=3.0)
+        mr.restore(study(), plan)
 
 
 def test_an_absent_device_is_said():

@@ -64,7 +64,8 @@ def make(clean: np.ndarray | None = None, width: float = 1.0, **attributes) -> t
     after = before.with_voxels(noise.invert(denoise(noise.stabilise(noisy))))
     report = Report(
         study={"modality": before.modality, "size": before.voxels.shape, "spacing_mm": before.spacing},
-        plan={"method": "gauss", "noise": "poisson", "level": 1.0, "options": {"width": np.float32(1)}},
+        plan={"method": "gauss", "noise": "poisson", "level": 1.0, "strength": 1.0,
+              "options": {"width": np.float32(1)}},
         noise={"model": "poisson", "level": 1.0, "unit": "counts", "confidence": 0.9, "reason": "<b>raw</b> & counted",
                "estimated": True},
         gain=evidence.expected_gain(noisy, denoise, noise),

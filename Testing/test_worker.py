@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -15,7 +16,8 @@ import numpy as np
 import pytest
 
 import MedRestoreLib as mr
-from MedRestoreLib.exchange import Exchange
+from MedRestoreLib.device import is_out_of_memory
+from MedRestoreLib.exchange import Exchange, command, search_path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -34,9 +36,27 @@ def scratch(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", None)
 
 
-def start(folder: Path) -> subprocess.Popen:
-    command = [sys.executable, "-m", "MedRestoreLib", "worker", str(folder)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", cwd=REPOSITORY)
+def start(folder: Path, search: str = "") -> subprocess.Popen:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [search, search_path()]))}
+    return subprocess.Popen(
+        command(sys.executable, folder),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        env=environment,
+    )
+
+
+@pytest.fixture
+def served(scratch):
+    """An exchange and a worker that serves it."""
+    with Exchange() as exchange:
+        process = start(exchange.folder)
+        assert reply(process)["event"] == "ready"
+        yield exchange, process
+        process.stdin.close()
+        assert process.wait(20) == 0
+        process.stdout.close()
 
 
 def send(process: subprocess.Popen, request: dict | str) -> None:
@@ -46,6 +66,14 @@ def send(process: subprocess.Popen, request: dict | str) -> None:
 
 def reply(process: subprocess.Popen) -> dict:
     return json.loads(process.stdout.readline())
+
+
+def done(process: subprocess.Popen, request: dict) -> dict:
+    """Send a request and take its answer, which must be that it is done."""
+    send(process, request)
+    told = last_reply(process)
+    assert (told["event"], told["id"]) == ("done", request["id"]), told
+    return told
 
 
 def last_reply(process: subprocess.Popen) -> dict:
@@ -113,43 +141,49 @@ def test_a_killed_worker_is_said_and_replaced(scratch):
     assert not list(scratch.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("request_", "kind"),
-    [
+def test_bad_requests_are_answered_and_survived(served):
+    exchange, process = served
+    np.save(exchange.folder / "8-in.npy", study().voxels)
+    for request, kind in [
         ("this is not JSON", "BadRequest"),
         ("[1, 2]", "BadRequest"),
         ({"id": 5, "do": "dance"}, "InvalidPlan"),
         ({"id": 6, "do": "restore"}, "UnsupportedImage"),
         ({"id": 7, "do": "restore", "input": "../../etc/passwd"}, "UnsupportedImage"),
         ({"id": 8, "do": "restore", "input": "8-in.npy", "plan": {"level": 5.0}, "image": []}, "Unexpected"),
-    ],
-)
-def test_a_bad_request_is_answered_and_survived(scratch, request_, kind):
-    with Exchange() as exchange:
-        np.save(exchange.folder / "8-in.npy", study().voxels)
-        process = start(exchange.folder)
-        assert reply(process)["event"] == "ready"
-        send(process, request_)
+    ]:
+        send(process, request)
         answer = reply(process)
         assert (answer["event"], answer["kind"]) == ("error", kind)
-        send(process, exchange.request("restore", study(), method="adf", noise="gaussian", level=5.0))
-        assert last_reply(process)["event"] == "done"
-        send(process, {"do": "quit"})
-        assert process.wait(10) == 0
-        process.stdout.close()
+    upload = exchange.send(study().voxels, {"modality": "MR"})
+    done(process, exchange.request("restore", upload, method="adf", noise="gaussian", level=5.0))
 
 
-def test_it_recommends_without_restoring(scratch):
-    with Exchange() as exchange:
-        process = start(exchange.folder)
-        assert reply(process)["event"] == "ready"
-        send(process, exchange.request("recommend", study(), noise="gaussian"))
-        plan = reply(process)["plan"]
-        assert plan["method"] == "bm3d"
-        assert plan["level"] == pytest.approx(5.0, rel=0.1)
-        process.stdin.close()
-        process.wait(10)
-        process.stdout.close()
+def test_it_recommends_without_restoring(served):
+    exchange, process = served
+    upload = exchange.send(study().voxels, {"modality": "MR"})
+    plan = done(process, exchange.request("recommend", upload, noise="gaussian"))["plan"]
+    assert plan["method"] == "bm3d"
+    assert plan["level"] == pytest.approx(5.0, rel=0.1)
+
+
+def test_a_float_study_is_read_where_it_lies_and_let_go_when_forgotten(served):
+    def memory() -> dict[str, int]:
+        """Bytes of its own and of files that the worker keeps in memory."""
+        lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+        return {line.split(":")[0]: 1024 * int(line.split()[1]) for line in lines if line.startswith("Rss")}
+
+    exchange, process = served
+    small, large = exchange.send(study(64).voxels, {}), exchange.send(study(1024, frames=24).voxels, {})
+    done(process, exchange.request("restore", small, method="adf", level=5.0))  # torch is there now
+    before = memory()
+    done(process, exchange.request("recommend", large))
+    kept = memory()
+    assert kept["RssFile"] - before["RssFile"] > 0.9 * large.path.stat().st_size
+    assert kept["RssAnon"] - before["RssAnon"] < 0.3 * large.path.stat().st_size
+    send(process, exchange.forget_upload(large))
+    done(process, exchange.request("recommend", small))
+    assert memory()["RssFile"] - before["RssFile"] < 0.1 * 24 * 4 * 1024**2
 
 
 def test_it_leaves_and_cleans_up_when_its_caller_dies(scratch):
@@ -184,3 +218,14 @@ def test_what_both_left_behind_is_swept_by_the_next_caller(scratch):
     with Exchange():
         assert not left.exists()
         assert alive.exists()
+
+
+def test_running_out_of_memory_is_known_in_all_its_forms():
+    import torch
+
+    for allocate in (np.empty, torch.empty):
+        with pytest.raises((MemoryError, RuntimeError)) as caught:
+            allocate(1 << 50)
+        assert is_out_of_memory(caught.value)
+    assert is_out_of_memory(OSError(errno.ENOMEM, "Cannot allocate memory"))
+    assert not is_out_of_memory(RuntimeError("shapes differ"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -21,7 +22,9 @@ class Method:
             [0, 1] on any device, and the standard deviation of its noise on that scale; the same shape comes back.
             The N images are independent. It is a local operation: no statistic of the whole tensor, so tiles agree.
         domain: "gaussian": wants additive noise of one standard deviation and runs in the stabilised domain;
-            "speckle": wants the speckled study itself; ``sigma`` is then the speckle's relative standard deviation.
+            "speckle": wants the speckled study itself; ``sigma`` is then the speckle's relative standard deviation;
+            "counts": wants the study divided by its clean brightness, not clipped; ``sigma`` is the standard deviation
+            there, 1/sqrt(K) for K counts. It gives expected counts on that scale, so nothing is inverted.
         dimensions: which of 2 and 3 it works in.
         modalities: DICOM codes it is meant for; "OT" is any other.
         noises: noise models it can be used for.
@@ -31,8 +34,7 @@ class Method:
         align: tile origins must be multiples of this, so that block grids coincide.
         patch: smallest image side it accepts.
         bytes_per_voxel: peak working memory per input voxel, measured on 512 x 512; tiles are sized by it.
-        learned: whether it needs weights.
-        weights: name of its weights file, "" for classical methods.
+        weights: name of its weights in the manifest, handed to the function as ``weights``; "" for classical methods.
         licence: of the implementation.
     """
 
@@ -50,13 +52,18 @@ class Method:
     bytes_per_voxel: int
     options: tuple[str, ...] = ()
     align: int = 1
-    learned: bool = False
     weights: str = ""
     licence: str = "Apache-2.0"
 
+    @property
+    def learned(self) -> bool:
+        """Whether it needs weights."""
+        return self.weights != ""
+
     def load(self) -> Callable:
         """The implementation, imported now."""
-        return _imported(self.implementation)
+        function = _imported(self.implementation)
+        return partial(function, weights=self.weights) if self.learned else function
 
     def reach(self, sigma: float, **options: Any) -> int:
         """How many voxels away a voxel can influence the result."""

@@ -106,7 +106,8 @@ def _surface_distances(
     predicted: np.ndarray, truth: np.ndarray, spacing: tuple[float, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distances, mm, of each mask's surface voxels to the nearest surface voxel of the other."""
-    from scipy.ndimage import binary_erosion, distance_transform_edt
+    from scipy.ndimage import binary_erosion
+    from scipy.spatial import cKDTree
 
     predicted, truth = _masks(predicted, truth)
     if len(spacing) < predicted.ndim:
@@ -115,6 +116,5 @@ def _surface_distances(
         distance = 0.0 if predicted.any() == truth.any() else np.inf
         return np.array([distance]), np.array([distance])
     sampling = spacing[: predicted.ndim][::-1]
-    surfaces = [mask & ~binary_erosion(mask) for mask in (predicted, truth)]
-    to_predicted, to_truth = (distance_transform_edt(~surface, sampling=sampling) for surface in surfaces)
-    return to_truth[surfaces[0]], to_predicted[surfaces[1]]
+    points = [np.argwhere(mask & ~binary_erosion(mask)) * sampling for mask in (predicted, truth)]
+    return cKDTree(points[1]).query(points[0])[0], cKDTree(points[0]).query(points[1])[0]

@@ -82,6 +82,19 @@ class Poisson(Noise):
     def std(self, clean: np.ndarray) -> np.ndarray:
         return in_pieces(lambda x: np.sqrt(np.maximum(x, 0) / np.float32(self.level)), clean)
 
+    def unstabilise(self, stabilised: np.ndarray) -> np.ndarray:
+        """The voxels that ``stabilise`` gave these values for; ``invert`` is for denoised values."""
+        level = np.float32(self.level)
+        return in_pieces(lambda d: (d * d / 4 - np.float32(3 / 8)) / level, stabilised)
+
+    def expect(self, clean: np.ndarray) -> np.ndarray:
+        """What the stabilised voxels are on average where the clean study has these values: ``invert`` undone."""
+        level = np.float32(self.level)
+        greatest = 2 * np.sqrt(level * clean.max(initial=0) + 1) + 1
+        stabilised = np.geomspace(_ANSCOMBE_ZERO, greatest, 4096)
+        counts = _unbiased_inverse(stabilised)
+        return in_pieces(lambda x: np.interp(level * x, counts, stabilised), clean)
+
 
 def peak_counts(level: float) -> float:
     """Counts at the brightest pixel for a level of 1 to 50: noise of ``level`` grey values of 255 there.

@@ -1,0 +1,41 @@
+"""Slicer's nodes and the library: volumes, sequences and segmentations in, restored nodes beside them out.
+
+    from MedRestoreLib import mrml
+    restored = mrml.restore(volume_node)
+
+The only part of the library that imports ``slicer`` and ``vtk``; it knows nothing of Qt, so it also runs on the package
+``slicer-core`` without the application. Arrays are NumPy's; geometry is LPS in an ``Image`` and RAS in nodes.
+"""
+
+from .alike import default_thresholds, segment_alike
+from .hierarchy import modality_of, set_modality, study_volumes
+from .masks import mask_of
+from .output import Output
+from .provenance import report_of
+from .restore import restore
+from .samples import sample
+from .segments import compare, measure, table_of
+from .sequences import sequence_of
+from .study import describe, frames_of, image_of, modified, whole_study
+
+__all__ = [
+    "Output",
+    "compare",
+    "default_thresholds",
+    "describe",
+    "frames_of",
+    "image_of",
+    "mask_of",
+    "measure",
+    "modality_of",
+    "modified",
+    "report_of",
+    "restore",
+    "sample",
+    "segment_alike",
+    "sequence_of",
+    "set_modality",
+    "study_volumes",
+    "table_of",
+    "whole_study",
+]

@@ -1,0 +1,98 @@
+"""What the subject hierarchy knows: a node's modality, its study, and where a new node belongs."""
+
+from __future__ import annotations
+
+import slicer
+import vtk
+
+from .sequences import is_sequence, proxy_of, sequence_of
+from .volumes import is_volume
+
+UNKNOWN = "OT"  # DICOM's code for other
+
+MODALITY = "MedRestore.Modality"
+METHOD = "MedRestore.method"
+INSTANCES = "DICOM.instanceUIDs"
+
+_MODALITY_TAG = "0008,0060"
+
+
+def modality_of(node: slicer.vtkMRMLNode) -> str:
+    """The DICOM code of a volume's or sequence's modality: "NM", "MR", "US"..., "OT" when unknown.
+
+    A person's answer (``set_modality``) comes first, then the subject hierarchy (the node's item, then the items above
+    it), then Slicer's DICOM database.
+    """
+    nodes = kin(node)
+    answers = (n.GetAttribute(MODALITY) for n in nodes)
+    return (
+        next(filter(None, answers), None)
+        or next(filter(None, map(_modality_in_hierarchy, nodes)), None)
+        or next(filter(None, map(_modality_in_database, nodes)), None)
+        or UNKNOWN
+    )
+
+
+def set_modality(node: slicer.vtkMRMLNode, modality: str) -> None:
+    """Keep a person's answer with the node, and with the sequence it shows; "" takes it back."""
+    for each in kin(node):
+        each.SetAttribute(MODALITY, modality or None)
+
+
+def place_beside(node: slicer.vtkMRMLNode, neighbour: slicer.vtkMRMLNode) -> None:
+    """Put a node into the same study or folder of the subject hierarchy as its neighbour, if that has a place there."""
+    hierarchy = _hierarchy(neighbour)
+    item = 0 if hierarchy is None else hierarchy.GetItemByDataNode(neighbour)
+    if not item:
+        return
+    parent, own = hierarchy.GetItemParent(item), hierarchy.GetItemByDataNode(node)
+    if own:
+        hierarchy.SetItemParent(own, parent)
+    else:
+        hierarchy.CreateItem(parent, node)
+
+
+def study_volumes(node: slicer.vtkMRMLNode) -> list[slicer.vtkMRMLVolumeNode]:
+    """All volumes of the node's study in the subject hierarchy, in its order, without what MedRestore made.
+
+    A cine counts once, by the volume that shows its frames. A node outside any study stands alone.
+    """
+    hierarchy = _hierarchy(node)
+    item = 0 if hierarchy is None else hierarchy.GetItemByDataNode(node)
+    study = hierarchy.GetItemAncestorAtLevel(item, "Study") if item else 0
+    if not study:
+        return [node]
+    found = vtk.vtkCollection()
+    hierarchy.GetDataNodesInBranch(study, found, "vtkMRMLScalarVolumeNode")
+    volumes = [found.GetItemAsObject(k) for k in range(found.GetNumberOfItems())]
+    return [volume for volume in volumes if is_volume(volume) and volume.GetAttribute(METHOD) is None]
+
+
+def kin(node: slicer.vtkMRMLNode) -> list[slicer.vtkMRMLNode]:
+    """The node, and the sequence it shows or the volume that shows it."""
+    other = proxy_of(node) if is_sequence(node) else sequence_of(node)[1]
+    return [node] if other is None else [node, other]
+
+
+def _hierarchy(node: slicer.vtkMRMLNode) -> slicer.vtkMRMLSubjectHierarchyNode | None:
+    scene = node.GetScene()
+    return None if scene is None else slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+
+
+def _modality_in_hierarchy(node: slicer.vtkMRMLNode) -> str:
+    hierarchy = _hierarchy(node)
+    item = 0 if hierarchy is None else hierarchy.GetItemByDataNode(node)
+    name = slicer.vtkMRMLSubjectHierarchyConstants.GetDICOMSeriesModalityAttributeName()
+    while item and item != hierarchy.GetSceneItemID():
+        if modality := hierarchy.GetItemAttribute(item, name):
+            return modality
+        item = hierarchy.GetItemParent(item)
+    return ""
+
+
+def _modality_in_database(node: slicer.vtkMRMLNode) -> str:
+    database = getattr(slicer, "dicomDatabase", None)
+    instances = (node.GetAttribute(INSTANCES) or "").split()
+    if database is None or not instances or not database.isOpen:
+        return ""
+    return (database.instanceValue(instances[0], _MODALITY_TAG) or "").strip()

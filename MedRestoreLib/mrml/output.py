@@ -1,0 +1,192 @@
+"""What a restoration will add to the scene: nothing before ``add``, so a job that ends early leaves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import slicer
+import vtk
+
+from ..errors import InvalidPlan, MedRestoreError
+from ..image import LUMA
+from .display import show_alike, show_difference
+from .hierarchy import place_beside
+from .provenance import REPORT, Provenance
+from .sequences import add_sequence, is_sequence, proxy_of, sequence_of
+from .study import volumes_in, whole_study
+from .volumes import SCALAR, array_of, copy_quantity, copy_setting
+
+# Voxels are subtracted in pieces short enough for a window to stay alive.
+_STEP_BYTES = 4_000_000
+
+
+class Output:
+    """A restored volume or sequence in the making.
+
+    Args:
+        node: the input: a volume, or a sequence, or with ``whole_sequence`` a volume that shows one.
+        name: of the new node; "" calls it after the input and the method.
+        target: an existing volume that takes the result instead of a new one; it keeps its own name.
+        whole_sequence: restore all frames of the sequence that ``node`` shows.
+
+    Attributes:
+        arrays: writable, one a frame, shaped as ``frames_of``'s; float32, or the input's type for colour. To be filled,
+            in any order and in pieces, before ``add``.
+        removed: the node of the removed part, once ``add`` has kept it; None before and without.
+
+    Raises:
+        UnsupportedImage: the input cannot be restored.
+        InvalidPlan: the target cannot take the result.
+
+    A job that fails or is cancelled lets the object go; the scene is as it was.
+    """
+
+    def __init__(
+        self,
+        node: slicer.vtkMRMLNode,
+        name: str = "",
+        target: slicer.vtkMRMLVolumeNode | None = None,
+        whole_sequence: bool = False,
+    ) -> None:
+        node = whole_study(node) if whole_sequence else node
+        self._volumes = volumes_in(node)
+        if target is not None:
+            _check_target(target, node, self._volumes[0])
+        self._node, self._name, self._target = node, name, target
+        self._scene, self._node_id, self._node_name = node.GetScene(), node.GetID(), node.GetName()
+        self._before = [array_of(volume.GetImageData()) for volume in self._volumes]
+        self._after = [_blank_like(volume.GetImageData()) for volume in self._volumes]
+        self._removed: list[vtk.vtkImageData] = []
+        self.removed: slicer.vtkMRMLVolumeNode | None = None
+        self.arrays = [array_of(data) for data in self._after]
+
+    def removing(self) -> Iterator[None]:
+        """Work out the removed part (before minus after; of the luma for colour) in steps of a few milliseconds.
+
+        For a window that has to stay alive; ``add`` does it in one go where it was not done.
+        """
+        removed = [_blank_like(volume.GetImageData(), components=1) for volume in self._volumes]
+        for before, after, data in zip(self._before, self.arrays, removed, strict=True):
+            difference = array_of(data)
+            step = max(1, _STEP_BYTES // max(1, 4 * difference[0].size))
+            for start in range(0, len(difference), step):
+                piece = slice(start, start + step)
+                difference[piece] = _luma(before[piece]) - _luma(after[piece])
+                yield
+        self._removed = removed
+
+    def add(self, report: Mapping[str, Any], keep_removed: bool = False) -> slicer.vtkMRMLVolumeNode:
+        """Add the result to the scene, beside its input.
+
+        Args:
+            report: ``Report.to_dict()`` of the run.
+            keep_removed: also add what was taken out.
+
+        Returns:
+            The restored volume; of a sequence the volume that shows its frames.
+
+        Raises:
+            MedRestoreError: the input or the target is no longer in the scene; nothing was added.
+        """
+        for node in filter(None, (self._node, self._target)):
+            if node.GetScene() is not self._scene:
+                raise MedRestoreError("the input or the output volume was removed from the scene; nothing was added.")
+        provenance = Provenance.of(report, self._node)
+        if keep_removed and not self._removed:
+            for _ in self.removing():
+                pass
+        restored = self._add(
+            self._after,
+            self._volumes[0].GetClassName(),
+            self._name or f"{self._node.GetName()} restored ({provenance.method})",
+            provenance,
+            self._target,
+        )
+        if keep_removed:
+            self.removed = self._add(self._removed, SCALAR, f"{self._node.GetName()} removed", provenance)
+            show_difference(self.removed, [array_of(data) for data in self._removed])
+        return restored
+
+    def _add(
+        self,
+        frames: list[vtk.vtkImageData],
+        class_name: str,
+        name: str,
+        provenance: Provenance,
+        node: slicer.vtkMRMLVolumeNode | None = None,
+    ) -> slicer.vtkMRMLVolumeNode:
+        """Add frames as a volume or a sequence; ``node`` takes them if it is given."""
+        if is_sequence(self._node):
+            return self._add_sequence(frames, class_name, self._scene.GenerateUniqueName(name), provenance)
+        if node is None:
+            node = getattr(slicer, class_name)()
+            node.SetName(self._scene.GenerateUniqueName(name))
+        copy_setting(node, self._node)
+        provenance.label(node, self._volumes)
+        node.SetAttribute(REPORT, provenance.report)
+        if node.GetScene() is None:
+            self._scene.AddNode(node)
+        self._show(node, self._node)
+        # Last: a display node that is still to find its window by itself would go through all voxels for it.
+        node.SetAndObserveImageData(frames[0])
+        return node
+
+    def _add_sequence(
+        self, frames: list[vtk.vtkImageData], class_name: str, name: str, provenance: Provenance
+    ) -> slicer.vtkMRMLVolumeNode:
+        def volumes() -> Iterator[tuple[slicer.vtkMRMLVolumeNode, vtk.vtkImageData]]:
+            for source, data in zip(self._volumes, frames, strict=True):
+                volume = getattr(slicer, class_name)()
+                volume.SetName(name)
+                copy_setting(volume, source)
+                provenance.label(volume, [source])
+                yield volume, data
+
+        sequence, volume = add_sequence(self._node, name, volumes())
+        provenance.label(sequence, self._volumes)
+        sequence.SetAttribute(REPORT, provenance.report)
+        place_beside(sequence, self._node)
+        shown = proxy_of(self._node)
+        if shown is not None:
+            copy_quantity(volume, shown)
+            self._show(volume, shown)
+        return volume
+
+    def _show(self, node: slicer.vtkMRMLVolumeNode, source: slicer.vtkMRMLVolumeNode) -> None:
+        """Where and as the source is shown: same transform, display and study."""
+        node.SetAndObserveTransformNodeID(source.GetTransformNodeID())
+        show_alike(node, source)
+        place_beside(node, source)
+
+
+def _check_target(target: slicer.vtkMRMLNode, node: slicer.vtkMRMLNode, volume: slicer.vtkMRMLVolumeNode) -> None:
+    if is_sequence(node):
+        raise InvalidPlan("a restored sequence is always a new one; leave the output open.")
+    if target is node:
+        raise InvalidPlan("the result would overwrite its input; choose another output, or leave it open.")
+    if target.GetClassName() != volume.GetClassName():
+        raise InvalidPlan(
+            f"'{target.GetName()}' is of another kind than the input and cannot take the result; leave the output open."
+        )
+    if sequence_of(target)[1] is not None:
+        raise InvalidPlan(
+            f"'{target.GetName()}' shows the frames of a sequence: the next frame would overwrite the result; leave "
+            "the output open."
+        )
+
+
+def _blank_like(data: vtk.vtkImageData, components: int | None = None) -> vtk.vtkImageData:
+    """Image data of the same extent: float32, but the same type for colour; ``components`` if it is to have others."""
+    components = components or data.GetNumberOfScalarComponents()
+    blank = vtk.vtkImageData()
+    blank.SetExtent(data.GetExtent())
+    blank.AllocateScalars(data.GetScalarType() if components > 1 else vtk.VTK_FLOAT, components)
+    return blank
+
+
+def _luma(voxels: np.ndarray) -> np.ndarray:
+    if voxels.ndim == 3:
+        return voxels.astype(np.float32)
+    return (voxels[..., :3] @ np.array(LUMA)).astype(np.float32)

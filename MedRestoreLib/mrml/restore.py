@@ -1,0 +1,66 @@
+"""Restore a node in this process, blocking: for the Python console, batches and tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import slicer
+
+from .. import restore as restore_image
+from ..image import Image
+from ..restore import Progress
+from .masks import mask_of
+from .output import Output
+from .study import image_of, whole_study
+
+
+def restore(
+    node: slicer.vtkMRMLNode,
+    *,
+    output: slicer.vtkMRMLVolumeNode | None = None,
+    mask: Any = None,
+    keep_removed: bool = False,
+    progress: Progress | None = None,
+    modality: str = "",
+    whole_sequence: bool = False,
+    **edits: Any,
+) -> slicer.vtkMRMLVolumeNode:
+    """Restore a volume, or all frames of a sequence, into a new node beside it.
+
+    Args:
+        node: a scalar or colour volume, or a sequence of them; it is not changed.
+        output: an existing volume that takes the result.
+        mask: restore inside only: a label map node, a segmentation node and the id or name of a segment as a pair, or
+            a bool array ``(slices, rows, columns)``.
+        keep_removed: also add what was taken out.
+        progress: called with a fraction (0 to 1) and what is being done; what it raises ends the job.
+        modality: DICOM code, if it is known better than the node says.
+        whole_sequence: where ``node`` is a volume that shows a sequence, restore all its frames, not the one on show.
+        **edits: fields of ``Plan``, e.g. ``method="bm3d", level=12.0``; the others are recommended.
+
+    Returns:
+        The restored volume; of a sequence the volume that shows its frames.
+
+    Raises:
+        MedRestoreError: the node or the plan is unfit, or memory ran out. The scene is as it was, whatever is raised.
+    """
+    node = whole_study(node) if whole_sequence else node
+    image = image_of(node, modality)
+    destination = Output(node, target=output)
+    result = restore_image(image, progress=progress, mask=_as_array(mask, node), **edits)
+    _fill(destination.arrays, result.image)
+    return destination.add(result.report.to_dict(), keep_removed)
+
+
+def _as_array(mask: Any, node: slicer.vtkMRMLNode) -> np.ndarray | None:
+    if isinstance(mask, tuple):
+        segmentation, segment_id = mask
+        return mask_of(segmentation, segment_id, node)
+    return mask_of(mask, "", node) if isinstance(mask, slicer.vtkMRMLNode) else mask
+
+
+def _fill(arrays: list[np.ndarray], image: Image) -> None:
+    frames = image.voxels if image.colour is None else image.stored()
+    for array, frame in zip(arrays, frames, strict=True):
+        array[...] = frame

@@ -1,0 +1,1 @@
+"""Network architectures, one file each: they know tensors, not studies, and import nothing else of MedRestore."""

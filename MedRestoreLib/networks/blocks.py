@@ -1,0 +1,146 @@
+"""Pieces that several networks are built of."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.functional import avg_pool2d, interpolate
+
+# Local coordinate attention averages over strips of this many blocks.
+STRIP_BLOCKS = 5
+
+
+def mirrored(images: torch.Tensor, multiple: int) -> torch.Tensor:
+    """Images ``(N, C, H, W)`` continued below and to the right by their mirror image to multiples of ``multiple``.
+
+    The first row and column stay where they are, so tiles that start at multiples of ``multiple`` see the same grid.
+
+    >>> mirrored(torch.arange(3.0).reshape(1, 1, 1, 3), 4).flatten().tolist()[:4]
+    [0.0, 1.0, 2.0, 2.0]
+    """
+    for axis in (2, 3):
+        size = images.shape[axis]
+        wanted = -(-size // multiple) * multiple
+        if wanted != size:
+            place = torch.arange(wanted, device=images.device) % (2 * size)
+            images = images.index_select(axis, torch.minimum(place, 2 * size - 1 - place))
+    return images
+
+
+def plane(level: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+    """A number for each image ``(N,)`` as constant planes ``(N, 1, H, W)``."""
+    return level.reshape(-1, 1, 1, 1).expand(-1, 1, *images.shape[2:])
+
+
+class Pointwise(nn.Linear):
+    """A 1x1 convolution as the matrix product it is: in channels_last nothing is copied, as torch's own would."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+def convolution(inputs: int, outputs: int, kernel: int = 3, *, norm: bool = False) -> nn.Sequential:
+    """Convolution that keeps the size, batch normalisation where ``norm``, ReLU."""
+    if kernel == 1:
+        first = Pointwise(inputs, outputs, bias=not norm)
+    else:
+        first = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=not norm)
+    return nn.Sequential(first, *([nn.BatchNorm2d(outputs)] if norm else []), nn.ReLU(inplace=True))
+
+
+class CoordinateAttention(nn.Module):
+    """Weighs every channel by where its row and its column are bright (Hou, Zhou and Feng, CVPR 2021).
+
+    With ``block`` None a row is the whole row, as in the paper, and the result depends on the size of the image. With a
+    ``block`` of so many pixels, a row is the strip of five blocks around a pixel and the weights are interpolated
+    between blocks: images of any size, or tiles of one, are treated alike. Sizes must then be multiples of ``block``.
+
+    Departures: gates are ``gain`` times a sigmoid. Without batch normalisation to restore the scale, a gain of 2 lets
+    the features of an untrained network through unweakened.
+    """
+
+    def __init__(self, channels: int, *, block: int | None = None, norm: bool = False) -> None:
+        super().__init__()
+        self.block, self.gain = block, 1.0 if norm else 2.0
+        middle = max(8, channels // 16)
+        layers = [nn.BatchNorm2d(middle)] if norm else []
+        self.squeeze = nn.Sequential(Pointwise(channels, middle), *layers, nn.Hardswish())
+        self.row_gate, self.column_gate = Pointwise(middle, channels), Pointwise(middle, channels)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rows, columns = self._strip_means(x, axis=3), self._strip_means(x, axis=2)
+        together = torch.cat([rows.flatten(2), columns.flatten(2)], 2)[..., None]
+        by_row, by_column = self.squeeze(together).split([rows[0, 0].numel(), columns[0, 0].numel()], 2)
+        by_row = self._spread(self.row_gate(by_row).reshape(rows.shape), x)
+        by_column = self._spread(self.column_gate(by_column).reshape(columns.shape), x)
+        return x * by_row * by_column
+
+    def _strip_means(self, x: torch.Tensor, axis: int) -> torch.Tensor:
+        """Means along ``axis``: of everything, or of the strips around each block."""
+        if self.block is None:
+            return x.mean(axis, keepdim=True)
+        along = (lambda n: (1, n)) if axis == 3 else (lambda n: (n, 1))
+        blocks = avg_pool2d(x, along(self.block))
+        half = STRIP_BLOCKS // 2
+        around = (0, half) if axis == 3 else (half, 0)
+        return avg_pool2d(blocks, along(STRIP_BLOCKS), stride=1, padding=around, count_include_pad=False)
+
+    def _spread(self, logits: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """Gates in (0, gain), on the grid of ``x`` or broadcast over it."""
+        gates = self.gain * torch.sigmoid(logits)
+        return gates if self.block is None else interpolate(gates, x.shape[2:], mode="bilinear")
+
+
+class SqueezeExcitation(nn.Module):
+    """Weighs every channel by the means of all (Hu, Shen and Sun, CVPR 2018)."""
+
+    def __init__(self, channels: int, reduction: int = 16) -> None:
+        super().__init__()
+        middle = max(4, channels // reduction)
+        self.gates = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1),
+            nn.Conv2d(channels, middle, 1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(middle, channels, 1),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.gates(x)
+
+
+class ResidualDense(nn.Module):
+    """EMANet's RDC block: three convolutions that each see all before them, coordinate attention, and a shortcut."""
+
+    def __init__(self, inputs: int, outputs: int, *, block: int | None = None, norm: bool = False) -> None:
+        super().__init__()
+        growth = outputs // 2
+        self.dense = nn.ModuleList(convolution(inputs + i * growth, growth, norm=norm) for i in range(3))
+        self.gather = convolution(inputs + 3 * growth, outputs, 1, norm=norm)
+        self.attention = CoordinateAttention(outputs, block=block, norm=norm)
+        self.shortcut = nn.Identity() if inputs == outputs else Pointwise(inputs, outputs)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        seen = x
+        for layer in self.dense:
+            seen = torch.cat([seen, layer(seen)], 1)
+        return self.attention(self.gather(seen)) + self.shortcut(x)
+
+
+class DoubleConvolution(nn.Sequential):
+    """The plain U-Net's block, for the ablation: two 3x3 convolutions. ``block`` is not used."""
+
+    def __init__(self, inputs: int, outputs: int, *, block: int | None = None, norm: bool = False) -> None:
+        super().__init__(convolution(inputs, outputs, norm=norm), convolution(outputs, outputs, norm=norm))
+
+
+class Upsample(nn.Module):
+    """Twice the size by linear interpolation, then a 1x1 convolution."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.mix = Pointwise(inputs, outputs)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        # A 1x1 convolution and linear interpolation commute; the small image is the cheap place for the convolution.
+        return interpolate(self.mix(x), scale_factor=2, mode="bilinear")

@@ -1,0 +1,49 @@
+"""DnCNN: a plain chain of convolutions that predicts the noise.
+
+Zhang, Zuo, Chen, Meng and Zhang, IEEE TIP 26(7), 2017.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from .blocks import convolution
+from .counts import INPUTS, OUTPUTS, CountsNetwork
+
+
+class DnCNN(CountsNetwork):
+    """The recommended form, small and fast: counts in, rate out (``CountsNetwork``), 79,000 parameters.
+
+    Departures from the paper, besides ``CountsNetwork``'s: fewer and narrower layers; the level is known to it; no
+    batch normalisation: a batch holds images of 26 counts and of 65,000, and normalising would mix them.
+
+    With ten layers, a pixel sees 21 pixels far.
+    """
+
+    def __init__(self, layers: int = 10, width: int = 32) -> None:
+        super().__init__(_Chain(INPUTS, OUTPUTS, layers=layers, width=width, norm=False))
+
+
+class LiteralDnCNN(nn.Module):
+    """The paper's form: blind, the noise is predicted and subtracted; 556,000 parameters. ``level`` is not used."""
+
+    def __init__(self, layers: int = 17, width: int = 64) -> None:
+        super().__init__()
+        self.body = _Chain(1, 1, layers=layers, width=width, norm=True)
+
+    def forward(self, images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
+        return images - self.body(images)
+
+
+class _Chain(nn.Module):
+    """``layers`` 3x3 convolutions with ReLU between; with ``norm``, batch normalisation in all but the outer two."""
+
+    def __init__(self, inputs: int, outputs: int, *, layers: int, width: int, norm: bool) -> None:
+        super().__init__()
+        inner = [convolution(width, width, norm=norm) for _ in range(layers - 2)]
+        self.inner = nn.Sequential(convolution(inputs, width), *inner)
+        self.last = nn.Conv2d(width, outputs, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(self.inner(x))

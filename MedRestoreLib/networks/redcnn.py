@@ -1,0 +1,46 @@
+"""RED-CNN: a chain of convolutions and a chain of transposed ones that undoes it, with three shortcuts.
+
+Chen, Zhang, Kalra, Lin, Chen, Liao, Zhou and Wang, IEEE TMI 36(12), 2017. Made for low-dose CT.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.functional import relu
+
+from .blocks import mirrored
+
+LAYERS = 5
+KERNEL = 5
+
+# Each convolution takes off 4 pixels, so 20 are the least side it can work on.
+MULTIPLE = 32
+
+
+class REDCNN(nn.Module):
+    """The paper's form: blind, so ``level`` is not used; not below zero. 1.85 million parameters.
+
+    Departure: images are continued by their mirror image to multiples of 32 pixels, so that small ones fit.
+    """
+
+    def __init__(self, width: int = 96) -> None:
+        super().__init__()
+        inner = [nn.Conv2d(width, width, KERNEL) for _ in range(LAYERS - 1)]
+        self.down = nn.ModuleList([nn.Conv2d(1, width, KERNEL), *inner])
+        inner = [nn.ConvTranspose2d(width, width, KERNEL) for _ in range(LAYERS - 1)]
+        self.up = nn.ModuleList([*inner, nn.ConvTranspose2d(width, 1, KERNEL)])
+
+    def forward(self, images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
+        rows, columns = images.shape[2:]
+        x = mirrored(images, MULTIPLE)
+        before = []
+        for layer in self.down:
+            before.append(x)
+            x = relu(layer(x))
+        for number, layer in enumerate(self.up):
+            x = layer(x)
+            if number % 2 == 0:  # the input, and what the second and the fourth convolution gave
+                x = x + before[-1 - number]
+            x = relu(x)
+        return x[..., :rows, :columns]
