@@ -38,6 +38,13 @@ def requirements(lines: list[str]) -> dict[str, str]:
     return {name.lower(): specifier for name, specifier in parts}
 
 
+def bases(name: str) -> list[str]:
+    """The base classes of a class of the module's file."""
+    tree = ast.parse((REPOSITORY / "MedRestore/MedRestore.py").read_text(encoding="utf-8"))
+    (found,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
+    return [ast.unparse(base) for base in found.bases]
+
+
 @pytest.mark.parametrize("folder", ["MedRestore", "MedRestoreLib"])
 def test_every_python_file_is_packaged(folder):
     present = {p.relative_to(REPOSITORY / folder).as_posix() for p in (REPOSITORY / folder).rglob("*.py")}
@@ -46,9 +53,27 @@ def test_every_python_file_is_packaged(folder):
     assert set(in_cmake) == present, f"{folder}/CMakeLists.txt and the folder differ"
 
 
-def test_every_listed_resource_exists():
-    for resource in listed("MedRestore", "MODULE_PYTHON_RESOURCES"):
-        assert (REPOSITORY / "MedRestore" / resource).is_file(), resource
+def test_every_resource_is_packaged():
+    folder = REPOSITORY / "MedRestore"
+    present = {p.relative_to(folder).as_posix() for p in (folder / "Resources").rglob("*") if p.is_file()}
+    in_cmake = listed("MedRestore", "MODULE_PYTHON_RESOURCES")
+    assert "Resources/UI/MedRestore.ui" in in_cmake
+    assert len(in_cmake) == len(set(in_cmake)), "a file is listed twice"
+    assert set(in_cmake) == present, "MedRestore/CMakeLists.txt and MedRestore/Resources differ"
+
+
+def test_self_test_runs_under_ctest():
+    text = (REPOSITORY / "MedRestore/CMakeLists.txt").read_text(encoding="utf-8")
+    testing = re.search(r"if\(BUILD_TESTING\)(.*?)endif\(\)", text, re.S)[1]
+    assert "slicer_add_python_unittest(SCRIPT ${MODULE_NAME}.py)" in testing
+    assert bases("MedRestoreTest") == ["ScriptedLoadableModuleTest"]
+
+
+def test_pip_installs_every_package_of_the_library_and_no_other():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    folders = {p.parent.relative_to(REPOSITORY) for p in (REPOSITORY / "MedRestoreLib").rglob("__init__.py")}
+    named = set(project["tool"]["setuptools"]["packages"]) - {"MedRestoreLib.Resources"}  # data, no code
+    assert named == {".".join(folder.parts) for folder in folders}
 
 
 def test_folders_with_a_build_file_are_built():
@@ -61,6 +86,8 @@ def test_metadata_is_as_the_index_reads_it():
     assert metadata("DEPENDS") == "PyTorch"
     assert metadata("HOMEPAGE").startswith("https://")
     assert len(metadata("DESCRIPTION")) > 60
+    assert "patents" in metadata("DESCRIPTION"), "the index wants known patents in the description"
+    assert ";" not in metadata("DESCRIPTION"), "CMake would make a list of it"
     assert metadata("CONTRIBUTORS")
     assert "\r" not in (REPOSITORY / "CMakeLists.txt").read_bytes().decode()
 
@@ -111,6 +138,4 @@ def test_licence_is_apache():
 
 
 def test_module_is_named_after_its_file():
-    tree = ast.parse((REPOSITORY / "MedRestore/MedRestore.py").read_text(encoding="utf-8"))
-    bases = {c.name: [ast.unparse(b) for b in c.bases] for c in tree.body if isinstance(c, ast.ClassDef)}
-    assert bases["MedRestore"] == ["ScriptedLoadableModule"]
+    assert bases("MedRestore") == ["ScriptedLoadableModule"]

@@ -1,0 +1,1 @@
+"""The panel's parts, each a class of its own; ``MedRestore.py`` puts them together."""

@@ -1,0 +1,69 @@
+"""The Evidence section: what was gained, what was removed, what a person should look at."""
+
+import json
+from pathlib import Path
+
+import qt
+from slicer.i18n import tr as _
+
+
+class EvidenceSection:
+    """Shows the report that the restored volume carries, and writes it to a file.
+
+    Args:
+        ui: the panel's widgets.
+        showError: called with a sentence for the user.
+        askFile: asks for a file name to write to; "" when the user declines.
+    """
+
+    def __init__(self, ui, *, showError, askFile=None):
+        self.ui = ui
+        self.showError = showError
+        self.askFile = askFile or self._askFile
+        self._parameterNode = None
+        self._shown = {}
+        ui.saveReportButton.clicked.connect(self.onSave)
+
+    def setParameterNode(self, parameterNode):
+        self._parameterNode = parameterNode
+
+    def update(self):
+        report = self.report()
+        if report == self._shown:
+            return
+        self._shown = report
+        self.ui.saveReportButton.enabled = report is not None
+        if report is None:
+            self.ui.evidenceBrowser.setHtml(_("No restored volume is chosen."))
+            return
+        from MedRestoreLib import page
+
+        self.ui.evidenceBrowser.setHtml(page.brief(report))
+
+    def report(self):
+        """The report of the result on show, as ``Report.to_dict()`` gives it; None where there is none."""
+        node = self._parameterNode.lastOutput if self._parameterNode is not None else None
+        if node is None:
+            return None
+        from MedRestoreLib import mrml
+
+        return mrml.report_of(node)
+
+    def onSave(self):
+        from MedRestoreLib import MedRestoreError, atomic, page
+
+        path, report = self.askFile(), self.report()
+        if not path or report is None:
+            return
+        text = json.dumps(report, indent=2) if path.endswith(".json") else page.single(report, ())
+        try:
+            atomic.write_bytes(Path(path), text.encode())
+        except MedRestoreError as error:
+            self.showError(str(error))
+
+    def cleanup(self):
+        self._parameterNode = None
+
+    def _askFile(self):
+        title, kinds = _("Save report"), _("Page (*.html);;JSON (*.json)")
+        return qt.QFileDialog.getSaveFileName(None, title, "MedRestore report.html", kinds)

@@ -1,0 +1,265 @@
+"""The preview: the slice on show, restored in place while method, level and strength are being chosen."""
+
+from typing import NamedTuple
+
+import qt
+import slicer
+import vtk
+from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
+
+from .slices import SameWindow, SliceLayers, sliceLogics, sliceOnShow
+
+DELAY_MS = 300  # after the last change, before the worker is asked
+
+
+class Place(NamedTuple):
+    """What a preview is of: frame and slice of a volume, and the state of its voxels."""
+
+    volumeID: str
+    frame: int
+    slice: int
+    voxels: int
+
+
+class Preview(VTKObservationMixin):
+    """Restores the slice on show in the worker and lays it over the original, in views that show the acquired plane.
+
+    It follows the parameters, the slice and the frame. What it puts into the scene is hidden, never saved, and taken
+    out again. Troubles are a quiet text: nobody asked for a result yet.
+
+    Args:
+        ui: the panel's widgets.
+        uploads: sends studies and requests to the worker.
+        study: the ``StudySection``: what would be restored and how.
+    """
+
+    def __init__(self, ui, uploads, study):
+        VTKObservationMixin.__init__(self)
+        self.ui, self.uploads, self.study = ui, uploads, study
+        self._parameterNode = None
+        self._request = None
+        self._wanted = None  # place and parameters that were last asked for
+        self._shown = None  # the place of the slice in the views
+        self._node = None
+        self._mask = (None, None)
+        self._layers = SliceLayers()
+        self._window = SameWindow()
+        self._timer = qt.QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.interval = DELAY_MS
+        self._timer.timeout.connect(self._ask)
+
+    def setParameterNode(self, parameterNode):
+        if parameterNode is not self._parameterNode:
+            self._stop()
+        self._parameterNode = parameterNode
+
+    def update(self):
+        """Follow what changed: ask again where the slice on show would look different."""
+        if self._parameterNode is None:
+            return
+        if not self._parameterNode.preview:
+            self._stop()
+            return
+        self._observe()
+        message = self.study.missing()
+        place = None if message else self._place()
+        if place is None:
+            self._forget()
+            self._say(message or _("No slice view shows the input in its acquired plane."))
+            return
+        if place != self._shown:
+            self._takeAway()
+        wanted = (place, self._parameters())
+        if wanted != self._wanted:
+            self._cancel()
+            self._wanted = wanted
+            self._say(_("Restoring the slice on show..."))
+            self._timer.start()
+
+    def remove(self):
+        """End the preview, as if it had been switched off."""
+        if self._parameterNode is not None and self._parameterNode.preview:
+            self._parameterNode.preview = False
+        self._stop()
+
+    def cleanup(self):
+        self._stop()
+        self._parameterNode = None
+
+    # What is wanted
+
+    def _place(self):
+        """What is on show; None where no view shows the input in its plane."""
+        volume = self._parameterNode.inputVolume
+        index = next((sliceOnShow(logic, volume) for logic in self._viewsOf(volume)), None)
+        if index is None:
+            return None
+        return Place(volume.GetID(), self._frame(volume), index, volume.GetImageData().GetMTime())
+
+    def _viewsOf(self, volume):
+        """The views whose background is the volume, in its acquired plane."""
+        return [
+            logic
+            for logic in sliceLogics()
+            if logic.GetSliceCompositeNode().GetBackgroundVolumeID() == volume.GetID()
+            and sliceOnShow(logic, volume) is not None
+        ]
+
+    def _frame(self, volume):
+        """The number of the frame on show in the study that is restored."""
+        study = self.study.study()
+        if study is volume:
+            return 0
+        from MedRestoreLib import mrml
+
+        browser, sequence = mrml.sequence_of(volume)
+        time = browser.GetMasterSequenceNode().GetNthIndexValue(browser.GetSelectedItemNumber())
+        return max(0, sequence.GetItemNumberFromIndexValue(time, False))
+
+    def _parameters(self):
+        segmentation = self._parameterNode.maskSegmentation
+        mask = None
+        if segmentation is not None:
+            mask = (segmentation.GetID(), self._parameterNode.maskSegment, segmentation.GetSegmentation().GetMTime())
+        return (self.study.edits(), mask)
+
+    # Asking
+
+    def _ask(self):
+        from MedRestoreLib import MedRestoreError
+
+        place, (edits, mask) = self._wanted
+        request = None
+
+        def done(reply):
+            if self._request is request:
+                self._show(place, self.uploads.worker.exchange.result(reply["id"])[0, 0])
+
+        def failed(message):
+            if self._request is request:
+                self._request = None
+                self._takeAway()
+                self._say(message)
+
+        try:
+            study = self.study.study()
+            request = self._request = self.uploads.request(
+                "preview",
+                study,
+                edits,
+                at=(place.frame, place.slice),
+                mask=self._maskOf(mask, study),
+                onDone=done,
+                onError=failed,
+            )
+        except MedRestoreError as error:
+            self._say(str(error))
+
+    def _maskOf(self, key, study):
+        """The mask that belongs to a key of ``_parameters``; worked out once."""
+        if key is None:
+            return None
+        from MedRestoreLib import mrml
+
+        if self._mask[0] != key:
+            p = self._parameterNode
+            self._mask = (key, mrml.mask_of(p.maskSegmentation, p.maskSegment, study))
+        return self._mask[1]
+
+    def _cancel(self):
+        self._timer.stop()
+        request, self._request = self._request, None
+        if request is not None:
+            self.uploads.cancel(request)
+
+    # Showing
+
+    def _show(self, place, voxels):
+        """Lay a restored slice ``(rows, columns[, components])`` over the original."""
+        from MedRestoreLib.mrml.display import show_alike
+
+        self._request = None
+        self._shown = place  # before anything below makes the views ask what is on show
+        volume = slicer.mrmlScene.GetNodeByID(place.volumeID)
+        if self._node is None:
+            self._node = getattr(slicer, volume.GetClassName())()
+            self._node.SetName("MedRestore preview")
+            _keepSecret(self._node)
+            slicer.mrmlScene.AddNode(self._node)
+        slicer.util.updateVolumeFromArray(self._node, voxels[None])
+        ijkToRAS = vtk.vtkMatrix4x4()
+        volume.GetIJKToRASMatrix(ijkToRAS)
+        origin = ijkToRAS.MultiplyPoint((0.0, 0.0, float(place.slice), 1.0))
+        self._node.SetIJKToRASMatrix(ijkToRAS)
+        self._node.SetOrigin(origin[:3])
+        self._node.SetAndObserveTransformNodeID(volume.GetTransformNodeID())
+        show_alike(self._node, volume)
+        _keepSecret(self._node.GetDisplayNode())
+        for logic in self._viewsOf(volume):
+            if sliceOnShow(logic, volume) == place.slice:
+                self._layers.show(logic.GetSliceCompositeNode(), volume, self._node, 1.0)
+        self._window.start(volume, self._node)
+        self._say("")
+
+    def _takeAway(self):
+        """Give the views back what they showed, and the scene what it was."""
+        self._shown = None
+        self._window.stop()
+        self._layers.giveBack()
+        node, self._node = self._node, None
+        if node is not None and node.GetScene() is not None:
+            for displayNode in [node.GetNthDisplayNode(number) for number in range(node.GetNumberOfDisplayNodes())]:
+                slicer.mrmlScene.RemoveNode(displayNode)
+            slicer.mrmlScene.RemoveNode(node)
+
+    def _forget(self):
+        """Nothing is wanted and nothing is shown."""
+        self._cancel()
+        self._takeAway()
+        self._wanted = None
+
+    def _stop(self):
+        self.removeObservers()
+        self._forget()
+        self._mask = (None, None)
+        self._say("")
+
+    def _say(self, text):
+        self.ui.previewLabel.text = text
+        self.ui.previewLabel.visible = bool(text)
+
+    # Following the views
+
+    def _observe(self):
+        """Follow every slice view there is, the voxels on show, and the saving of the scene."""
+        scene = slicer.mrmlScene
+        followed = [
+            (self._parameterNode.inputVolume, slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent, self._onChanged),
+            (scene.GetFirstNodeByClass("vtkMRMLLayoutNode"), vtk.vtkCommand.ModifiedEvent, self._onLayoutChanged),
+            (scene, scene.StartSaveEvent, self._onStartSave),
+            (scene, scene.EndSaveEvent, self._onChanged),
+        ]
+        for kind in ("vtkMRMLSliceNode", "vtkMRMLSliceCompositeNode"):
+            followed += [(n, vtk.vtkCommand.ModifiedEvent, self._onChanged) for n in slicer.util.getNodesByClass(kind)]
+        for node, event, method in followed:
+            if node is not None and not self.hasObserver(node, event, method):
+                self.addObserver(node, event, method)
+
+    def _onChanged(self, caller, event):
+        if not slicer.mrmlScene.IsBatchProcessing():
+            self.update()
+
+    def _onLayoutChanged(self, caller, event):
+        qt.QTimer.singleShot(0, self.update)  # when the new layout's views are there
+
+    def _onStartSave(self, caller, event):
+        """The scene is saved as it is without us; afterwards the preview is made anew."""
+        self._forget()
+
+
+def _keepSecret(node):
+    """Not in the lists of nodes, and not in a saved scene."""
+    node.HideFromEditorsOn()
+    node.SaveWithSceneOff()

@@ -1,0 +1,178 @@
+"""What slice views show: which slice of a study, in which layers, in which window; and how to give all that back."""
+
+import math
+from typing import NamedTuple
+
+import slicer
+import vtk
+from slicer.util import NodeModify, VTKObservationMixin
+
+# Slicer's standard orientations, and the axis of RAS that each looks along.
+LOOKS_ALONG = {"Sagittal": 0, "Coronal": 1, "Axial": 2}
+
+PARALLEL = 0.999  # cosine between two directions that count as one
+
+
+def sliceLogics():
+    """The logics of the slice views in the present layout; none where Slicer runs without a main window."""
+    layoutManager = slicer.app.layoutManager()
+    if layoutManager is None:
+        return []
+    views = layoutManager.layoutLogic().GetViewNodes()
+    nodes = [views.GetItemAsObject(number) for number in range(views.GetNumberOfItems())]
+    widgets = [layoutManager.sliceWidget(node.GetLayoutName()) for node in nodes if node.IsA("vtkMRMLSliceNode")]
+    return [widget.sliceLogic() for widget in widgets if widget is not None]
+
+
+def sliceOnShow(logic, volume):
+    """Index of the acquired slice that a view shows; None if it lies in another plane or outside the volume."""
+    if not _isAcquisition(logic.GetSliceNode(), volume):
+        return None
+    # Slicer counts from one; what is negative says why there is none.
+    number = logic.GetSliceIndexFromOffset(logic.GetSliceOffset(), volume)
+    return number - 1 if number > 0 else None
+
+
+def turnToAcquisition(sliceNode, volume):
+    """Let a view lie in the plane in which a volume was acquired, however that lies in the patient."""
+    acquired = _column(_ijkToWorld(volume), 2)
+    for orientation in sorted(LOOKS_ALONG, key=lambda name: -abs(acquired[LOOKS_ALONG[name]])):
+        # From there Slicer turns to the nearest plane of the volume, which need not be the acquired one.
+        sliceNode.SetOrientation(orientation)
+        sliceNode.RotateToVolumePlane(volume)
+        if _isAcquisition(sliceNode, volume):
+            return
+
+
+def showSlice(sliceNode, volume, index):
+    """Move a view through the middle of one of the volume's acquired slices."""
+    position = _ijkToWorld(volume).MultiplyPoint((0.0, 0.0, float(index), 1.0))
+    sliceNode.JumpSliceByOffsetting(*position[:3])
+
+
+class Layers(NamedTuple):
+    """The volumes of a slice view, by id, and the foreground's opacity."""
+
+    background: str | None
+    foreground: str | None
+    opacity: float
+
+
+class SliceLayers:
+    """Puts volumes into slice views for a while. ``giveBack`` restores what nobody changed since."""
+
+    def __init__(self):
+        self._former = {}
+        self._shown = {}
+
+    def __contains__(self, compositeNode):
+        return compositeNode.GetID() in self._former
+
+    def show(self, compositeNode, background, foreground, opacity):
+        """Show two volume nodes in a slice view; ``opacity`` is the foreground's."""
+        self._former.setdefault(compositeNode.GetID(), _layersOf(compositeNode))
+        layers = Layers(background.GetID(), foreground.GetID(), opacity)
+        self._shown[compositeNode.GetID()] = layers
+        _setLayers(compositeNode, layers)
+
+    def fade(self, opacity):
+        """Change the foreground's opacity in the views that still show what they were told to."""
+        for viewID, shown in self._shown.items():
+            compositeNode = slicer.mrmlScene.GetNodeByID(viewID)
+            if compositeNode is not None and compositeNode.GetForegroundVolumeID() == shown.foreground:
+                compositeNode.SetForegroundOpacity(opacity)
+
+    def giveBack(self):
+        """Former volumes and opacities come back, except where a person chose another volume meanwhile."""
+        for viewID, former in self._former.items():
+            compositeNode = slicer.mrmlScene.GetNodeByID(viewID)
+            if compositeNode is None:
+                continue
+            now, shown = _layersOf(compositeNode), self._shown[viewID]
+            # A volume that was deleted meanwhile left its layer empty: nobody chose that.
+            background = former.background if now.background in (shown.background, None) else now.background
+            if now.foreground in (shown.foreground, None):
+                _setLayers(compositeNode, Layers(background, former.foreground, former.opacity))
+            else:
+                _setLayers(compositeNode, now._replace(background=background))
+        self._former, self._shown = {}, {}
+
+
+class SameWindow(VTKObservationMixin):
+    """Keeps window, level and colours of two volumes alike: whichever is changed, the other follows."""
+
+    def __init__(self):
+        VTKObservationMixin.__init__(self)
+        self._volumes = ()
+
+    def start(self, source, follower):
+        """From now on; the follower takes the source's at once."""
+        self.stop()
+        self._volumes = (source, follower)
+        for volume in self._volumes:
+            self.addObserver(volume, slicer.vtkMRMLDisplayableNode.DisplayModifiedEvent, self._onDisplayModified)
+        _copyWindow(source, follower)
+
+    def stop(self):
+        self.removeObservers()
+        self._volumes = ()
+
+    def _onDisplayModified(self, caller, event):
+        for volume in self._volumes:
+            if volume is not caller:
+                _copyWindow(caller, volume)
+
+
+def _copyWindow(source, target):
+    """Changes nothing where both are alike already: that is what ends the mutual following."""
+    shown, follower = source.GetDisplayNode(), target.GetDisplayNode()
+    if shown is None or follower is None or _windowOf(shown) == _windowOf(follower):
+        return
+    with NodeModify(follower):
+        follower.AutoWindowLevelOff()
+        follower.SetWindowLevel(shown.GetWindow(), shown.GetLevel())
+        follower.SetAndObserveColorNodeID(shown.GetColorNodeID())
+
+
+def _windowOf(displayNode):
+    return displayNode.GetWindow(), displayNode.GetLevel(), displayNode.GetColorNodeID()
+
+
+def _layersOf(compositeNode):
+    return Layers(
+        compositeNode.GetBackgroundVolumeID(),
+        compositeNode.GetForegroundVolumeID(),
+        compositeNode.GetForegroundOpacity(),
+    )
+
+
+def _setLayers(compositeNode, layers):
+    """The id of a volume that is no longer in the scene leaves its layer empty."""
+    with NodeModify(compositeNode):
+        compositeNode.SetBackgroundVolumeID(layers.background)
+        compositeNode.SetForegroundVolumeID(layers.foreground)
+        compositeNode.SetForegroundOpacity(layers.opacity)
+
+
+def _isAcquisition(sliceNode, volume):
+    """Whether a view looks along the axis on which the volume's slices are stacked."""
+    return abs(_cosine(_column(sliceNode.GetSliceToRAS(), 2), _column(_ijkToWorld(volume), 2))) > PARALLEL
+
+
+def _ijkToWorld(volume):
+    matrix = vtk.vtkMatrix4x4()
+    volume.GetIJKToRASMatrix(matrix)
+    transform = volume.GetParentTransformNode()
+    if transform is not None and transform.IsTransformToWorldLinear():
+        toWorld = vtk.vtkMatrix4x4()
+        transform.GetMatrixTransformToWorld(toWorld)
+        vtk.vtkMatrix4x4.Multiply4x4(toWorld, matrix, matrix)
+    return matrix
+
+
+def _column(matrix, number):
+    return [matrix.GetElement(row, number) for row in range(3)]
+
+
+def _cosine(a, b):
+    return sum(x * y for x, y in zip(a, b, strict=True)) / (math.hypot(*a) * math.hypot(*b))
