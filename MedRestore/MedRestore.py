@@ -198,7 +198,9 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def initializeParameterNode(self):
         self.setParameterNode(self.logic.getParameterNode())
         if self._parameterNode.inputVolume is None:
-            self._parameterNode.inputVolume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+            volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")  # label maps are among them
+            shown = [node for node in volumes if node.GetClassName() in VOLUMES and not node.GetHideFromEditors()]
+            self._parameterNode.inputVolume = shown[0] if shown else None
 
     def setParameterNode(self, parameterNode):
         """Let the panel show another parameter node, or none."""

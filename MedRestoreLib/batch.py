@@ -15,6 +15,7 @@ from typing import Any
 
 from . import __version__, files
 from .atomic import remove_partials
+from .device import require_torch
 from .dicom import is_dicom
 from .errors import Cancelled, MedRestoreError, OutputError, UnsupportedImage
 from .plan import decided, recommend
@@ -76,8 +77,10 @@ def batch(
         InvalidPlan, UnknownNoise: an edit fits no study at all.
         UnsupportedImage: ``source`` is not a folder or holds no study.
         OutputError: ``target`` cannot be written to.
+        MissingPackage: torch is not installed.
         Cancelled: from ``progress``; what is done stays done.
     """
+    require_torch()
     source, target = Path(source), Path(target)
     progress = progress or (lambda fraction, message: None)
     edits = decided(edits)

@@ -127,6 +127,7 @@ def restore(
     as_json: AsJson = False,
 ) -> None:
     """Restore a study and write it to OUT; the input is never changed."""
+    from . import device as devices
     from . import files
     from .plan import recommend
     from .restore import restore as run
@@ -149,6 +150,7 @@ def restore(
         dimensions=dimensions,
         options=_options(option),
     )
+    devices.resolve(plan.device)  # before the progress bar: its absence is one line
     with _progress_bar(study.name) as progress:
         result = run(image, plan, progress=progress)
     written = {"restored": files.write(result.image, out, derivation=result.report.derivation, label=plan.method)}

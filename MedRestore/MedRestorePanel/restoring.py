@@ -169,7 +169,7 @@ class RestoreSection(VTKObservationMixin):
 
     def _end(self):
         self._job = None
-        self.removeObserver(slicer.mrmlScene, slicer.vtkMRMLScene.NodeAboutToBeRemovedEvent, self._onNodeRemoved)
+        self.removeObservers()
 
     def say(self, message):
         """Show a sentence below the button until there is another one."""
