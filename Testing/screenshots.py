@@ -1,7 +1,7 @@
 """The pictures of the README and of Slicer's Sample Data module: ``python -m Testing.screenshots``.
 
-The panel is drawn by Qt on the stand-ins of ``Testing.host``, so its widgets look plainer than in Slicer; the slices are
-drawn by Slicer's own reslicing.
+The panel is drawn by Qt on the stand-ins of ``Testing.host``, so its widgets look plainer than in Slicer; the slices
+are drawn by Slicer's own reslicing.
 """
 
 from __future__ import annotations
