@@ -1,0 +1,83 @@
+"""What learned methods are measured against: restorers of one noisy view that need no training.
+
+Each is ``f(noisy, level) -> restored`` on float32 ``(rows, columns)``, noisy as training.degradations makes it;
+``level`` is 1 to 50 grey values of 255.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter
+
+from MedRestoreLib.methods import catalogue
+from MedRestoreLib.noise import model
+from MedRestoreLib.noise.poisson import peak_counts
+from MedRestoreLib.restore import unit_range
+
+from .degradations import GREY
+
+Restorer = Callable[[np.ndarray, float], np.ndarray]
+
+WIDTHS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)  # pixels: the Gaussians that are tried
+FRAME = 8  # pixels: the outermost are air
+
+
+def noisy(image: np.ndarray, level: float) -> np.ndarray:
+    """As it is."""
+    return image
+
+
+def gaussian(width: float) -> Restorer:
+    """A Gaussian blur of ``width`` pixels (standard deviation), at any level."""
+    return lambda image, level: gaussian_filter(image, width)
+
+
+def anscombe_bm3d(image: np.ndarray, level: float) -> np.ndarray:
+    """BM3D between Anscombe's transform and its exact unbiased inverse, as the library does it; the level is known."""
+    noise = model("poisson")(peak_counts(level))
+    stable = noise.stabilise(image)
+    low, scale = unit_range(stable[None])
+    return noise.invert(_bm3d((stable - low) / scale, 1 / scale) * scale + low)
+
+
+def raw_bm3d(image: np.ndarray, level: float) -> np.ndarray:
+    """BM3D on the counts themselves, told the mean noise: Poisson noise taken for white."""
+    return _bm3d(image, level / GREY * float(np.sqrt(image.mean())))
+
+
+def raw_bm3d_literal(image: np.ndarray, level: float) -> np.ndarray:
+    """BM3D for ``p_lit``, whose noise is white, told its standard deviation; the offset stays."""
+    return _bm3d(image, float(np.sqrt(level)) / GREY)
+
+
+def offset(image: np.ndarray, level: float) -> np.ndarray:
+    """For ``p_lit``: only what air shows is subtracted, the mean of the frame around the picture."""
+    inner = np.zeros(image.shape, bool)
+    inner[FRAME:-FRAME, FRAME:-FRAME] = True
+    return np.maximum(image - image[~inner].mean(), 0)
+
+
+def offset_bm3d(image: np.ndarray, level: float) -> np.ndarray:
+    """``offset`` after BM3D."""
+    return offset(raw_bm3d_literal(image, level), level)
+
+
+PROTOCOLS: dict[str, dict[str, Restorer]] = {
+    "p_peak": {"noisy": noisy, "bm3d_raw": raw_bm3d, "bm3d_anscombe": anscombe_bm3d},
+    "p_lit": {"noisy": noisy, "offset": offset, "bm3d_raw": raw_bm3d_literal, "bm3d_offset": offset_bm3d},
+}
+
+
+@lru_cache(maxsize=1)
+def _implementation() -> Callable:
+    return catalogue.find("bm3d").load()
+
+
+def _bm3d(image: np.ndarray, sigma: float) -> np.ndarray:
+    """Whole image at once, at the method's automatic setting."""
+    with torch.inference_mode():
+        return _implementation()(torch.from_numpy(image.astype(np.float32))[None, None], sigma)[0, 0].numpy()

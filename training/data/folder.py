@@ -1,0 +1,76 @@
+"""Pictures in a folder as a source: 8-bit files of any modality, for pretraining and as the pattern for other data."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from training.data import SPLITS, Patient, data_folder
+from training.recipe import RecipeError
+
+TENTHS = {"validation": (0,), "test": (1,), "train": tuple(range(2, 10))}
+
+
+class Pictures:
+    """PNG files below a folder, each a patient; ``NAME_mask.png`` is the mask of ``NAME.png``.
+
+    A picture's split follows from its name, so that adding pictures moves none.
+
+    Args:
+        cache: not used; nothing is kept.
+        folder: absolute, or below the folder of real studies (see ``training.data.data_folder``).
+        patch: side of the square patches, pixels.
+        key: of the data that an earlier training used.
+    """
+
+    def __init__(self, cache: Path, *, folder: str, patch: int = 128, key: str = "") -> None:
+        self.folder, self.patch = data_folder() / folder, patch
+        self.key = hashlib.sha256("\n".join(path.name for path in self._files).encode()).hexdigest()[:12]
+        if key and key != self.key:
+            raise RecipeError(f"the pictures in {self.folder} are not those that the training began with.")
+
+    def prepare(self, splits: Sequence[str] = SPLITS) -> None:
+        if not self._members["train"]:
+            raise RecipeError(f"there are no pictures in {self.folder}; set MEDRESTORE_DATA to the folder of studies.")
+
+    def sample(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """A patch anywhere in a picture, flipped half of the time in either direction."""
+        patient = self.patient(self._members["train"][rng.integers(len(self._members["train"]))])
+        row, column = (int(rng.integers(side - self.patch + 1)) for side in patient.clean.shape[1:])
+        down, across = rng.choice((1, -1), 2)
+        clean, lesions = (
+            np.ascontiguousarray(whole[0, row : row + self.patch, column : column + self.patch][::down, ::across])
+            for whole in (patient.clean, patient.lesions)
+        )
+        return {"clean": clean, "lesions": lesions, "mean": np.float32(patient.clean.mean())}
+
+    def patients(self, split: str) -> Sequence[int]:
+        return self._members[split]
+
+    def patient(self, id: int) -> Patient:
+        path = self._files[id]
+        mask = path.with_name(f"{path.stem}_mask.png")
+        clean = self._read(path)[None]
+        lesions = self._read(mask)[None] > 0.5 if mask.exists() else np.zeros(clean.shape, bool)
+        return Patient(id, clean, lesions)
+
+    @cached_property
+    def _files(self) -> list[Path]:
+        return [path for path in sorted(self.folder.rglob("*.png")) if not path.stem.endswith("_mask")]
+
+    @cached_property
+    def _members(self) -> dict[str, list[int]]:
+        tenth = [hashlib.sha256(path.name.encode()).digest()[0] % 10 for path in self._files]
+        return {split: [id for id, t in enumerate(tenth) if t in TENTHS[split]] for split in SPLITS}
+
+    def _read(self, path: Path) -> np.ndarray:
+        """float32 ``(rows, columns)`` in [0, 1], continued by its mirror image to at least a patch."""
+        import cv2
+
+        grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).astype(np.float32) / np.float32(255)
+        lacking = [(0, max(0, self.patch - side)) for side in grey.shape]
+        return np.pad(grey, lacking, mode="symmetric") if any(more for _, more in lacking) else grey

@@ -1,0 +1,126 @@
+"""Measurements on the test split and on the real scan. What they return is plain data, kept as JSON by ``tables``.
+
+A trained network is a folder of ``python -m training train``. Every view gets the same noise in every method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from MedRestoreLib.metrics import fidelity, segmentation
+
+from . import baselines, build, degradations, estimators, scores
+from .baselines import Restorer
+from .data import Source
+
+LEVELS = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 50.0)  # the paper's, and 26 counts
+
+CALIBRATION = tuple(float(level) for level in range(2, 51, 4))
+LESION_LEVELS = (50.0, 30.0, 20.0)  # 26, 72 and 163 counts
+
+Values = dict[str, list[float]]
+LevelTeller = Callable[[np.ndarray], float]
+
+
+def restorer(folder: Path) -> Restorer:
+    """A trained network as a restorer of one view."""
+    recipe, network, _ = build.trained(folder)
+    return lambda noisy, level: scores.run(network, recipe, noisy, level)
+
+
+def noisy_views(
+    source: Source, split: str, patients: int, protocol: str, levels: Iterable[float]
+) -> Iterable[tuple[int, float, np.ndarray, np.ndarray, np.ndarray]]:
+    """(patient, level, clean, noisy, lesions) of every view of a split's first patients."""
+    for id in source.patients(split)[:patients]:
+        patient = source.patient(id)
+        for number, (clean, lesions) in enumerate(zip(patient.clean, patient.lesions, strict=True)):
+            for level in levels:
+                rng = np.random.default_rng((id, number, round(10 * level)))
+                yield id, level, clean, degradations.MODELS[protocol](clean, level, rng)["noisy"], lesions
+
+
+def fidelities(
+    restore: Restorer, source: Source, protocol: str, patients: int, levels: tuple[float, ...] = LEVELS
+) -> dict[str, Any]:
+    """PSNR (peak 1, dB) and SSIM of each test patient at each level: means over the patient's views."""
+    found: dict[str, dict[str, Values]] = {"psnr": {}, "ssim": {}}
+    for id, level, clean, noisy, _ in noisy_views(source, "test", patients, protocol, levels):
+        restored = restore(noisy, level)
+        for name, value in (
+            ("psnr", fidelity.psnr(restored, clean, data_range=1.0)),
+            ("ssim", fidelity.ssim(restored, clean, data_range=1.0)),
+        ):
+            found[name].setdefault(f"{level:g}", {}).setdefault(str(id), []).append(value)
+    return {name: _patient_means(values) for name, values in found.items()}
+
+
+def best_gaussian(source: Source, protocol: str, patients: int, levels: tuple[float, ...] = LEVELS) -> dict[str, Any]:
+    """As ``fidelities``, for the Gaussian blur whose width does best at each level on these very views: an oracle."""
+    every = [fidelities(baselines.gaussian(w), source, protocol, patients, levels) for w in baselines.WIDTHS]
+    best = {
+        level: max(every, key=lambda found, level=level: np.mean(list(found["psnr"][level].values())))
+        for level in every[0]["psnr"]
+    }
+    return {name: {level: best[level][name][level] for level in best} for name in ("psnr", "ssim")}
+
+
+def lesions(
+    restore: Restorer,
+    segment: Restorer,
+    source: Source,
+    protocol: str,
+    patients: int,
+    levels: tuple[float, ...] = LESION_LEVELS,
+) -> dict[str, Any]:
+    """Precision, IoU and recall of outlined lesions after restoring, each patient's pixels pooled.
+
+    Patients without a lesion are left out: they have no recall.
+    """
+    pooled: dict[tuple[str, str], list[np.ndarray]] = {}
+    for id, level, _, noisy, mask in noisy_views(source, "test", patients, protocol, levels):
+        outlined = segment(restore(noisy, level), level) > 0
+        pooled.setdefault((f"{level:g}", str(id)), []).append(np.stack([outlined.ravel(), mask.ravel()]))
+    measures = {"precision": segmentation.precision, "iou": segmentation.iou, "recall": segmentation.recall}
+    found: dict[str, dict[str, dict[str, float]]] = {name: {} for name in measures}
+    for (level, id), pairs in pooled.items():
+        outlined, truth = np.concatenate(pairs, axis=1)
+        if truth.any():
+            for name, measure in measures.items():
+                found[name].setdefault(level, {})[id] = measure(outlined, truth)
+    return found
+
+
+def levels_told(
+    tell: LevelTeller, source: Source, patients: int, levels: tuple[float, ...] = LEVELS
+) -> dict[str, dict[str, float]]:
+    """What level is told of each test view with noise of counts: mean and root mean squared error at each level."""
+    errors: dict[str, list[float]] = {}
+    for _, level, _, noisy, _ in noisy_views(source, "test", patients, "p_peak", levels):
+        errors.setdefault(f"{level:g}", []).append(tell(noisy) - level)
+    return {
+        "mean": {level: float(level) + float(np.mean(e)) for level, e in errors.items()},
+        "rmse": {level: float(np.sqrt(np.mean(np.square(e)))) for level, e in errors.items()},
+    }
+
+
+def level_network(folder: Path) -> LevelTeller:
+    """A trained level network."""
+    recipe, network, _ = build.trained(folder)
+    return lambda noisy: scores.told_level(network, recipe, noisy)
+
+
+def calibrated(name: str, source: Source, patients: int) -> LevelTeller:
+    """An estimator of ``estimators`` with its curve fitted on the validation split."""
+    read = estimators.ESTIMATORS[name]
+    views = noisy_views(source, "validation", patients, "p_peak", CALIBRATION)
+    curve = estimators.calibrated(*np.array([(read(noisy), level) for _, level, _, noisy, _ in views]).T)
+    return lambda noisy: curve(read(noisy))
+
+
+def _patient_means(values: dict[str, Values]) -> dict[str, dict[str, float]]:
+    return {level: {id: float(np.mean(v)) for id, v in patients.items()} for level, patients in values.items()}

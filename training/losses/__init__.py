@@ -1,0 +1,46 @@
+"""What training makes small. A loss is built from its recipe's arguments and called with ``(output, batch)``.
+
+``output`` is what the network returned, float32; ``batch`` the dictionary of tensors that it was trained on, with
+``clean``, ``noisy``, ``level`` and whatever else the source gave. The value is a scalar.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from training.recipe import RecipeError, load
+
+if TYPE_CHECKING:
+    from training.recipe import Loss
+
+LOSSES = {
+    "mse": "pixel:MeanSquares",
+    "charbonnier": "pixel:Charbonnier",
+    "poisson_nll": "pixel:PoissonLikelihood",
+    "perceptual": "perceptual:Perceptual",
+    "level_classes": "classes:LevelClasses",
+    "outline": "classes:Outline",
+    "presence": "classes:Presence",
+}
+
+Batch = dict[str, Tensor]
+
+
+class Losses(nn.Module):
+    """The weighted sum of a recipe's losses; remembers each one's last value in ``values``."""
+
+    def __init__(self, wanted: tuple[Loss, ...]) -> None:
+        super().__init__()
+        for one in wanted:
+            if one.name not in LOSSES:
+                raise RecipeError(f"there is no loss '{one.name}'; there are {', '.join(LOSSES)}.")
+        self.names = [one.name for one in wanted]
+        self.weights = [one.weight for one in wanted]
+        self.parts = nn.ModuleList(load(__name__, LOSSES[one.name])(**one.arguments) for one in wanted)
+        self.values: dict[str, Any] = {}
+
+    def forward(self, output: Tensor, batch: Batch) -> Tensor:
+        self.values = {name: part(output, batch) for name, part in zip(self.names, self.parts, strict=True)}
+        return sum(weight * value for weight, value in zip(self.weights, self.values.values(), strict=True))

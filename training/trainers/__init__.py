@@ -1,0 +1,1 @@
+"""Training, of any network on any data: ``loop.train`` runs a recipe; the other files are its parts."""

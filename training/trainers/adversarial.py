@@ -1,0 +1,66 @@
+"""Training against a critic that learns too: its losses are added to the recipe's own.
+
+Before each step of the network the critic makes several, each on a batch of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from training import build
+from training.losses import gan
+from training.recipe import Recipe, RecipeError
+
+from .batches import Batches
+from .supervised import Supervised
+
+WEIGHT = 1.0  # of the critic's judgement among the recipe's losses
+
+
+class Adversarial(Supervised):
+    """``Supervised`` with an opponent; ``network`` is the generator."""
+
+    def __init__(self, recipe: Recipe, batches: Batches, device: torch.device, precision: torch.dtype) -> None:
+        super().__init__(recipe, batches, device, precision)
+        if recipe.critic is None:
+            raise RecipeError("an adversarial recipe needs a table [critic].")
+        torch.manual_seed(recipe.seed + 1)
+        critic = build.module(recipe.critic.implementation, recipe.critic.arguments)
+        self.critic = critic.to(device, memory_format=torch.channels_last)
+        self.critic_optimiser = build.optimiser(recipe.optimiser, self.critic)
+
+    def step(self, number: int, rate: float) -> dict[str, float]:
+        self.network.train()
+        critic_steps = self.recipe.critic.steps
+        first = number * (critic_steps + 1)
+        for turn in range(critic_steps):
+            gap = self._critic_step(first + turn, rate)
+        batch = self.batches(first + critic_steps)
+        made = self.restored(batch)
+        self.critic.requires_grad_(False)
+        judged = gan.generator_loss(self.critic, made)
+        loss = self.losses(made, batch) + WEIGHT * judged
+        self.update(self.optimiser, self.network, loss, rate)
+        self.critic.requires_grad_(True)
+        parts = {name: float(value.detach()) for name, value in self.losses.values.items()}
+        return {"loss": float(loss.detach()), "critic": gap, **parts}
+
+    def _critic_step(self, number: int, rate: float) -> float:
+        batch = self.batches(number)
+        with torch.no_grad():
+            made = self.restored(batch)
+        mix = torch.rand(len(made), device=made.device)
+        loss = gan.critic_loss(self.critic, batch["clean"], made, mix, self.recipe.critic.penalty)
+        self.update(self.critic_optimiser, self.critic, loss, rate)
+        return float(loss.detach())
+
+    def state(self) -> dict[str, Any]:
+        own = {"critic": self.critic.state_dict(), "critic_optimiser": self.critic_optimiser.state_dict()}
+        return {**super().state(), **own}
+
+    def load(self, state: dict[str, Any]) -> None:
+        super().load(state)
+        self.critic.load_state_dict(state["critic"])
+        self.critic_optimiser.load_state_dict(state["critic_optimiser"])

@@ -1,0 +1,85 @@
+"""Batches that depend on the seed and their number alone, so that a resumed training sees what it would have seen."""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training import build, degradations
+from training.data import Source
+from training.recipe import Recipe, RecipeError
+
+from .parallel import rank, world_size
+
+Arrays = dict[str, np.ndarray]
+
+
+class Batches:
+    """``batches(number)`` → a dictionary of tensors: images ``(N, 1, rows, columns)``, numbers ``(N,)``.
+
+    Sample k of batch n has a random generator of its own, made of (seed, n, k). Under torchrun each process makes its
+    share of the same global batch.
+
+    Args:
+        workers: processes that make the next batches meanwhile; they change nothing but the time.
+    """
+
+    def __init__(self, recipe: Recipe, source: Source, device: torch.device, workers: int = 0) -> None:
+        if recipe.schedule.batch % world_size():
+            raise RecipeError(f"a batch of {recipe.schedule.batch} cannot be shared by {world_size()} processes.")
+        self.make = _Maker(recipe, source, rank(), world_size())
+        self.device, self.workers = device, workers
+        self.restorer = build.trained(Path(recipe.restorer))[1].to(device) if recipe.restorer else None
+        self.ahead: dict[int, Future[Arrays]] = {}
+        context = multiprocessing.get_context("spawn")
+        self.pool = ProcessPoolExecutor(workers, mp_context=context) if workers else None
+
+    def __call__(self, number: int) -> dict[str, Tensor]:
+        batch = {name: self._tensor(values) for name, values in self._arrays(number).items()}
+        if self.restorer is not None:
+            with torch.no_grad():
+                batch["restored"] = self.restorer(batch["noisy"], batch["level"])
+        return batch
+
+    def close(self) -> None:
+        """End the workers."""
+        if self.pool is not None:
+            self.pool.shutdown(cancel_futures=True)
+
+    def _arrays(self, number: int) -> Arrays:
+        if self.pool is None:
+            return self.make(number)
+        for coming in range(number, number + 2 * self.workers):
+            if coming not in self.ahead:
+                self.ahead[coming] = self.pool.submit(self.make, coming)
+        return self.ahead.pop(number).result()
+
+    def _tensor(self, values: np.ndarray) -> Tensor:
+        tensor = torch.from_numpy(values)
+        if tensor.dim() == 3:
+            tensor = tensor[:, None].to(memory_format=torch.channels_last)
+        return tensor.to(self.device, non_blocking=True)
+
+
+class _Maker:
+    """Makes this process's share of a batch as arrays; may be sent to another process."""
+
+    def __init__(self, recipe: Recipe, source: Source, rank: int, world_size: int) -> None:
+        self.source, self.seed = source, recipe.seed
+        self.places = range(rank, recipe.schedule.batch, world_size)
+        options = asdict(recipe.degradation)
+        self.options = {**options.pop("arguments"), **options}
+
+    def __call__(self, number: int) -> Arrays:
+        samples = [self._sample(number, place) for place in self.places]
+        return {name: np.stack([sample[name] for sample in samples]) for name in samples[0]}
+
+    def _sample(self, number: int, place: int) -> Arrays:
+        rng = np.random.default_rng((self.seed, number, place))
+        return degradations.draw(self.source.sample(rng), rng, **self.options)
