@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import slicer
 import vtk
+from vtk.util.numpy_support import get_vtk_array_type
 
 from ..image import Image
 from ..samples import SAMPLES, make
@@ -46,7 +47,7 @@ def _volume(image: Image, frame: np.ndarray, name: str) -> slicer.vtkMRMLVolumeN
     colour = frame.ndim == 4
     data = vtk.vtkImageData()
     data.SetDimensions(frame.shape[2::-1])
-    kind = vtk.util.numpy_support.get_vtk_array_type(frame.dtype)
+    kind = get_vtk_array_type(frame.dtype)
     data.AllocateScalars(kind, frame.shape[3] if colour else 1)
     array_of(data)[...] = frame
     node = getattr(slicer, COLOUR if colour else SCALAR)()
