@@ -138,8 +138,10 @@ def test_options_that_are_named_exist():
     import typer.main
 
     from MedRestoreLib.cli import app
+    from training.__main__ import app as training
 
-    known = {o for command in typer.main.get_command(app).commands.values() for p in command.params for o in p.opts}
+    commands = [c for each in (app, training) for c in typer.main.get_command(each).commands.values()]
+    known = {option for command in commands for parameter in command.params for option in parameter.opts}
     named = {option for code in re.findall(r"`([^`\n]+)`", PROSE) for option in re.findall(r"(?<!\S)--[a-z-]+", code)}
     assert named
     assert named <= known
