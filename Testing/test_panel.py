@@ -11,6 +11,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from Testing.panel_user import add_head, change, choose, exchanged, nodes, parameters, restore, wait
+
 MODULE = Path(__file__).resolve().parent.parent / "MedRestore"
 UI = MODULE / "Resources" / "UI" / "MedRestore.ui"
 
@@ -23,72 +25,6 @@ def panel(module):
 @pytest.fixture
 def head(slicer_app):
     return add_head()
-
-
-def add_head(name: str = "T1", seed: int = 0, slices: int = 4):
-    """A small magnetic resonance volume, oblique and anisotropic, with Rician noise of 8 of about 200."""
-    import slicer
-
-    from MedRestoreLib import mrml
-
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[-1:1:64j, -1:1:64j]
-    clean = np.stack([120.0 * (x**2 + y**2 < 0.7) + 80 * ((x - 0.2) ** 2 + y**2 < 0.08)] * slices)
-    noisy = np.hypot(clean + 8 * rng.normal(size=clean.shape), 8 * rng.normal(size=clean.shape))
-    matrix = np.array([[0.6, -0.8, 0, 10], [0.8, 0.6, 0, -20], [0, 0, 3, 5], [0, 0, 0, 1.0]])
-    node = slicer.util.addVolumeFromArray(noisy.astype(np.float32), matrix, name=name)
-    node.CreateDefaultDisplayNodes()
-    mrml.set_modality(node, "MR")
-    return node
-
-
-def wait(predicate, timeout=60.0):
-    from Testing import host
-
-    host.wait_until(predicate, timeout)
-
-
-def parameters(panel):
-    return panel.logic.getParameterNode()
-
-
-def choose(panel, node, **fields):
-    """Choose a volume and wait until the panel knows it; then set what is given."""
-    from Testing import host
-
-    panel.ui.inputSelector.setCurrentNode(node)
-    host.process_events(0.05)
-    wait(lambda: parameters(panel).method and panel.study._request is None)
-    change(panel, **fields)
-    wait(lambda: panel.study._request is None)
-
-
-def change(panel, **fields):
-    """Set parameters and let the panel hear of it."""
-    from Testing import host
-
-    for name, value in fields.items():
-        setattr(parameters(panel), name, value)
-    host.process_events(0.05)
-
-
-def restore(panel):
-    panel.ui.applyButton.click()
-    wait(lambda: not panel.restoring.isRunning)
-    change(panel)
-    assert parameters(panel).lastOutput is not None, panel.ui.statusLabel.text
-    return parameters(panel).lastOutput
-
-
-def nodes(kind="vtkMRMLVolumeNode"):
-    import slicer
-
-    return [node.GetName() for node in slicer.util.getNodesByClass(kind)]
-
-
-def exchanged(panel):
-    """Files that passed between the panel and its worker and are still there."""
-    return [path.name for path in panel.worker.exchange.folder.iterdir()]
 
 
 def test_every_widget_that_the_code_names_is_in_the_ui_file():
@@ -212,6 +148,27 @@ def test_cancel_leaves_nothing(head, panel):
     wait(lambda: not panel.worker.isBusy, 10)
     assert nodes() == volumes
     assert "Cancelled" in panel.ui.statusLabel.text
+    restore(panel)
+
+
+def test_a_job_goes_on_when_another_study_is_chosen(head, panel):
+    choose(panel, head, method="adf")
+    other = add_head("other", seed=1)
+    panel.ui.applyButton.click()
+    panel.ui.inputSelector.setCurrentNode(other)
+    wait(lambda: not panel.restoring.isRunning)
+    assert nodes()[-2].startswith("T1 restored")
+    wait(lambda: panel.study._request is None and not panel.worker.isBusy)
+    assert len(exchanged(panel)) == 1, "the first study is not needed any more"
+
+
+def test_a_study_let_go_before_it_was_sent_ends_the_job(head, panel):
+    choose(panel, head, method="adf")
+    panel.uploads.forget()  # as if the voxels had changed: Apply has to send them again
+    panel.ui.applyButton.click()
+    panel.uploads.forget()
+    assert not panel.restoring.isRunning
+    assert "another study" in panel.ui.statusLabel.text
     restore(panel)
 
 

@@ -205,8 +205,8 @@ def test_devices_are_listed_by_what_is_there(choices, monkeypatch):
     monkeypatch.setattr(sys, "platform", "linux")
     assert values(choices.devices()) == ["auto", "cpu", "cuda"]
     assert values(choices.devices({"cpu": "16 threads"})) == ["auto", "cpu"]
-    found = choices.devices({"cpu": "", "cuda": "NVIDIA H200"})
-    assert found[-1] == choices.Choice("NVIDIA GPU: NVIDIA H200", "cuda")
+    found = choices.devices({"cpu": "", "cuda": "NVIDIA RTX A4000"})
+    assert found[-1] == choices.Choice("NVIDIA GPU: NVIDIA RTX A4000", "cuda")
     monkeypatch.setattr(sys, "platform", "darwin")
     assert values(choices.devices()) == ["auto", "cpu", "mps"]
 

@@ -128,10 +128,15 @@ class RestoreSection(VTKObservationMixin):
             onProgress=lambda fraction, message: self._progress(job, SENT + (RESTORED - SENT) * fraction, message),
             onDone=lambda reply: self._restored(job, reply["report"]),
             onError=lambda message: self.fail(message) if self._job is job else None,
-            onCancelled=lambda: None,
+            onCancelled=lambda: self._dropped(job),
         )
         self._progress(job, 0.0, _("Sending the study"))
         self.update()
+
+    def _dropped(self, job):
+        """The study was exchanged for another before it had arrived at the worker."""
+        if self._job is job:
+            self.cancel(_("Cancelled: another study was chosen before this one was read."))
 
     def _restored(self, job, report):
         """The worker is done: fetch the voxels in steps, then add the nodes."""

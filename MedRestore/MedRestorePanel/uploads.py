@@ -4,9 +4,11 @@
 class Request:
     """One request of the panel: waiting for its study to arrive, with the worker, or over."""
 
-    def __init__(self, submit, onError):
+    def __init__(self, submit, onError, onCancelled):
         self.submit = submit  # called with the upload once the study has arrived; returns the worker's id
         self.onError = onError
+        self.onCancelled = onCancelled
+        self.upload = None
         self.id = None
         self.isOver = False
 
@@ -14,7 +16,8 @@ class Request:
 class Uploads:
     """Sends the chosen study, and requests about it, to the worker.
 
-    The last study is kept; one whose voxels changed since is sent again.
+    The last study is kept, and others as long as a request about them is under way; one whose voxels changed since is
+    sent again.
 
     Args:
         worker: the ``WorkerProcess``.
@@ -26,6 +29,8 @@ class Uploads:
         self._upload = None
         self._sending = None
         self._waiting = []
+        self._submitted = []
+        self._retired = []
 
     def request(self, do, study, edits, *, onDone, onError, onProgress=None, onCancelled=None, at=None, mask=None):
         """Ask the worker about a study.
@@ -49,6 +54,7 @@ class Uploads:
         def ending(callback):
             def end(*arguments):
                 request.isOver = True
+                self._sweep()
                 if callback is not None:
                     callback(*arguments)
 
@@ -78,7 +84,7 @@ class Uploads:
 
             self.worker.upload([mask], {}, onDone=arrived, onError=request.onError)
 
-        request = Request(submit if mask is None else submitMasked, ending(onError))
+        request = Request(submit if mask is None else submitMasked, ending(onError), ending(onCancelled))
         self._send(study)
         self._waiting.append(request)
         self._serve()
@@ -95,15 +101,16 @@ class Uploads:
         self._waiting = [other for other in self._waiting if other is not request]
 
     def forget(self):
-        """Let the study go; requests that still wait for it are over."""
+        """Let the study go; requests that still wait for it are cancelled."""
         if self._sending is not None:
             self._sending.stop()
         if self._upload is not None:
-            self.worker.forgetUpload(self._upload)
-        for request in self._waiting:
-            request.isOver = True
+            self._retired.append(self._upload)
         self._key = self._upload = self._sending = None
-        self._waiting = []
+        self._sweep()
+        waiting, self._waiting = self._waiting, []
+        for request in waiting:
+            request.onCancelled()
 
     def _send(self, study):
         from MedRestoreLib import mrml
@@ -121,7 +128,7 @@ class Uploads:
         self._serve()
 
     def _notSent(self, message):
-        waiting = self._waiting
+        waiting, self._waiting = self._waiting, []
         self.forget()
         for request in waiting:
             request.onError(message)
@@ -132,4 +139,14 @@ class Uploads:
             return
         waiting, self._waiting = self._waiting, []
         for request in waiting:
+            request.upload = self._upload
+            self._submitted.append(request)
             request.id = request.submit(self._upload)
+
+    def _sweep(self):
+        """Remove the studies that nobody chose any more and no request needs."""
+        self._submitted = [request for request in self._submitted if not request.isOver]
+        needed = {id(request.upload) for request in self._submitted}
+        for upload in [upload for upload in self._retired if id(upload) not in needed]:
+            self._retired.remove(upload)
+            self.worker.forgetUpload(upload)
