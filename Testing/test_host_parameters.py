@@ -4,11 +4,13 @@ The latter is tried where SLICER_SOURCE_DIR names a checkout of Slicer.
 """
 
 import enum
+import gc
 import importlib.util
 import os
 import pathlib
 import sys
 import types
+import weakref
 from typing import Annotated
 
 import pytest
@@ -189,13 +191,29 @@ def test_one_modification_tells_observers_once(wrapper_class, node):
     import vtk
 
     parameters, seen = wrapper_class(node), []
-    parameters.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: seen.append(parameters.level))
+    tag = parameters.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: seen.append(parameters.level))
     parameters.level = 4.0
     assert seen == [4.0]
     with slicer.util.NodeModify(parameters):
         parameters.level, parameters.preview = 5.0, True
         assert seen == [4.0]
     assert seen == [4.0, 5.0]
+    parameters.RemoveObserver(tag)
+
+
+@pytest.mark.skipif("SLICER_SOURCE_DIR" in os.environ, reason="about the host's own observers")
+def test_a_forgotten_wrapper_leaves_nothing_for_vtk_to_call(wrapper_class, node):
+    import qt
+
+    wrapper = wrapper_class(node)
+    spin_box = qt.QDoubleSpinBox()
+    wrapper.connectParametersToGui({"level": spin_box})
+    forgotten = weakref.ref(wrapper)
+    del wrapper, spin_box
+    gc.collect()
+    assert forgotten() is None
+    node.Modified()  # once this crashed the interpreter
+    assert not node.HasObserver("ModifiedEvent")
 
 
 def test_parameters_are_saved_with_the_scene(wrapper_class, node, tmp_path):

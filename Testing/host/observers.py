@@ -9,6 +9,11 @@ import vtk
 from PySide6 import QtCore
 
 
+# Every callback that VTK may call, kept from Python's collector: VTK shows it the observers of an object whose Python
+# side is garbage, though the object itself lives on in its scene, and calling a torn function crashes the interpreter.
+_CALLED_BY_VTK: dict[tuple[object, int], Callable] = {}
+
+
 class Observers:
     """What one widget observes; each object and event once."""
 
@@ -30,9 +35,12 @@ class Observers:
 
         if with_node:
             relay = vtk.calldata_type(vtk.VTK_OBJECT)(relay)
-        self._seen[key] = thing, thing.AddObserver(event, relay)
+        tag = thing.AddObserver(event, relay)
+        self._seen[key] = thing, tag
+        _CALLED_BY_VTK[thing, tag] = relay
 
     def clear(self) -> None:
         for thing, tag in self._seen.values():
             thing.RemoveObserver(tag)
+            _CALLED_BY_VTK.pop((thing, tag), None)
         self._seen.clear()

@@ -65,11 +65,27 @@ class _Wrapper:
         self._next_tag = 0
         self._showing = False
         self._remember()
-        weak = weakref.ref(self)
-        self._tag = parameterNode.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: weak() and weak()._remember())
+        self._observations: list[tuple[int, object]] = []
+        self._observe(_Wrapper._remember)
 
     def __del__(self):
-        self.parameterNode.RemoveObserver(self._tag)
+        for tag, _ in self._observations:
+            self.parameterNode.RemoveObserver(tag)
+
+    def _observe(self, method) -> None:
+        """Call ``method`` when the node is modified, without keeping this wrapper alive.
+
+        VTK shows Python's collector the observers of a node, but not that the node lives on in its scene: an observer
+        that holds the node it observes is torn apart while VTK still calls it, and the interpreter crashes.
+        """
+        weak = weakref.ref(self)
+
+        def relay(*_):
+            wrapper = weak()
+            if wrapper is not None:
+                method(wrapper)
+
+        self._observations.append((self.parameterNode.AddObserver(vtk.vtkCommand.ModifiedEvent, relay), relay))
 
     def __setattr__(self, name: str, value) -> None:
         """Slicer would take an unknown name as a new attribute; here it is the slip that it must be."""
@@ -126,7 +142,7 @@ class _Wrapper:
         for name, connector in connectors.items():
             connector.write(self.getValue(name))
             connector.onChanged(self._taker(name, connector))
-        self.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self._show())
+        self._observe(_Wrapper._show)
         return tag
 
     def _taker(self, name: str, connector: GuiConnector):
