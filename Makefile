@@ -6,9 +6,6 @@ OUT ?= demo
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PEERS = bm3d medpy PyWavelets
 
-# The whole panel in a process of its own: beside every other library in one process it crashed once, unexplained.
-PANEL = Testing/test_panel.py
-
 BIN = .venv/bin
 BENCH = .bench-venv/bin
 TORCH = $(shell sed -n 's/^\(torch==.*\)/\1/p' constraints.txt)
@@ -31,8 +28,7 @@ demo: .venv/ready  ## restore three studies; files, figures and a report go to d
 	$(BIN)/python -m Testing.demo $(OUT)
 
 test: .venv/ready  ## the whole test suite
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PANEL)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --ignore=$(PANEL)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: .venv/ready  ## ruff: rules and formatting
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -8,11 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .errors import InvalidPlan, MedRestoreError
+
+if TYPE_CHECKING:
+    from .image import Image
+    from .restore import Result
 
 app = typer.Typer(
     help="Restore SPECT, MRI and ultrasound studies, with evidence of what was removed. For research use only.",
@@ -123,7 +127,9 @@ def restore(
     replace_nan: ReplaceNan = None,
     removed: Annotated[bool, typer.Option("--removed", help="Also write what was removed, OUT.removed.*")] = False,
     report: Annotated[bool, typer.Option("--report", help="Also write the report, OUT.report.html and .json")] = False,
-    figure: Annotated[bool, typer.Option("--figure", help="Also write the figure, OUT.png")] = False,
+    figure: Annotated[
+        bool, typer.Option("--figure", help="Also write the figure, OUT.figure.png, and of a cine OUT.film.webp")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Restore a study and write it to OUT; the input is never changed."""
@@ -133,7 +139,7 @@ def restore(
     from .restore import restore as run
 
     beside = _companions(out)
-    wanted = {"removed": removed, "report": report, "report_json": report, "figure": figure}
+    wanted = {"removed": removed, "report": report, "report_json": report, "figure": figure, "film": figure}
     for path in [out, *(beside[name] for name, on in wanted.items() if on)]:
         files.check_writable(path, study)
     image = _read(study, series, modality, replace_nan)
@@ -156,13 +162,10 @@ def restore(
     written = {"restored": files.write(result.image, out, derivation=result.report.derivation, label=plan.method)}
     if removed:
         written["removed"] = files.write(result.removed, beside["removed"], label="removed")
-    if figure or report:
-        from .figures import before_after
-
-        picture = before_after(image, result.image, beside["figure"], report=result.report) if figure else None
-        written |= {"figure": picture} if picture else {}
+    pictures = _pictures(image, result, beside) if figure else {}
+    written |= pictures
     if report:
-        written["report"] = result.report.write(beside["report"], figures=[picture] if picture else [])
+        written["report"] = result.report.write(beside["report"], figures=pictures.values())
         written["report_json"] = result.report.write(beside["report_json"])
     if as_json:
         _print_json({"written": {k: str(v) for k, v in written.items()}, "report": result.report.to_dict()})
@@ -293,7 +296,18 @@ def _companions(out: Path) -> dict[str, Path]:
         "report": stem.with_name(f"{stem.name}.report.html"),
         "report_json": stem.with_name(f"{stem.name}.report.json"),
         "figure": stem.with_name(f"{stem.name}.figure.png"),
+        "film": stem.with_name(f"{stem.name}.film.webp"),
     }
+
+
+def _pictures(before: Image, result: Result, beside: dict[str, Path]) -> dict[str, Path]:
+    """Write the figure and, of a cine, the film."""
+    from . import figures, film
+
+    written = {"figure": figures.before_after(before, result.image, beside["figure"], report=result.report)}
+    if film.is_cine(before):
+        written["film"] = film.before_after(before, result.image, beside["film"])
+    return written
 
 
 @contextmanager

@@ -29,7 +29,7 @@ DETAIL, TALL_DETAIL = 0.3, 0.45  # of the picture's shorter side
 
 
 @dataclass(frozen=True)
-class _View:
+class View:
     """Which part of a study is shown, and how it is turned: all panels of a figure share it."""
 
     planes: tuple[tuple[int, int], ...]  # (frame, slice), side by side
@@ -69,8 +69,8 @@ def before_after(
         UnsupportedImage: the studies do not lie on one grid.
         OutputError: the place is not writable.
     """
-    _check_grid(before, after)
-    view = _view(after)
+    check_grid(before, after)
+    view = view_of(after)
     removed = view.of(before.voxels) - view.of(after.voxels)
     header = ("", "") if report is None else _header(report)
     outline = None if mask is None else view.of(np.broadcast_to(np.float32(mask), after.voxels.shape))
@@ -80,19 +80,21 @@ def before_after(
 
 def compare(before: Image, after: Image, reference: Image, path: str | Path) -> Path:
     """Write one PNG: before, after, the reference, and the error that remains; otherwise as ``before_after``."""
-    _check_grid(before, after, reference)
+    check_grid(before, after, reference)
     pictures = {"Before": before, "After": after, "Reference": reference}
-    view = _view(reference)
+    view = view_of(reference)
     error = view.of(after.voxels) - view.of(reference.voxels)
     return _write(pictures, ("Error (after − reference)", error), view, Path(path), ("", ""), None)
 
 
-def _check_grid(first: Image, *others: Image) -> None:
+def check_grid(first: Image, *others: Image) -> None:
+    """Raise UnsupportedImage unless all studies lie on one grid."""
     if not all(other.voxels.shape == first.voxels.shape and other.same_grid(first) for other in others):
         raise UnsupportedImage("the studies do not lie on the same grid, so they cannot be shown side by side.")
 
 
-def _view(image: Image) -> _View:
+def view_of(image: Image) -> View:
+    """What a figure of this study shows of it."""
     from scipy.ndimage import gaussian_filter
 
     frames, slices, rows, columns = image.voxels.shape
@@ -116,7 +118,7 @@ def _view(image: Image) -> _View:
     # Down is posterior or, where slices stand upright, towards the feet; LPS counts those axes up and down.
     upside_down = down[vertical] < 0 if vertical != 2 else down[2] > 0
     mirrored = across[np.abs(across).argmax()] < 0
-    return _View(planes, rows_shown, columns_shown, bool(upside_down), bool(mirrored))
+    return View(planes, rows_shown, columns_shown, bool(upside_down), bool(mirrored))
 
 
 def _extent(share: np.ndarray) -> slice:
@@ -146,7 +148,7 @@ def _header(report: Report) -> tuple[str, str]:
 def _write(
     pictures: dict[str, Image],
     signed: tuple[str, np.ndarray],
-    view: _View,
+    view: View,
     path: Path,
     header: tuple[str, str],
     outline: np.ndarray | None,
@@ -157,10 +159,10 @@ def _write(
 
     first, after = list(pictures.values())[:2]
     grey = view.of(after.voxels)
-    low, high = _window(grey)
+    low, high = window_of(grey)
     change = signed[1]
     limit = float(np.nanquantile(np.abs(change), 0.995)) or 1.0
-    shown = [(title, _colours(image, view), {"vmin": low, "vmax": high}) for title, image in pictures.items()]
+    shown = [(title, colours(image, view), {"vmin": low, "vmax": high}) for title, image in pictures.items()]
     tone = "gray_r" if first.modality == "NM" else "gray"
     styles = [{"cmap": tone, **range_} for _, _, range_ in shown] + [{"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}]
     arrays = [array for _, array, _ in shown] + [change]
@@ -198,7 +200,7 @@ def _write(
     return write_bytes(path, data.getvalue())
 
 
-def _window(grey: np.ndarray) -> tuple[float, float]:
+def window_of(grey: np.ndarray) -> tuple[float, float]:
     """The grey values shown as darkest and brightest: robust, and from zero where zero is near."""
     low, high = (float(v) for v in np.nanquantile(grey, [0.005, 0.997]))
     if np.nanmin(grey) >= 0 and low < 0.2 * high:
@@ -206,8 +208,8 @@ def _window(grey: np.ndarray) -> tuple[float, float]:
     return (low, high) if high > low else (low, low + 1.0)
 
 
-def _colours(image: Image, view: _View) -> np.ndarray:
-    """The plane in grey, or in its own colours as ``(rows, columns, 3)`` in [0, 1]."""
+def colours(image: Image, view: View) -> np.ndarray:
+    """The plane in its unit, or in its own colours as ``(rows, columns, 3)`` in [0, 1]."""
     if image.colour is None:
         return view.of(image.voxels)
     dtype = np.dtype(image.source.dtype)
@@ -248,7 +250,7 @@ def _frame(axes: Any, box: tuple[slice, slice]) -> None:
         side.set_visible(False)
 
 
-def _caption(image: Image, view: _View, low: float, high: float, *, in_colour: bool) -> str:
+def _caption(image: Image, view: View, low: float, high: float, *, in_colour: bool) -> str:
     frames, slices = image.voxels.shape[:2]
     frame, number = view.planes[0]
     parts = []

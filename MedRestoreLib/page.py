@@ -13,6 +13,12 @@ from typing import Any
 
 CAUTION = "For research use only. Not for diagnosis."
 
+# Suffix → type and caption.
+FIGURES = {
+    ".png": ("png", "Before, after and removed part, one window for before and after."),
+    ".webp": ("webp", "The cine before (left) and after (right), moving, in one window."),
+}
+
 STYLE = """
 :root { --ink: #1d2328; --soft: #5b6670; --line: #dde2e6; --good: #1b6e4b; --doubt: #9a4a00; }
 * { box-sizing: border-box; }
@@ -42,7 +48,7 @@ footer { margin-top: 2.5rem; }
 
 
 def single(report: Mapping[str, Any], figures: Iterable[str | Path]) -> str:
-    """The page of one study, with PNG files as figures."""
+    """The page of one study, with PNG and WebP files as figures."""
     return _page("Restoration report", _study(report, figures, heading=2))
 
 
@@ -125,9 +131,9 @@ def _part(title: str, heading: int, body: str) -> str:
 
 def _figure(path: Path) -> str:
     data = base64.b64encode(path.read_bytes()).decode("ascii")
-    caption = "Before, after and removed part, one window for before and after."
+    kind, caption = FIGURES[path.suffix.lower()]
     return (
-        f'<figure><img alt="{escape(caption)}" src="data:image/png;base64,{data}">'
+        f'<figure><img alt="{escape(caption)}" src="data:image/{kind};base64,{data}">'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
 

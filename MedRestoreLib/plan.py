@@ -135,7 +135,7 @@ def recommend(image: Image, **edits: Any) -> Plan:
         edits["mask"] = as_mask(edits["mask"], image)
     row = find_method(method)
     options = dict(edits.pop("options", {}))
-    if row.domain == "speckle" and "compressed" not in options:
+    if "compressed" in row.options and "compressed" not in options:
         options["compressed"] = BMODE_DYNAMIC_RANGE_DB if _is_bmode(image) else 0.0
     plan = Plan(
         **{
@@ -354,15 +354,22 @@ def _noise_of(image: Image) -> tuple[str, str]:
 
 
 def _method_of(image: Image, noise: str) -> tuple[str, str]:
-    for row in catalogue.METHODS:
-        if row.learned and noise in row.noises and image.modality in row.modalities and weights.installed(row.weights):
-            return row.id, f"{row.title} was trained for it"
+    cine = image.voxels.shape[0] > CINE_FRAMES
+    trained = [
+        row
+        for row in catalogue.METHODS
+        if row.learned and noise in row.noises and image.modality in row.modalities and weights.installed(row.weights)
+    ]
+    if trained:
+        quick = [row for row in trained if row.quick and cine]
+        row = (quick or trained)[0]
+        return row.id, f"{row.title} was trained for it{' and is quick enough for a cine' if quick else ''}"
     if noise != "speckle":
         slices, spacing = image.voxels.shape[1], image.spacing
         if image.modality == "MR" and slices >= VOLUME_SLICES and spacing[2] <= THICK * min(spacing[:2]):
             return "prinlm3d", "PRI-NLM3D makes use of all three dimensions and is quick"
         return "bm3d", "BM3D is the best of the methods without learning for single slices"
-    if image.voxels.shape[0] > CINE_FRAMES:
+    if cine:
         return "srad", "SRAD is quick enough for a cine"
     return "nllr", "NLLR is the most careful despeckler"
 

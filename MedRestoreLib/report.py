@@ -81,7 +81,7 @@ class Report:
         """Write the report as ``.json`` or as one self-contained ``.html`` page.
 
         Args:
-            figures: PNG files to show on the page.
+            figures: PNG files, and WebP films of cines, to show on the page.
 
         Raises:
             OutputError: another suffix, or the place is not writable.
@@ -102,7 +102,7 @@ def write_summary(
     """One HTML page over several studies: a table, then one section for each.
 
     Args:
-        rows: for each study its title, its report (or the report's ``to_dict()``), and PNG files to show.
+        rows: for each study its title, its report (or the report's ``to_dict()``), and files to show as in ``write``.
 
     Raises:
         OutputError: the place is not writable.

@@ -207,9 +207,9 @@ def test_a_forgotten_wrapper_leaves_nothing_for_vtk_to_call(wrapper_class, node)
 
     wrapper = wrapper_class(node)
     spin_box = qt.QDoubleSpinBox()
-    wrapper.connectParametersToGui({"level": spin_box})
+    wrapper.disconnectGui(wrapper.connectParametersToGui({"level": spin_box}))
     forgotten = weakref.ref(wrapper)
-    del wrapper, spin_box
+    del wrapper
     gc.collect()
     assert forgotten() is None
     node.Modified()  # once this crashed the interpreter

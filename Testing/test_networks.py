@@ -45,9 +45,9 @@ def counts(rows: int, columns: int, level: float = 0.2, seed: int = 0, batch: in
 @pytest.mark.parametrize(
     ("build", "parameters"),
     [
-        (EMANet, 690_548),
+        (EMANet, 693_448),
         (LiteralEMANet, 2_721_141),
-        (DnCNN, 78_628),
+        (DnCNN, 89_016),
         (LiteralDnCNN, 556_097),
         (REDCNN, 1_848_865),
         (Generator, 56_097),

@@ -61,6 +61,18 @@ FITTING = {
     "literal_level_net": "level_net_bone",
     "on_noisy": "seunet_lesions",
     "on_restored": "seunet_lesions",
+    "sigma25": "unet_busi",
+    "sigma50": "unet_busi",
+    "sigma75": "unet_busi",
+    "p_8bit": "unet_busi",
+    "shared_blocks": "dran_busi",
+    "of_noise": "dncnn_busi",
+    "alpha0": "unet_att",
+    "alpha0_literal": "unet_att_literal",
+    "noisy_teacher": "unet_att",
+    "trained_resnet": "unet_att",
+    "guarded": "unet_att_literal",
+    "ungated": "unet_att",
 }
 
 

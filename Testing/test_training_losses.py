@@ -173,15 +173,23 @@ def test_losses_are_summed_with_their_weights(batch):
     assert both.values["mse"].item() == pytest.approx(0.01, rel=1e-3)
 
 
-def test_the_average_of_the_weights_is_their_mean_at_first_and_forgets_later():
+def averaged(values: list[float], share: float) -> float:
+    """The average of a weight that took these values, one a step."""
     network = torch.nn.Linear(1, 1)
-    average, start = Average(network, share=0.9), network.weight.item()
-    for step, value in enumerate((1.0, 2.0, 3.0), 1):
+    average = Average(network, share)
+    for step, value in enumerate(values, 1):
         torch.nn.init.constant_(network.weight, value)
         average.update(network, step)
-        if step == 1:
-            first = average.network.weight.item()
-    assert first == pytest.approx((start + 1.0) / 2, abs=1e-6)
-    for step in range(4, 400):
-        average.update(network, step)
-    assert average.network.weight.item() == pytest.approx(3.0, abs=1e-3)
+    return average.network.weight.item()
+
+
+def test_the_average_of_the_weights_forgets_the_beginning_even_of_a_short_training():
+    """Whatever the share: the average of a weight that grows evenly lags a tenth of the steps behind."""
+    for steps in (30, 300):
+        lag = 1 - averaged([step / steps for step in range(1, steps + 1)], share=0.9999)
+        assert lag == pytest.approx(0.1, abs=0.02)
+
+
+def test_the_average_of_the_weights_is_over_as_many_steps_as_the_share_says():
+    risen = [0.0] * 2000 + [1.0] * 100
+    assert averaged(risen, share=0.99) == pytest.approx(1 - 0.99**100, abs=1e-3)

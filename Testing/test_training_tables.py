@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from MedRestoreLib import weights
 from MedRestoreLib.metrics.fidelity import psnr
 from Testing.small_trainings import smoke, smoke_settings
-from training import baselines, build, degradations, estimators, evaluate, export, measure, tables, thinning
+from training import baselines, build, cards, degradations, estimators, evaluate, export, measure, tables, thinning
+from training import recipe as recipes
 from training.__main__ import app, main
 from training.data.folder import Pictures
 from training.recipe import RecipeError
@@ -77,7 +78,7 @@ def test_estimators_read_nothing_off_an_empty_image(name):
 
 def test_every_method_sees_the_same_noise(source):
     first, second = (
-        [(level, noisy) for _, level, _, noisy, _ in evaluate.noisy_views(source, "test", 2, "p_peak", (10.0, 40.0))]
+        [(view.level, view.noisy) for view in evaluate.noisy_views(source, "test", 2, "p_peak", (10.0, 40.0))]
         for _ in range(2)
     )
     assert all(a[0] == b[0] and np.array_equal(a[1], b[1]) for a, b in zip(first, second, strict=True))
@@ -128,7 +129,7 @@ def test_level_networks_and_segmenters_are_measured_like_the_rest(source, pictur
     assert all(1 <= value <= 50 for r in told for value in r.values["mean"].values())
     (outlined,) = measure.lesions(["noisy"], source, "p_peak", 1, segmenter)
     assert outlined.method == "noisy, seunet_lesions+smoke"
-    assert set(outlined.values) == {"precision", "iou", "recall"}
+    assert set(outlined.values) == {"precision", "iou", "recall", "dice"}
     for result in (*told, outlined):
         result.write(tmp_path)
     assert "| HBNE |" in tables.render("6", "p_peak", tmp_path)
@@ -174,7 +175,7 @@ def test_the_command_leads_from_a_training_to_tables_weights_and_card(run, pictu
     [
         (["train", "emanet_bond"], "there is no recipe 'emanet_bond' (did you mean 'emanet_bone'?)"),
         (["train", "dncnn_bone", "--budget", "20"], "a budget is a time"),
-        (["evaluate", "noisy", "--measure", "beauty"], "--measure is restoration, lesions, levels or thinning"),
+        (["evaluate", "noisy", "--measure", "beauty"], "--measure is restoration, lesions, levels, thinning or frames"),
         (["evaluate", "noisy", "--measure", "lesions"], "lesions need --segmenter"),
         (["table", "9"], "there is no table '9'"),
         (["card", "nowhere", "ours"], "train first"),
@@ -199,7 +200,7 @@ def results(tmp_path, values: dict[str, list[float]]) -> None:
     """Restoration results: for each method the PSNR of each seed, for three patients that differ by 1 dB."""
     for method, seeds in values.items():
         for seed, value in enumerate(seeds):
-            by = {f"{level:g}": {str(k): value + k - 1 for k in range(3)} for level in evaluate.LEVELS}
+            by = {f"{level:g}": {str(k): value + k - 1 for k in range(3)} for level in evaluate.COUNTS}
             ssim = {level: dict.fromkeys(patients, 0.9) for level, patients in by.items()}
             Result("restoration", "p_peak", method, {"psnr": by, "ssim": ssim}, seed).write(tmp_path)
 
@@ -239,6 +240,14 @@ def test_methods_are_named_without_protocol_and_seed():
 # Release
 
 
+def test_every_recipe_s_data_has_a_card_with_limits_and_tables_that_exist():
+    for name in recipes.names():
+        origin = cards.of(recipes.read(name))
+        assert origin.limits.count("\n- ") >= 2
+        assert origin.tables
+        assert set(origin.tables) <= set(tables.TABLES)
+
+
 def test_exported_weights_are_found_verified_and_the_same_network(run, tmp_path, monkeypatch):
     monkeypatch.setenv(weights.VARIABLE, str(tmp_path))
     for name in ("other", "ours", "ours"):
@@ -254,12 +263,12 @@ def test_exported_weights_are_found_verified_and_the_same_network(run, tmp_path,
 
 
 def test_a_card_tells_data_noise_steps_and_limits(run, tmp_path):
-    text = export.card(run, "ours", tmp_path).read_text()
+    text = cards.write(run, "ours", tmp_path).read_text()
     for expected in (
         "# ours",
         "dncnn:DnCNN",
         "2 steps",
-        "simulated",
+        "pictures of a folder",
         "float16",
         "## Limits",
         "seed 0",

@@ -1,4 +1,4 @@
-"""``python -m training``: simulate, train, evaluate, table, card, export."""
+"""``python -m training``: simulate, train, evaluate, cine, table, card, export."""
 
 from __future__ import annotations
 
@@ -70,16 +70,16 @@ def simulate(recipe: RecipeName, cache: Cache = CACHE, settings: Settings = None
 @app.command()
 def evaluate(
     methods: Annotated[list[str], typer.Argument(metavar="METHOD...", help="Baselines, or folders of trainings.")],
-    measure: Annotated[str, typer.Option(metavar="restoration|lesions|levels|thinning")] = "restoration",
-    protocol: Annotated[str, typer.Option(metavar="p_peak|p_lit", help="The noise; thinning has its own.")] = "p_peak",
+    measure: Annotated[str, typer.Option(metavar="restoration|lesions|levels|thinning|frames")] = "restoration",
+    protocol: Annotated[str, typer.Option(metavar="p_peak|p_lit|speckle|...", help="The noise.")] = "p_peak",
     segmenter: Annotated[Path | None, typer.Option(help="Folder of the training that outlines lesions.")] = None,
-    data: Annotated[str, typer.Option(metavar="RECIPE", help="The recipe whose test split is used.")] = "emanet_bone",
+    data: Annotated[str, typer.Option(metavar="RECIPE", help="Whose test split is used; the protocol's if none.")] = "",
     patients: Annotated[int, typer.Option(help="How many test patients.")] = 12,
     results: Annotated[Path | None, typer.Option(help="Folder of results; training/tables/results by default.")] = None,
     cache: Cache = CACHE,
     settings: Settings = None,
 ) -> None:
-    """Measure methods on test patients, or on the thinned real scan, and keep the results for the tables."""
+    """Measure methods on test patients, real frames or the thinned real scan, and keep the results for the tables."""
     from . import build
     from . import measure as measures
     from . import recipe as recipes
@@ -88,7 +88,7 @@ def evaluate(
     if measure == "thinning":
         found = measures.thinned(methods)
     else:
-        source = build.source(recipes.read(data, settings), cache.expanduser())
+        source = build.source(recipes.read(*_tested(data, protocol, measure, settings)), cache.expanduser())
         source.prepare(("validation", "test"))
         if measure == "lesions":
             if segmenter is None:
@@ -96,29 +96,65 @@ def evaluate(
             found = measures.lesions(methods, source, protocol, patients, segmenter)
         elif measure == "levels":
             found = measures.levels(methods, source, patients)
+        elif measure == "frames":
+            found = measures.real_frames(methods, source, patients)
         elif measure == "restoration":
             found = measures.restoration(methods, source, protocol, patients)
         else:
-            raise recipes.RecipeError(f"--measure is restoration, lesions, levels or thinning; got '{measure}'.")
+            raise recipes.RecipeError(
+                f"--measure is restoration, lesions, levels, thinning or frames; got '{measure}'."
+            )
     for result in found:
         typer.echo(f"Written: {result.write(results or FOLDER)}")
 
 
 @app.command()
+def cine(
+    methods: Annotated[list[str], typer.Argument(metavar="METHOD...", help="median, methods of MedRestore, folders.")],
+    clips: Annotated[int, typer.Option(help="How many clips at most.")] = 36,
+    frames: Annotated[int, typer.Option(help="How many frames of each, from its middle.")] = 16,
+    results: Annotated[Path | None, typer.Option(help="Folder of results; training/tables/results by default.")] = None,
+) -> None:
+    """Measure on real lung clips whether restoring frame by frame makes them flicker."""
+    from . import cine as cines
+    from .tables.results import FOLDER
+
+    for result in cines.results(methods, clips, frames):
+        typer.echo(cines.line(result))
+        typer.echo(f"Written: {result.write(results or FOLDER)}")
+
+
+@app.command()
+def figure(
+    target: Annotated[Path, typer.Argument(metavar="OUT.png")],
+    methods: Annotated[list[str] | None, typer.Argument(metavar="[METHOD...]", help="bm3d and emanet if none.")] = None,
+) -> None:
+    """Draw the real bone scan thinned, restored by methods of the library, and the counts that were left out."""
+    from . import thinning
+
+    for found in thinning.figure(target, methods or ("bm3d", "emanet")):
+        typer.echo("  ".join(f"{key} {value:.4g}" if key != "method" else value for key, value in found.items()))
+    typer.echo(f"Written: {target}")
+
+
+@app.command()
 def table(
-    name: Annotated[str, typer.Argument(metavar="3..8|thinning|all")] = "all",
-    protocol: Annotated[str, typer.Option(metavar="p_peak|p_lit")] = "p_peak",
+    name: Annotated[str, typer.Argument(metavar="3..8|thinning|speckle|...|all")] = "all",
+    protocol: Annotated[str, typer.Option(metavar="p_peak|p_lit|speckle|speckle_8bit")] = "",
     results: Annotated[Path | None, typer.Option(help="Folder of results.")] = None,
     write: Annotated[bool, typer.Option("--write", help="Also write all tables beside the results.")] = False,
 ) -> None:
-    """Print the paper's tables from what was measured."""
+    """Print the papers' tables from what was measured; "all" means those of the protocol's paper."""
     from . import tables
     from .recipe import RecipeError
 
     if name not in (*tables.TABLES, "all"):
         raise RecipeError(f"there is no table '{name}'; there are {', '.join(tables.TABLES)} and all.")
+    if protocol and protocol not in tables.PROTOCOLS:
+        raise RecipeError(f"--protocol is one of {', '.join(tables.PROTOCOLS)}; got '{protocol}'.")
     folder = results or tables.FOLDER
-    for one in tables.TABLES if name == "all" else (name,):
+    protocol = protocol or (tables.PROTOCOLS if name == "all" else tables.paper_of(name).protocols)[0]
+    for one in tables.paper_of(protocol).tables if name == "all" else (name,):
         typer.echo(tables.render(one, protocol, folder))
     if write:
         typer.echo(f"Written: {tables.write(protocol, folder)}")
@@ -138,7 +174,7 @@ def export(
 
 @app.command()
 def features(training: TrainingFolder) -> None:
-    """Make a training of vgg_features_bone the feature back-end of the perceptual loss."""
+    """Make a training of vgg_features_bone or resnet_features_ultrasound the feature back-end of losses."""
     from .export import features_of
 
     typer.echo(f"Written: {features_of(training)}")
@@ -151,10 +187,21 @@ def card(
     target: Annotated[Path | None, typer.Option(help="Folder; Resources/cards by default.")] = None,
 ) -> None:
     """Write the card of a training's weights: data, hours, tables and limits."""
-    from .export import CARDS
-    from .export import card as write
+    from . import cards
 
-    typer.echo(f"Written: {write(training, name, target or CARDS)}")
+    typer.echo(f"Written: {cards.write(training, name, target or cards.FOLDER)}")
+
+
+def _tested(data: str, protocol: str, measure: str, settings: list[str] | None) -> tuple[str, list[str]]:
+    """(recipe, settings) of the data that a protocol is measured on; real frames are taken at their own size."""
+    from .degradations import MODELS
+    from .recipe import RecipeError
+
+    if protocol not in MODELS:
+        raise RecipeError(f"--protocol is one of {', '.join(MODELS)}; got '{protocol}'.")
+    ultrasound = measure == "frames" or MODELS[protocol].domain == "speckle"
+    whole = ["data.arguments.side=0"] if measure == "frames" and not data else []
+    return data or ("unet_att" if ultrasound else "emanet_bone"), [*whole, *(settings or [])]
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """What learned methods are measured against: restorers of one noisy view that need no training.
 
-Each is ``f(noisy, level) -> restored`` on float32 ``(rows, columns)``, noisy as training.degradations makes it;
-``level`` is 1 to 50 grey values of 255.
+Each is ``f(noisy, level) -> restored`` on float32 ``(rows, columns)``, noisy as training.degradations makes it, with
+the true level, in the unit that its noise has there.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, median_filter
 
 from MedRestoreLib.methods import catalogue
-from MedRestoreLib.noise import model
+from MedRestoreLib.noise import Noise, model
 from MedRestoreLib.noise.poisson import peak_counts
 from MedRestoreLib.restore import unit_range
 
@@ -24,6 +24,7 @@ Restorer = Callable[[np.ndarray, float], np.ndarray]
 
 WIDTHS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)  # pixels: the Gaussians that are tried
 FRAME = 8  # pixels: the outermost are air
+MEDIAN = 5  # pixels
 
 
 def noisy(image: np.ndarray, level: float) -> np.ndarray:
@@ -37,11 +38,8 @@ def gaussian(width: float) -> Restorer:
 
 
 def anscombe_bm3d(image: np.ndarray, level: float) -> np.ndarray:
-    """BM3D between Anscombe's transform and its exact unbiased inverse, as the library does it; the level is known."""
-    noise = model("poisson")(peak_counts(level))
-    stable = noise.stabilise(image)
-    low, scale = unit_range(stable[None])
-    return noise.invert(_bm3d((stable - low) / scale, 1 / scale) * scale + low)
+    """BM3D between Anscombe's transform and its exact unbiased inverse, as the library does it."""
+    return _stabilised_bm3d(image, model("poisson")(peak_counts(level)))
 
 
 def raw_bm3d(image: np.ndarray, level: float) -> np.ndarray:
@@ -66,18 +64,64 @@ def offset_bm3d(image: np.ndarray, level: float) -> np.ndarray:
     return offset(raw_bm3d_literal(image, level), level)
 
 
+def median(image: np.ndarray, level: float) -> np.ndarray:
+    """The median of 5 x 5 pixels, at any level."""
+    return median_filter(image, MEDIAN)
+
+
+def speckle_bm3d(image: np.ndarray, level: float) -> np.ndarray:
+    """BM3D on the speckled image itself, told the root of the mean variance: speckle taken for white noise."""
+    return _bm3d(image, level * float(np.sqrt(np.mean(image**2) / (1 + level**2))))
+
+
+def log_bm3d(image: np.ndarray, level: float) -> np.ndarray:
+    """BM3D between the logarithm and its exact unbiased inverse, as the library does it."""
+    return _stabilised_bm3d(image, model("speckle").bind(image[None, None], level))
+
+
+def srad(image: np.ndarray, level: float) -> np.ndarray:
+    """Speckle-reducing anisotropic diffusion on the linear image."""
+    return _of_library("srad", image, level)
+
+
+def nllr(image: np.ndarray, level: float) -> np.ndarray:
+    """Non-local low-rank despeckling on the linear image."""
+    return _of_library("nllr", image, level)
+
+
+SPECKLE: dict[str, Restorer] = {
+    "noisy": noisy,
+    "median": median,
+    "srad": srad,
+    "bm3d_raw": speckle_bm3d,
+    "bm3d_log": log_bm3d,
+    "nllr": nllr,
+}
 PROTOCOLS: dict[str, dict[str, Restorer]] = {
     "p_peak": {"noisy": noisy, "bm3d_raw": raw_bm3d, "bm3d_anscombe": anscombe_bm3d},
     "p_lit": {"noisy": noisy, "offset": offset, "bm3d_raw": raw_bm3d_literal, "bm3d_offset": offset_bm3d},
+    "speckle": SPECKLE,
+    "speckle_8bit": SPECKLE,
+    "bmode": {"noisy": noisy, "median": median},
 }
 
 
-@lru_cache(maxsize=1)
-def _implementation() -> Callable:
-    return catalogue.find("bm3d").load()
+def _stabilised_bm3d(image: np.ndarray, noise: Noise) -> np.ndarray:
+    stable = noise.stabilise(image)
+    low, scale = unit_range(stable[None])
+    return noise.invert(_bm3d((stable - low) / scale, 1 / scale) * scale + low)
 
 
 def _bm3d(image: np.ndarray, sigma: float) -> np.ndarray:
+    return _of_library("bm3d", image, sigma)
+
+
+@lru_cache(maxsize=4)
+def _implementation(method: str) -> Callable:
+    return catalogue.find(method).load()
+
+
+def _of_library(method: str, image: np.ndarray, sigma: float) -> np.ndarray:
     """Whole image at once, at the method's automatic setting."""
     with torch.inference_mode():
-        return _implementation()(torch.from_numpy(image.astype(np.float32))[None, None], sigma)[0, 0].numpy()
+        return _implementation(method)(torch.from_numpy(image.astype(np.float32))[None, None], sigma)[0, 0].numpy()

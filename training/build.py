@@ -26,6 +26,10 @@ def network(recipe: Recipe) -> nn.Module:
     """The recipe's network, its random weights drawn from the seed, or those of ``start``. Raises RecipeError."""
     torch.manual_seed(recipe.seed)
     made = module(recipe.network.implementation, recipe.network.arguments)
+    if recipe.network.output not in ("image", "noise"):
+        raise RecipeError(f"a network's output is image or noise; got '{recipe.network.output}'.")
+    if recipe.network.output == "noise" and not hasattr(made, "noise"):
+        raise RecipeError(f"{recipe.network.implementation} tells no noise: output must be image.")
     if recipe.network.start:
         _, started, _ = trained(Path(recipe.network.start))
         try:

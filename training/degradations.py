@@ -1,19 +1,31 @@
-"""How training spoils clean images: the noise models of counts, on the fly, from a generator that the caller seeds.
+"""How training spoils clean images: noise models, on the fly, from a generator that the caller seeds.
 
-A level is 1 to 50 grey values of 255: the noise's standard deviation where the image is 1 (``p_peak``), or its mean and
-variance in grey values (``p_lit``). Never mix their tables: they are different kinds of noise.
+Counts: a level is 1 to 50 grey values of 255, the noise's standard deviation where the image is 1 (``p_peak``), or its
+mean and variance in grey values (``p_lit``). Speckle: a level is the noise's standard deviation relative to the signal,
+0.1 to 0.8. Never mix their tables: they are different kinds of noise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from MedRestoreLib.noise import poisson
+from MedRestoreLib.noise.bmode import simulate_envelope
+from MedRestoreLib.noise.speckle import Speckle
 
 GREY = 255.0
+
+# Of simulated B-mode images, within what scanners have: point spread (pixels), looks, and what is shown (dB).
+AXIAL, LATERAL = (0.5, 1.5), (1.0, 3.0)
+LOOKS = range(1, 9)
+DYNAMIC_RANGES = (40.0, 80.0)
+USUAL_RANGE = 60.0
+TISSUE = 1 / 3  # grey of average tissue (BUSI's mean grey), which the level of a B-mode image refers to
+BMODE_LEVELS = (0.05, 0.4)  # 8 looks at 80 dB to one look at 40 dB, nearly
 
 Degraded = dict[str, np.ndarray]
 
@@ -45,7 +57,149 @@ def p_thin(clean: np.ndarray, level: float, rng: np.random.Generator, fraction: 
     return {"noisy": part / np.float32(kept), "clean": (counts - part) / np.float32(rest)}
 
 
-MODELS: dict[str, Callable[..., Degraded]] = {"p_peak": p_peak, "p_lit": p_lit, "p_thin": p_thin}
+def speckle(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degraded:
+    """``clean (1 + n)``, n normal of standard deviation ``level``, independent from pixel to pixel; not clipped."""
+    return {"noisy": Speckle.add(clean, level, rng)}
+
+
+def speckle_8bit(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degraded:
+    """``speckle`` as an 8-bit file holds it: clipped to [0, 1], in steps of 1/255. Brighter pixels lose more."""
+    noisy = Speckle.add(clean, level, rng, clip=True)
+    return {"noisy": np.rint(noisy * np.float32(GREY)) / np.float32(GREY)}
+
+
+def bmode(clean: np.ndarray, level: float, rng: np.random.Generator, smooth: np.ndarray | None = None) -> Degraded:
+    """Speckle as a scanner makes it: scatterers, point spread, envelope, logarithmic display; correlated.
+
+    The image, or better ``smooth``, the image without the speckle that it has already, is taken for the display of the
+    tissue's echoes. The number of looks and the dynamic range are those that give tissue of average grey speckle of
+    standard deviation ``level`` times that grey, as nearly as scanners allow; ``level`` in the result says what it
+    became. ``clean`` in the result is seen through the same point spread: speckle is to be removed, nothing sharpened.
+    """
+    from scipy.ndimage import gaussian_filter
+    from scipy.special import digamma
+
+    tissue = np.asarray(clean if smooth is None else smooth, np.float32)
+    looks, shown = _scanner(level)
+    axial, lateral = rng.uniform(*AXIAL), rng.uniform(*LATERAL)
+    echoes = np.where(tissue > 0, 10 ** (np.float32(shown / 20) * (tissue - 1)), np.float32(0))
+    envelope = simulate_envelope(echoes, rng, axial, lateral, looks=looks)
+    bias = np.exp((digamma(looks) - np.log(looks)) / 2)  # the mean logarithm of speckle is below that of its mean
+    behind = np.sqrt(gaussian_filter(echoes**2, (axial / np.sqrt(2), lateral / np.sqrt(2)), mode="nearest"))
+    return {
+        "noisy": _displayed(envelope / np.float32(bias), shown),
+        "clean": _displayed(behind, shown),
+        "level": np.float32(_decibels(looks) / shown / TISSUE),
+    }
+
+
+def as_is(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degraded:
+    """Nothing is added: a real frame has its own speckle."""
+    return {"noisy": clean}
+
+
+def mixed(
+    clean: np.ndarray, level: float, rng: np.random.Generator, smooth: np.ndarray | None = None, share: float = 0.5
+) -> Degraded:
+    """``speckle``; or, in ``share`` of the cases, ``bmode`` at one of ``BMODE_LEVELS``.
+
+    The first asks for the image with its own texture, the second for the tissue behind it: the grain tells which.
+    """
+    if rng.random() < share:
+        return bmode(clean, rng.uniform(*BMODE_LEVELS), rng, smooth)
+    return speckle(clean, level, rng)
+
+
+def _scanner(level: float) -> tuple[int, float]:
+    """(looks, dynamic range in dB) that give a level nearly, the range as near to the usual as can be."""
+    wanted = max(level, 1e-3) * TISSUE
+    looks = min(LOOKS, key=lambda k: abs(np.log(_decibels(k) / wanted / USUAL_RANGE)))
+    return looks, float(np.clip(_decibels(looks) / wanted, *DYNAMIC_RANGES))
+
+
+def _decibels(looks: int) -> float:
+    """Standard deviation of speckle on a logarithmic display, dB: 5.57 for one look."""
+    from scipy.special import polygamma
+
+    return float(10 / np.log(10) * np.sqrt(polygamma(1, looks)))
+
+
+def _displayed(amplitude: np.ndarray, shown: float) -> np.ndarray:
+    decibel = 20 * np.log10(np.maximum(amplitude, np.float32(1e-30)))
+    return np.clip(1 + decibel / np.float32(shown), 0, 1).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Model:
+    """One kind of noise; called with ``(clean, level, rng)`` it returns ``noisy`` and whatever else it changes.
+
+    Attributes:
+        title: for tables and cards.
+        domain: of networks trained on it, as in ``MedRestoreLib.methods.catalogue.Method``.
+        unit: networks are told levels divided by it.
+        validated: (model, level) pairs at which networks trained on it are validated.
+        smooth: whether it also takes the source's image without speckle, ``smooth=``.
+    """
+
+    spoil: Callable[..., Degraded]
+    title: str
+    domain: str
+    unit: float
+    validated: tuple[tuple[str, float], ...]
+    smooth: bool = False
+
+    def __call__(self, clean: np.ndarray, level: float, rng: np.random.Generator, **arguments: Any) -> Degraded:
+        return self.spoil(clean, level, rng, **arguments)
+
+
+COUNTS, GREYS = (50.0, 30.0, 20.0, 10.0), (0.25, 0.5, 0.75)  # 26, 72, 163 and 650 counts; the levels of the papers
+
+MODELS: dict[str, Model] = {
+    "p_peak": Model(
+        p_peak, "counts: Poisson(K x) / K, K = (255 / level)²", "counts", GREY, tuple(("p_peak", at) for at in COUNTS)
+    ),
+    "p_lit": Model(
+        p_lit,
+        "the paper's own: x + Poisson(level) on 8-bit grey values, mostly an offset",
+        "grey",
+        GREY,
+        tuple(("p_lit", at) for at in COUNTS),
+    ),
+    "p_thin": Model(  # its clean image is noisy: validated on noise of the same kind against what is truly behind it
+        p_thin, "the real scan, thinned", "counts", GREY, tuple(("p_peak", at) for at in COUNTS)
+    ),
+    "speckle": Model(
+        speckle,
+        "the paper's own: x (1 + n), n normal, independent from pixel to pixel, not clipped",
+        "speckle",
+        1.0,
+        tuple(("speckle", at) for at in GREYS),
+    ),
+    "speckle_8bit": Model(
+        speckle_8bit,
+        "x (1 + n), n normal, clipped and rounded to 8 bits",
+        "speckle",
+        1.0,
+        tuple(("speckle_8bit", at) for at in GREYS),
+    ),
+    "bmode": Model(
+        bmode,
+        "simulated B-mode: correlated speckle on despeckled frames, logarithmic display",
+        "speckle",
+        1.0,
+        (("bmode", 0.15), ("bmode", 0.3)),
+        smooth=True,
+    ),
+    "as_is": Model(as_is, "real frames with the speckle that they have", "speckle", 1.0, (("as_is", 0.0),)),
+    "mixed": Model(
+        mixed,
+        "half x (1 + n), half simulated B-mode",
+        "speckle",
+        1.0,
+        (*(("speckle", at) for at in GREYS), ("bmode", 0.15), ("bmode", 0.3)),
+        smooth=True,
+    ),
+}
 
 
 def draw(
@@ -61,18 +215,36 @@ def draw(
     """A training sample from a clean one: a level is drawn, then the noise.
 
     Args:
-        sample: holds ``clean``, ``(rows, columns)``, at most about 1; whatever else it holds is passed on.
+        sample: holds ``clean``, ``(rows, columns)``, at most about 1; whatever else it holds is passed on, except
+            ``smooth``, which is for the model alone.
         levels: the lowest and the highest; drawn log-uniformly between them, or uniformly if ``even``.
         brightness: see ``training.recipe.Degradation``. In practice the brightness that a study is divided by is
             estimated; counts are scaled along with it, so the level stays right and the maximum is no longer 1.
 
     Returns:
-        The sample with ``noisy``, and ``level`` as networks take it (level / 255, float32).
+        The sample with ``noisy``, and ``level`` as networks take it (divided by the model's unit, float32).
     """
     level = float(rng.uniform(*levels) if even else np.exp(rng.uniform(*np.log(levels))))
     factor = np.exp(rng.uniform(-1, 1) * np.log1p(brightness))
-    clean = sample["clean"] * np.float32(factor)
-    spoilt = MODELS[model](clean, level, rng, **arguments)
+    sample = {**sample, "clean": sample["clean"] * np.float32(factor)}
+    smooth = sample.pop("smooth", None)
+    if smooth is not None:
+        smooth = smooth * np.float32(factor)
     if "mean" in sample:
-        sample = {**sample, "mean": np.float32(sample["mean"] * factor)}
-    return {**sample, "clean": clean, "level": np.float32(level / GREY), **spoilt}
+        sample["mean"] = np.float32(sample["mean"] * factor)
+    return {**sample, **spoil(model, sample["clean"], level, rng, smooth, **arguments)}
+
+
+def spoil(
+    model: str,
+    clean: np.ndarray,
+    level: float,
+    rng: np.random.Generator,
+    smooth: np.ndarray | None = None,
+    **arguments: Any,
+) -> Degraded:
+    """``noisy`` by the model of that name, ``clean`` as a network should restore it, ``level`` as it is told to one."""
+    row = MODELS[model]
+    if row.smooth:
+        arguments["smooth"] = smooth
+    return {"clean": clean, "level": np.float32(level / row.unit), **row(clean, level, rng, **arguments)}

@@ -13,15 +13,24 @@ import numpy as np
 
 from MedRestoreLib.metrics import fidelity, segmentation
 
-from . import baselines, build, degradations, estimators, scores
+from . import baselines, build, estimators, scores
 from .baselines import Restorer
 from .data import Source
+from .degradations import GREY, MODELS
+from .scores import View
 
-LEVELS = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 50.0)  # the paper's, and 26 counts
+COUNTS = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 50.0)  # the paper's, and 26 counts
+SPECKLE = (0.05, 0.1, 0.15, 0.25, 0.5, 0.75)  # the paper's, and weaker ones: see ``tables.unet_att.matched``
+LEVELS = {"p_peak": COUNTS, "p_lit": COUNTS, "speckle": SPECKLE, "speckle_8bit": SPECKLE, "bmode": (0.15, 0.3)}
+LESION_LEVELS = {  # 26, 72 and 163 counts; the paper's; none
+    "p_peak": (50.0, 30.0, 20.0),
+    "p_lit": (50.0, 30.0, 20.0),
+    "speckle": (0.25, 0.5, 0.75),
+    "speckle_8bit": (0.25, 0.5, 0.75),
+    "as_is": (0.0,),
+}
 
 CALIBRATION = tuple(float(level) for level in range(2, 51, 4))
-LESION_LEVELS = (50.0, 30.0, 20.0)  # 26, 72 and 163 counts
-
 Values = dict[str, list[float]]
 LevelTeller = Callable[[np.ndarray], float]
 
@@ -32,34 +41,38 @@ def restorer(folder: Path) -> Restorer:
     return lambda noisy, level: scores.run(network, recipe, noisy, level)
 
 
-def noisy_views(
-    source: Source, split: str, patients: int, protocol: str, levels: Iterable[float]
-) -> Iterable[tuple[int, float, np.ndarray, np.ndarray, np.ndarray]]:
-    """(patient, level, clean, noisy, lesions) of every view of a split's first patients."""
+def noisy_views(source: Source, split: str, patients: int, protocol: str, levels: Iterable[float]) -> Iterable[View]:
+    """Every view of a split's first patients at each level."""
     for id in source.patients(split)[:patients]:
         patient = source.patient(id)
-        for number, (clean, lesions) in enumerate(zip(patient.clean, patient.lesions, strict=True)):
+        for number in range(len(patient.clean)):
             for level in levels:
-                rng = np.random.default_rng((id, number, round(10 * level)))
-                yield id, level, clean, degradations.MODELS[protocol](clean, level, rng)["noisy"], lesions
+                rng = np.random.default_rng((id, number, round(10 * level / MODELS[protocol].unit * GREY)))
+                yield View.of(patient, number, protocol, level, rng)
 
 
 def fidelities(
-    restore: Restorer, source: Source, protocol: str, patients: int, levels: tuple[float, ...] = LEVELS
+    restore: Restorer, source: Source, protocol: str, patients: int, levels: tuple[float, ...] = ()
 ) -> dict[str, Any]:
-    """PSNR (peak 1, dB) and SSIM of each test patient at each level: means over the patient's views."""
+    """PSNR (peak 1, dB) and SSIM of each test patient at each level (the protocol's): means over the patient's views.
+
+    Ultrasound frames are displayed grey: whatever a method makes of them is clipped to [0, 1] first.
+    """
+    displayed = MODELS[protocol].domain == "speckle"
     found: dict[str, dict[str, Values]] = {"psnr": {}, "ssim": {}}
-    for id, level, clean, noisy, _ in noisy_views(source, "test", patients, protocol, levels):
-        restored = restore(noisy, level)
+    for view in noisy_views(source, "test", patients, protocol, levels or LEVELS[protocol]):
+        restored = restore(view.noisy, view.level)
+        if displayed:
+            restored = np.clip(restored, 0, 1)
         for name, value in (
-            ("psnr", fidelity.psnr(restored, clean, data_range=1.0)),
-            ("ssim", fidelity.ssim(restored, clean, data_range=1.0)),
+            ("psnr", fidelity.psnr(restored, view.clean, data_range=1.0, mask=view.counted)),
+            ("ssim", fidelity.ssim(restored, view.clean, data_range=1.0, mask=view.counted)),
         ):
-            found[name].setdefault(f"{level:g}", {}).setdefault(str(id), []).append(value)
+            found[name].setdefault(f"{view.level:g}", {}).setdefault(str(view.patient), []).append(value)
     return {name: _patient_means(values) for name, values in found.items()}
 
 
-def best_gaussian(source: Source, protocol: str, patients: int, levels: tuple[float, ...] = LEVELS) -> dict[str, Any]:
+def best_gaussian(source: Source, protocol: str, patients: int, levels: tuple[float, ...] = ()) -> dict[str, Any]:
     """As ``fidelities``, for the Gaussian blur whose width does best at each level on these very views: an oracle."""
     every = [fidelities(baselines.gaussian(w), source, protocol, patients, levels) for w in baselines.WIDTHS]
     best = {
@@ -75,17 +88,18 @@ def lesions(
     source: Source,
     protocol: str,
     patients: int,
-    levels: tuple[float, ...] = LESION_LEVELS,
+    levels: tuple[float, ...] = (),
 ) -> dict[str, Any]:
-    """Precision, IoU and recall of outlined lesions after restoring, each patient's pixels pooled.
+    """Precision, IoU, recall and Dice of outlined lesions after restoring, each patient's pixels pooled.
 
     Patients without a lesion are left out: they have no recall.
     """
     pooled: dict[tuple[str, str], list[np.ndarray]] = {}
-    for id, level, _, noisy, mask in noisy_views(source, "test", patients, protocol, levels):
-        outlined = segment(restore(noisy, level), level) > 0
-        pooled.setdefault((f"{level:g}", str(id)), []).append(np.stack([outlined.ravel(), mask.ravel()]))
-    measures = {"precision": segmentation.precision, "iou": segmentation.iou, "recall": segmentation.recall}
+    for view in noisy_views(source, "test", patients, protocol, levels or LESION_LEVELS[protocol]):
+        outlined = segment(restore(view.noisy, view.level), view.level) > 0
+        pair = np.stack([outlined.ravel(), view.lesions.ravel()])
+        pooled.setdefault((f"{view.level:g}", str(view.patient)), []).append(pair)
+    measures = {name: getattr(segmentation, name) for name in ("precision", "iou", "recall", "dice")}
     found: dict[str, dict[str, dict[str, float]]] = {name: {} for name in measures}
     for (level, id), pairs in pooled.items():
         outlined, truth = np.concatenate(pairs, axis=1)
@@ -96,12 +110,12 @@ def lesions(
 
 
 def levels_told(
-    tell: LevelTeller, source: Source, patients: int, levels: tuple[float, ...] = LEVELS
+    tell: LevelTeller, source: Source, patients: int, levels: tuple[float, ...] = COUNTS
 ) -> dict[str, dict[str, float]]:
     """What level is told of each test view with noise of counts: mean and root mean squared error at each level."""
     errors: dict[str, list[float]] = {}
-    for _, level, _, noisy, _ in noisy_views(source, "test", patients, "p_peak", levels):
-        errors.setdefault(f"{level:g}", []).append(tell(noisy) - level)
+    for view in noisy_views(source, "test", patients, "p_peak", levels):
+        errors.setdefault(f"{view.level:g}", []).append(tell(view.noisy) - view.level)
     return {
         "mean": {level: float(level) + float(np.mean(e)) for level, e in errors.items()},
         "rmse": {level: float(np.sqrt(np.mean(np.square(e)))) for level, e in errors.items()},
@@ -118,7 +132,7 @@ def calibrated(name: str, source: Source, patients: int) -> LevelTeller:
     """An estimator of ``estimators`` with its curve fitted on the validation split."""
     read = estimators.ESTIMATORS[name]
     views = noisy_views(source, "validation", patients, "p_peak", CALIBRATION)
-    curve = estimators.calibrated(*np.array([(read(noisy), level) for _, level, _, noisy, _ in views]).T)
+    curve = estimators.calibrated(*np.array([(read(view.noisy), view.level) for view in views]).T)
     return lambda noisy: curve(read(noisy))
 
 

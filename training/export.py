@@ -1,4 +1,4 @@
-"""From a training to a release: float16 weights with their row in the manifest, and the card that goes with them."""
+"""From a training to a release: float16 weights with their row in the manifest. Their card: see ``cards``."""
 
 from __future__ import annotations
 
@@ -10,16 +10,10 @@ from typing import Any
 
 from MedRestoreLib import atomic, weights
 
-from . import build, tables
-from .losses.features import BONE
-from .recipe import Recipe, RecipeError
+from . import build, cards
+from .degradations import MODELS
+from .recipe import RecipeError
 
-CARDS = Path(__file__).resolve().parents[1] / "Resources" / "cards"
-TRAINED_ON = {
-    "bone:BoneScans": "simulated bone scans, from the voxel phantoms of ICRP 110 and XCAT (Auer et al., PMB 2023)",
-    "folder:Pictures": "pictures of a folder; see the recipe",
-}
-DOMAINS = {"p_peak": "counts", "p_thin": "counts", "p_lit": "grey"}
 MOST_BYTES = 16_000_000
 
 
@@ -50,61 +44,27 @@ def weights_of(folder: Path, name: str, target: Path | None = None) -> Path:
         "arguments": recipe.network.arguments,
         "sha256": hashlib.sha256(data).hexdigest(),
         "recipe": recipe.name,
-        "domain": DOMAINS[recipe.degradation.model],
-        "trained_on": TRAINED_ON.get(recipe.data.source, recipe.data.source),
+        "domain": MODELS[recipe.degradation.model].domain,
+        "trained_on": cards.of(recipe).data,
         "date": datetime.date.today().isoformat(),
     }
     _put(row, target / weights.MANIFEST)
     return path
 
 
-def features_of(folder: Path, target: Path = BONE) -> Path:
-    """Write a training's classifier as the perceptual loss's back-end ``bone``: its first layers, float16."""
+def features_of(folder: Path, target: Path | None = None) -> Path:
+    """Write a training's classifier as the feature back-end that it was trained for: its first layers, float16.
+
+    Raises:
+        RecipeError: the training's network is no such classifier.
+    """
     from safetensors.torch import save
 
-    _, network, _ = build.trained(folder)
-    layers = {name: value.half().contiguous() for name, value in network.layers.state_dict().items()}
-    return atomic.write_bytes(target, save(layers))
-
-
-def card(folder: Path, name: str, target: Path = CARDS) -> Path:
-    """Write ``NAME.md``: what it is, what it was trained on and for how long, what it is worth, and its limits."""
-    recipe, network, saved = build.trained(folder)
-    target.mkdir(parents=True, exist_ok=True)
-    return atomic.write_bytes(target / f"{name}.md", _card(recipe, network, saved, name).encode())
-
-
-def _card(recipe: Recipe, network: Any, saved: dict[str, Any], name: str) -> str:
-    count = sum(parameter.numel() for parameter in network.parameters())
-    progress, best = saved["progress"], saved["best"]
-    score = f"{best['score']:.2f} ({recipe.validation.score})"
-    protocol = recipe.degradation.model
-    return f"""# {name}
-
-{recipe.title}.
-
-| | |
-|---|---|
-| network | `{recipe.network.implementation}` with `{json.dumps(recipe.network.arguments)}`, {count:,} parameters |
-| recipe | `python -m training train {recipe.name}`, seed {recipe.seed} |
-| data | {TRAINED_ON.get(recipe.data.source, recipe.data.source)} (version {saved["data"]}) |
-| noise | {tables.PROTOCOLS[protocol]}; levels {recipe.degradation.levels[0]:g} to {recipe.degradation.levels[1]:g} |
-| losses | {", ".join(f"{loss.weight:g} × {loss.name} {json.dumps(loss.arguments)}" for loss in recipe.losses)} |
-| training | {progress["step"]:,} steps of {recipe.schedule.batch} patches, {progress["spent"] / 3600:.1f} hours |
-| chosen | the average of the weights at step {best["step"]:,}; validation score {score} |
-| stored | float16; computed in float32 |
-
-## Limits
-
-- It has seen simulated patients only, made from three adult phantoms. Children, implants, other tracers and other
-  organs were not among them, nor were collimators wider than 7 to 12 mm at half maximum.
-- It wants raw counts. Filtered, interpolated or reconstructed images have correlated noise, which it takes for
-  structure.
-- A lesion weaker than the noise can vanish, and a cluster of counts can be taken for one: look at the removed part
-  and at the report's evidence. For research use only.
-
-{tables.render("7", protocol)}
-{tables.render("thinning", protocol)}"""
+    recipe, network, _ = build.trained(folder)
+    if not hasattr(network, "file"):
+        raise RecipeError(f"{recipe.name} trained no features; vgg_features_bone and resnet_features_ultrasound do.")
+    layers = {k: v.half().contiguous() for k, v in network.layers.state_dict().items() if v.is_floating_point()}
+    return atomic.write_bytes(target or network.file, save(layers))
 
 
 def _put(row: dict[str, Any], path: Path) -> None:

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import baselines, build, estimators, evaluate, thinning
+from . import baselines, build, estimators, evaluate, frames, thinning
 from .baselines import Restorer
 from .data import Source
 from .recipe import RecipeError
 from .tables.results import Result, method_name
 
 GAUSSIAN = "gaussian"  # at its best width, an oracle
+REAL = "as_is"  # the protocol of real frames, to which no noise is added
 
 
 def restoration(names: list[str], source: Source, protocol: str, patients: int) -> Iterator[Result]:
@@ -23,7 +24,7 @@ def restoration(names: list[str], source: Source, protocol: str, patients: int) 
             yield Result("restoration", protocol, name, values, about=_about(source, patients))
         else:
             method, seed, restore, about = _restorer(name, protocol)
-            values = evaluate.fidelities(restore, source, protocol, patients)
+            values = evaluate.fidelities(restore, source, protocol, patients, _levels(name, protocol))
             yield Result("restoration", protocol, method, values, seed, {**about, **_about(source, patients)})
 
 
@@ -60,14 +61,36 @@ def thinned(names: list[str]) -> Iterator[Result]:
             yield Result("thinning", "p_thin", method, thinning.measure(thinning.of_views(restore)), seed, about)
 
 
+def real_frames(names: list[str], source: Source, patients: int) -> Iterator[Result]:
+    """Contrast, speckle and edges of real frames before and after each method."""
+    for name in names:
+        method, seed, about = _training(Path(name)) if Path(name).is_dir() else (name, 0, {})
+        values = frames.measure(frames.restorer(name), source, patients)
+        yield Result("frames", REAL, method, values, seed, {**about, **_about(source, patients)})
+
+
 def _restorer(name: str, protocol: str) -> tuple[str, int, Restorer, dict[str, Any]]:
     """(method, seed, restorer, about the training) of a baseline or of a training's folder."""
-    known = baselines.PROTOCOLS[protocol]
+    known = baselines.PROTOCOLS.get(protocol, {"noisy": baselines.noisy})
     if name in known:
         return name, 0, known[name], {}
+    if protocol == REAL:
+        restore = frames.restorer(name)
+        method, seed, about = _training(Path(name)) if Path(name).is_dir() else (name, 0, {})
+        return method, seed, lambda frame, _: restore(frame, frames.level(frame)), about
     if not Path(name).is_dir():
         raise RecipeError(f"'{name}' is neither a folder of a training nor one of {', '.join([*known, GAUSSIAN])}.")
-    return *_training(Path(name))[:2], evaluate.restorer(Path(name)), _training(Path(name))[2]
+    method, seed, about = _training(Path(name))
+    return method, seed, evaluate.restorer(Path(name)), about
+
+
+def _levels(name: str, protocol: str) -> tuple[float, ...]:
+    """Of the protocol's levels those that a training is for; all for baselines."""
+    every = evaluate.LEVELS[protocol]
+    if not Path(name).is_dir():
+        return every
+    low, *_, high = build.trained(Path(name))[0].degradation.levels
+    return tuple(level for level in every if low <= level <= high) or every
 
 
 def _training(folder: Path) -> tuple[str, int, dict[str, Any]]:

@@ -29,12 +29,14 @@ class RecipeError(MedRestoreError):
 class Network:
     """``implementation`` is ``"module:Class"`` below MedRestoreLib.networks; ``inputs`` are names in the batch.
 
-    ``start`` is the folder of a training whose network this one begins as, "" for random weights.
+    ``output`` is what the losses see: "image", what the network returns, or "noise", what its method ``noise`` does
+    (n of ``x (1 + n)``). ``start`` is the folder of a training whose network this one begins as, "" for random weights.
     """
 
     implementation: str
     arguments: dict[str, Any] = field(default_factory=dict)
     inputs: tuple[str, ...] = ("noisy", "level")
+    output: str = "image"
     start: str = ""
 
 
@@ -48,8 +50,8 @@ class Data:
 
 @dataclass(frozen=True)
 class Degradation:
-    """``model`` is a name in training.degradations; its level is drawn between ``levels`` (1 to 50), log-uniformly or,
-    with ``even``, uniformly.
+    """``model`` is a name in training.degradations; its level is drawn between ``levels`` (of the model's kind),
+    log-uniformly or, with ``even``, uniformly.
 
     ``brightness`` b multiplies each clean image by a factor drawn log-uniformly from 1/(1+b) to 1+b.
     """
@@ -95,11 +97,15 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Validation:
-    """``score`` is a name in training.scores; the greatest wins. Every ``every`` steps, on so many patients."""
+    """``score`` is a name in training.scores; the greatest wins. Every ``every`` steps, on so many patients.
+
+    ``levels`` are those of the noise model's that are looked at; all where there are none.
+    """
 
     score: str = "psnr"
     every: int = 1000
     patients: int = 4
+    levels: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

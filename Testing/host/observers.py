@@ -8,7 +8,6 @@ from collections.abc import Callable
 import vtk
 from PySide6 import QtCore
 
-
 # Every callback that VTK may call, kept from Python's collector: VTK shows it the observers of an object whose Python
 # side is garbage, though the object itself lives on in its scene, and calling a torn function crashes the interpreter.
 _CALLED_BY_VTK: dict[tuple[object, int], Callable] = {}

@@ -36,6 +36,7 @@ class BoneScans:
         patients: patients for each kind of view, in the training split.
         held_out: patients for each kind in the validation split, and in the test split.
         patch: side of the square patches, pixels.
+        on_lesions: share of the patches that are centred near a lesion, where the view has one.
         phantoms: folder of the ICRP 110 and XCAT phantoms; where it is "", ``nuclear/phantoms`` in
             ``training.data.data_folder()``.
         key: of the data that an earlier training used, though the simulator may have changed since.
@@ -49,6 +50,7 @@ class BoneScans:
         patients: dict[str, int],
         held_out: int = 24,
         patch: int = 128,
+        on_lesions: float = 0.0,
         phantoms: str = "",
         key: str = "",
         processes: int = 2,
@@ -57,6 +59,7 @@ class BoneScans:
             raise RecipeError(f"there are no views of kind '{unknown.pop()}'; there are {', '.join(KINDS)}.")
         self.counts = {KINDS.index(kind): count for kind, count in patients.items() if count}
         self.held_out, self.patch, self.processes = held_out, patch, processes
+        self.on_lesions = on_lesions
         self.phantoms = Path(phantoms) if phantoms else data_folder() / "nuclear" / "phantoms"
         self.key = key or _fingerprint()
         self.folder = Path(cache).expanduser() / f"bone-{self.key}"
@@ -89,15 +92,16 @@ class BoneScans:
         return [first + kind * OF_KIND + place for place in range(self.held_out) for kind in self.counts]
 
     def sample(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """A patch, flipped left to right half of the time, mostly where there is bone."""
+        """A patch, flipped left to right half of the time, mostly where there is bone or, if asked for, a lesion."""
         id = self._training[rng.integers(len(self._training))]
         views = np.load(_file(self.folder, id), mmap_mode="r")
         lesions = np.load(_lesion_file(self.folder, id), mmap_mode="r")
         view = int(rng.integers(len(views)))
         whole = np.asarray(views[view])
-        where = self._window(whole, rng)
+        near = self.on_lesions and rng.random() < self.on_lesions and lesions[view].any()
+        where = self._window(self._unpacked(lesions[view], whole), rng, air=0.0) if near else self._window(whole, rng)
         clean = np.divide(whole[where], WHITE, dtype=np.float32)
-        mask = np.unpackbits(lesions[view][where[0]], axis=1)[:, where[1]].astype(bool)
+        mask = self._unpacked(lesions[view][where[0]], whole)[:, where[1]].astype(bool)
         if rng.random() < 0.5:
             clean, mask = clean[:, ::-1], mask[:, ::-1]
         mean = np.float32(whole.mean() / WHITE)
@@ -105,18 +109,23 @@ class BoneScans:
 
     def patient(self, id: int) -> Patient:
         clean = np.divide(np.load(_file(self.folder, id)), WHITE, dtype=np.float32)
-        lesions = np.unpackbits(np.load(_lesion_file(self.folder, id)), axis=-1)[..., : clean.shape[-1]].astype(bool)
+        lesions = self._unpacked(np.load(_lesion_file(self.folder, id)), clean).astype(bool)
         return Patient(id, clean, lesions)
+
+    @staticmethod
+    def _unpacked(lesions: np.ndarray, view: np.ndarray) -> np.ndarray:
+        """Masks as they lie on disk, eight pixels a byte, as 0 and 1 on the columns of ``view``."""
+        return np.unpackbits(lesions, axis=-1)[..., : view.shape[-1]]
 
     @cached_property
     def _training(self) -> list[int]:
         return [kind * OF_KIND + place for kind, count in self.counts.items() for place in range(count)]
 
-    def _window(self, view: np.ndarray, rng: np.random.Generator) -> tuple[slice, slice]:
+    def _window(self, view: np.ndarray, rng: np.random.Generator, air: float = AIR) -> tuple[slice, slice]:
         """Where to cut: around a block drawn with a chance that grows with the root of its brightness."""
         rows, columns = (side // BLOCK for side in view.shape)
         blocks = view[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK).mean(axis=(1, 3))
-        chance = np.sqrt(blocks / WHITE + AIR * blocks.max() / WHITE).ravel()
+        chance = np.sqrt(blocks / WHITE + air * blocks.max() / WHITE).ravel()
         row, column = divmod(int(rng.choice(chance.size, p=chance / chance.sum())), columns)
         corner = [
             int(np.clip(block * BLOCK + rng.integers(BLOCK) - self.patch // 2, 0, side - self.patch))

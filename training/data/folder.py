@@ -9,10 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from training.data import SPLITS, Patient, data_folder
+from training.data import SPLITS, TENTHS, Patient, data_folder
 from training.recipe import RecipeError
-
-TENTHS = {"validation": (0,), "test": (1,), "train": tuple(range(2, 10))}
 
 
 class Pictures:

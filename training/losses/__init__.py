@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 LOSSES = {
     "mse": "pixel:MeanSquares",
     "charbonnier": "pixel:Charbonnier",
+    "noise": "pixel:NoiseSquares",
     "poisson_nll": "pixel:PoissonLikelihood",
     "perceptual": "perceptual:Perceptual",
     "level_classes": "classes:LevelClasses",
     "outline": "classes:Outline",
     "presence": "classes:Presence",
+    "label": "classes:Label",
+    "distillation": "distillation:Distillation",
 }
 
 Batch = dict[str, Tensor]

@@ -1,4 +1,4 @@
-"""Losses of networks that name or outline: the noise level, lesions, whether a patch holds any."""
+"""Losses of networks that name or outline: the noise level, lesions, whether a patch holds any, what it shows."""
 
 from __future__ import annotations
 
@@ -43,3 +43,10 @@ class Presence(nn.Module):
 
     def forward(self, output: Tensor, batch: dict[str, Tensor]) -> Tensor:
         return binary_cross_entropy_with_logits(output, batch["lesions"].flatten(1).any(1).to(output.dtype))
+
+
+class Label(nn.Module):
+    """Cross-entropy of what an image shows, ``label`` ``(N,)``, under the logits ``(N, classes)``."""
+
+    def forward(self, output: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        return cross_entropy(output, batch["label"])

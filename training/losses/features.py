@@ -1,10 +1,9 @@
-"""The first layers of VGG as a measure of likeness, from one of three back-ends; reports must name which.
+"""The first layers of VGG as a measure of likeness. Back-ends: see ``training.losses.back_ends``.
 
-- ``imagenet``: torchvision's weights (vgg16-397923af.pth or vgg19-dcbb9e9d.pth), from a file that the user has.
+- ``imagenet``: vgg16-397923af.pth or vgg19-dcbb9e9d.pth.
 - ``bone``: the first two layers of VGG-16, trained here to tell patches of simulated bone scans with a lesion from
   those without (recipe ``vgg_features_bone``); they lie beside this file. Trained for 7 minutes on one core, they tell
   held-out tiles apart with an area under the ROC curve of 0.70: modest features, but of this domain.
-- ``random``: untrained and frozen, which still measures structure, weakly.
 
 Architecture: Simonyan and Zisserman, ICLR 2015.
 """
@@ -12,11 +11,11 @@ Architecture: Simonyan and Zisserman, ICLR 2015.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
-from training.recipe import RecipeError
+from .back_ends import FrozenFeatures
 
 # Output channels of the convolutions, 0 for a pooling.
 VGG = {
@@ -24,10 +23,9 @@ VGG = {
     "vgg19": (64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512, 512, 512, 512, 0, 512, 512, 512, 512),
 }
 BONE = Path(__file__).with_name("vgg16_bone.safetensors")
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, which torchvision's weights expect
 
 
-class Features(nn.Module):
+class Features(FrozenFeatures):
     """Grey images ``(N, 1, H, W)`` in about [0, 1] to the outputs of the wanted convolutions, each after its ReLU.
 
     Args:
@@ -49,16 +47,11 @@ class Features(nn.Module):
         depth: int = 2,
         taps: tuple[int, ...] | list[int] = (),
     ) -> None:
-        super().__init__()
+        super().__init__(_layers(architecture, depth), back_end, weights, {"bone": BONE})
         self.taps = set(taps or range(1, depth + 1))
-        self.layers = _layers(architecture, depth)
-        self._fill(back_end, weights)
-        mean, std = (MEAN, STD) if back_end == "imagenet" else ((0.0,) * 3, (1.0,) * 3)
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        x = (images.expand(-1, 3, -1, -1) - self.mean) / self.std
+        x = self.seen(images)
         found, count = [], 0
         for layer in self.layers:
             x = layer(x)
@@ -67,38 +60,14 @@ class Features(nn.Module):
                 found.append(x)
         return found
 
-    def _fill(self, back_end: str, weights: str) -> None:
-        if back_end == "random":
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)
-                for layer in self.layers:
-                    if isinstance(layer, nn.Conv2d):
-                        nn.init.kaiming_normal_(layer.weight)
-                        nn.init.zeros_(layer.bias)
-            return
-        if back_end == "bone":
-            from safetensors.torch import load_file
-
-            path, read = BONE, load_file
-        elif back_end == "imagenet":
-            path, read = Path(weights).expanduser(), lambda p: torch.load(p, map_location="cpu", weights_only=True)
-        else:
-            raise RecipeError(f"there is no feature back-end '{back_end}'; there are imagenet, bone and random.")
-        if not path.is_file():
-            raise RecipeError(f"the features '{back_end}' need the file {path}; name another one or train it first.")
-        saved = {name.removeprefix("features."): value.float() for name, value in read(path).items()}
-        wanted = self.layers.state_dict()
-        lacking = sorted(name for name in wanted if name not in saved or saved[name].shape != wanted[name].shape)
-        if lacking:
-            raise RecipeError(f"{path.name} does not hold layer {lacking[0]} of this VGG; use fewer layers.")
-        self.layers.load_state_dict({name: saved[name] for name in wanted})
-
 
 class Classifier(nn.Module):
     """The network whose first layers become the back-end ``bone``: does a patch ``(N, 1, H, W)`` hold a lesion?
 
     The labels force the features to tell a hot spot from a joint; a small head with a wide view stands on them.
     """
+
+    file: ClassVar[Path] = BONE
 
     def __init__(self, depth: int = 2, width: int = 64) -> None:
         super().__init__()

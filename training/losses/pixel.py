@@ -54,6 +54,28 @@ class Charbonnier(Weighted):
         return torch.sqrt((output - batch["clean"]).square() + self.epsilon**2).mean(dim=(1, 2, 3))
 
 
+class NoiseSquares(Weighted):
+    """``(n - output)²`` for networks that tell n of ``noisy = clean (1 + n)`` (``output = "noise"`` in the recipe).
+
+    Args:
+        balance: see ``Weighted``.
+        masked: leave out what is darker than one grey value of 255, where n cannot be told: the mean is over the rest.
+            Without it n is 0 there.
+    """
+
+    def __init__(self, balance: float = 0.0, masked: bool = True) -> None:
+        super().__init__(balance)
+        self.masked = masked
+
+    def per_sample(self, output: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        seen = batch["clean"] >= 1 / GREY
+        noise = torch.where(seen, batch["noisy"] / batch["clean"].clamp_min(1 / GREY) - 1, 0)
+        squares = (output - noise).square()
+        if not self.masked:
+            return squares.mean(dim=(1, 2, 3))
+        return (squares * seen).sum(dim=(1, 2, 3)) / seen.sum(dim=(1, 2, 3)).clamp_min(1)
+
+
 class PoissonLikelihood(Weighted):
     """Poisson deviance of ``clean`` (expected or observed counts, scaled) at the restored rate, per pixel.
 

@@ -33,7 +33,8 @@ def read(folder: Path) -> dict[str, Any]:
 class Average:
     """The exponential moving average of a network's weights; counters and the like are copied.
 
-    Early on it averages over the steps there were: the share of the newest weights is at least 1 / (step + 1).
+    Early on it averages over the last tenth of the steps there were: the share of the newest weights is at least
+    9 / (step + 10). With more, a short training would be averaged with its own beginning.
     """
 
     def __init__(self, network: nn.Module, share: float) -> None:
@@ -41,7 +42,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, network: nn.Module, step: int) -> None:
-        newest = max(1 - self.share, 1 / (step + 1))
+        newest = max(1 - self.share, 9 / (step + 10))
         for kept, new in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
             if kept.is_floating_point():
                 kept.lerp_(new, newest)

@@ -16,7 +16,7 @@ import torch
 from MedRestoreLib import atomic
 from MedRestoreLib import device as devices
 from training import build, scores
-from training.recipe import Recipe, RecipeError, load
+from training.recipe import Recipe, RecipeError, from_dict, load
 
 from . import checkpoint, curve, parallel
 from .batches import Batches
@@ -77,7 +77,7 @@ class _Run:
         if (out / checkpoint.FILE).exists() and not resume:
             raise RecipeError(f"{out} holds a training already: add --resume, or give another folder with --out.")
         saved = checkpoint.read(out) if resume else None
-        if saved and saved["recipe"] != recipe.to_dict():
+        if saved and from_dict(saved["recipe"]) != recipe:
             raise RecipeError(f"the recipe has changed since the training in {out} began; train into another --out.")
         self.recipe, self.out, self.device = recipe, out, device
         out.mkdir(parents=True, exist_ok=True)

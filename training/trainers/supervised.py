@@ -26,6 +26,7 @@ class Supervised:
     def __init__(self, recipe: Recipe, batches: Batches, device: torch.device, precision: torch.dtype) -> None:
         self.recipe, self.batches, self.device, self.precision = recipe, batches, device, precision
         self.network = build.network(recipe).to(device, memory_format=torch.channels_last)
+        self.output = self.network.noise if recipe.network.output == "noise" else self.network
         self.losses = Losses(recipe.losses).to(device)
         self.optimiser = build.optimiser(recipe.optimiser, self.network)
 
@@ -39,9 +40,9 @@ class Supervised:
         return {"loss": float(loss.detach()), "gradient": gradient, **parts}
 
     def restored(self, batch: dict[str, Tensor]) -> Tensor:
-        """The network's output in float32."""
+        """The network's output, the image or the noise as the recipe says, in float32."""
         with autocast(self.device, self.precision):
-            output = self.network(*(batch[name] for name in self.recipe.network.inputs))
+            output = self.output(*(batch[name] for name in self.recipe.network.inputs))
         return output.float()
 
     def update(self, optimiser: torch.optim.Optimizer, network: nn.Module, loss: Tensor, rate: float) -> float:

@@ -1,0 +1,122 @@
+"""What every table is made of: means of what was measured, and Markdown.
+
+A number is the mean over test patients; with several seeds "mean ± standard deviation over them". What was not measured
+is not in the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from MedRestoreLib.metrics.statistics import paired_bootstrap
+
+from .results import Result
+
+Rows = dict[str, str]  # method → what the row is called
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of a table: its mean, and its spread over seeds (NaN for one seed)."""
+
+    mean: float
+    spread: float
+
+    def shown(self, digits: int) -> str:
+        spread = "" if np.isnan(self.spread) else f" ± {self.spread:.{digits}f}"
+        return f"{self.mean:.{digits}f}{spread}"
+
+
+class Measured:
+    """Results by what they measure."""
+
+    def __init__(self, results: Sequence[Result]) -> None:
+        self.results = results
+
+    def of(self, measure: str, protocol: str, method: str) -> list[Result]:
+        """One for each seed."""
+        return [r for r in self.results if (r.measure, r.protocol, r.method) == (measure, protocol, method)]
+
+    def cell(self, found: Sequence[Result], name: str, levels: Sequence[str]) -> Cell | None:
+        """The mean over patients and ``levels``; None where one is lacking."""
+        if not found or any(level not in r.values[name] for r in found for level in levels):
+            return None
+        seeds = [float(np.mean([_mean(r.values[name][level]) for level in levels])) for r in found]
+        return Cell(float(np.mean(seeds)), float(np.std(seeds, ddof=1)) if len(seeds) > 1 else float("nan"))
+
+
+@dataclass(frozen=True)
+class Table:
+    """``make(measured, protocol)`` gives Markdown; its docstring is the title.
+
+    ``protocol`` is the only one that the table is of; "" where there are several.
+    """
+
+    make: Callable[[Measured, str], str]
+    protocol: str = ""
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper's tables and the protocols (names in training.degradations) that they are printed for."""
+
+    title: str
+    protocols: tuple[str, ...]
+    tables: dict[str, Table]
+
+
+def _mean(value: dict[str, float] | float) -> float:
+    return float(np.mean(list(value.values()))) if isinstance(value, dict) else float(value)
+
+
+def fidelity_table(
+    measured: Measured, protocol: str, head: str, rows: Rows, columns: dict[str, tuple[str, ...]]
+) -> str:
+    """PSNR / SSIM of each method, the mean over the levels of each column; a row lacks no column or is left out."""
+    cells = {}
+    for method, title in rows.items():
+        found = {at: measured.of("restoration", protocol, at_level(method, at[0])) for at in columns.values()}
+        pairs = [[measured.cell(r, name, at) for name in ("psnr", "ssim")] for at, r in found.items()]
+        if all(psnr and ssim for psnr, ssim in pairs):
+            cells[title] = [f"{psnr.shown(2)} / {ssim.shown(3)}" for psnr, ssim in pairs]
+    return markdown(head, list(columns), cells)
+
+
+def at_level(method: str, level: str) -> str:
+    """The method's name at a level: ``*`` stands for the level in hundredths, where each has a network of its own.
+
+    >>> at_level("unet_busi+sigma*", "0.25"), at_level("unet_busi", "0.25")
+    ('unet_busi+sigma25', 'unet_busi')
+    """
+    return method.replace("*", f"{100 * float(level):.0f}")
+
+
+def gains(measured: Measured, protocol: str, ours: str, theirs: str, levels: dict[str, str]) -> str:
+    """One sentence: by how much ``ours`` beats ``theirs`` on the same patients, PSNR with its 95 % interval.
+
+    Args:
+        ours, theirs: methods.
+        levels: level → what it is called.
+    """
+    said = []
+    for level, title in levels.items():
+        found = [measured.of("restoration", protocol, at_level(method, level)) for method in (ours, theirs)]
+        if not all(found):
+            continue
+        values = [results[0].values["psnr"].get(level, {}) for results in found]
+        shared = sorted(set(values[0]) & set(values[1]))
+        if len(shared) > 1:
+            gain = paired_bootstrap(*([v[id] for id in shared] for v in values))
+            said.append(f"{title}: {gain.mean:+.2f} dB [{gain.low:.2f}, {gain.high:.2f}]")
+    return "; ".join(said)
+
+
+def markdown(head: str, columns: Sequence[str], rows: dict[str, list[str]]) -> str:
+    """A table; nothing where there are no rows."""
+    if not rows:
+        return ""
+    lines = [[head, *columns], ["---"] * (len(columns) + 1), *([title, *cells] for title, cells in rows.items())]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -1,0 +1,130 @@
+"""The tables of Yu et al. (2023), in form: noise of counts, bone scans."""
+
+from __future__ import annotations
+
+from MedRestoreLib.noise.poisson import peak_counts
+
+from .common import Measured, Paper, Rows, Table, fidelity_table, gains, markdown
+
+PAPER_LEVELS = ("5", "10", "15", "20", "25", "30", "35", "40")
+BAR_LEVELS = ("50", "30", "20", "10")  # 26, 72, 163, 650 counts
+LESION_LEVELS = ("50", "30", "20")
+FRACTIONS = ("0.5", "0.25", "0.1")
+
+MAIN: Rows = {
+    "noisy": "noisy",
+    "offset": "offset only (mean of the frame subtracted)",
+    "gaussian": "Gaussian, best width for each level",
+    "bm3d_raw": "BM3D, raw",
+    "bm3d_offset": "BM3D, offset subtracted",
+    "bm3d_anscombe": "BM3D, Anscombe",
+    "dncnn_bone+literal_dncnn": "DnCNN, paper's form",
+    "dncnn_bone": "DnCNN, recommended",
+    "redcnn_bone": "RED-CNN",
+    "wgan_vgg_bone": "WGAN-VGG",
+    "emanet_bone_literal": "EMANet, paper's form",
+    "emanet_bone": "EMANet, recommended",
+}
+TRANSFER: Rows = {"emanet_bone": "no", "emanet_bone+pretrained": "fetal ultrasound"}
+MODULES: Rows = {
+    "emanet_bone+plain": "none",
+    "emanet_bone+rdc": "RDC",
+    "emanet_bone+rdc_md": "RDC + MD",
+    "emanet_bone+rdc_md_rcag": "RDC + MD + RCAG",
+    "emanet_bone": "RDC + MD + RCAG + CF",
+}
+LOSSES: Rows = {
+    "emanet_bone": "MSE",
+    "emanet_bone+perceptual": "perceptual (features trained on bone scans)",
+    "emanet_bone+composite": "0.8 MSE + 0.2 perceptual",
+    "emanet_bone+random_features": "0.8 MSE + 0.2 perceptual (random features)",
+    "emanet_bone+poisson_nll": "Poisson likelihood",
+}
+ESTIMATORS: Rows = {
+    "HBNE": "HBNE",
+    "DWTNE": "DWTNE",
+    "level_net_bone+literal_level_net": "Net-50, paper's form",
+    "level_net_bone": "Net-50",
+}
+
+
+def transfer(measured: Measured, protocol: str) -> str:
+    """Table 3: what training on something else first is worth, at level 20: PSNR, dB / SSIM."""
+    return fidelity_table(measured, protocol, "Pretraining", TRANSFER, {"level 20": ("20",)})
+
+
+def modules(measured: Measured, protocol: str) -> str:
+    """Table 4: EMANet's modules, one after the other: PSNR, dB / SSIM."""
+    return fidelity_table(measured, protocol, "Modules", MODULES, {"levels 5 to 40": PAPER_LEVELS})
+
+
+def losses(measured: Measured, protocol: str) -> str:
+    """Table 5: what EMANet is trained to make small: PSNR, dB / SSIM."""
+    return fidelity_table(measured, protocol, "Loss", LOSSES, {"levels 5 to 40": PAPER_LEVELS})
+
+
+def estimators(measured: Measured, protocol: str) -> str:
+    """Table 6: the noise level told, and its root mean squared error."""
+    rows = {}
+    for method, title in ESTIMATORS.items():
+        found = measured.of("levels", protocol, method)
+        cells = [(measured.cell(found, "mean", (at,)), measured.cell(found, "rmse", (at,))) for at in PAPER_LEVELS]
+        if all(mean and rmse for mean, rmse in cells):
+            rows[title] = [f"{mean.shown(1)} / {rmse.shown(2)}" for mean, rmse in cells]
+    return markdown("Estimator: level told / RMSE", PAPER_LEVELS, rows)
+
+
+def restoration(measured: Measured, protocol: str) -> str:
+    """Table 7: PSNR (peak 1, dB) / SSIM of the restored views at each level, and what is won over BM3D."""
+    columns = {f"{level} (K {peak_counts(float(level)):.0f})": (level,) for level in (*PAPER_LEVELS, "50")}
+    return fidelity_table(measured, protocol, "Method", MAIN, columns) + _gain(measured, protocol)
+
+
+def lesions(measured: Measured, protocol: str) -> str:
+    """Table 8: lesions outlined by the residual-SE U-Net in noisy and in restored views: precision / IoU / recall.
+
+    Means over patients that have lesions. "clean": trained once on clean views. "retrained": on such views.
+    """
+    rows = {}
+    methods = [r.method for r in measured.results if r.measure == "lesions" and r.protocol == protocol]
+    for method in dict.fromkeys(methods):
+        found = measured.of("lesions", protocol, method)
+        cells = [
+            [measured.cell(found, name, (level,)) for name in ("precision", "iou", "recall")] for level in LESION_LEVELS
+        ]
+        if all(all(group) for group in cells):
+            rows[method] = [" / ".join(cell.shown(3) for cell in group) for group in cells]
+    return markdown("Restored by, outlined by", [f"level {level}" for level in LESION_LEVELS], rows)
+
+
+def thinning(measured: Measured, protocol: str) -> str:
+    """The real scan thinned: Poisson deviance of the independent remainder / PSNR against it, dB; change of totals."""
+    rows = {}
+    for method, title in MAIN.items():
+        found = measured.of("thinning", "p_thin", method)
+        cells = [[measured.cell(found, name, (at,)) for name in ("deviance", "psnr", "total")] for at in FRACTIONS]
+        if all(all(group) for group in cells):
+            rows[title] = [f"{d.shown(4)} / {p.shown(2)} ({100 * t.mean:.2f} %)" for d, p, t in cells]
+    return markdown("Method", [f"{100 * float(at):.0f} % of the counts" for at in FRACTIONS], rows)
+
+
+def _gain(measured: Measured, protocol: str) -> str:
+    """EMANet's gain over Anscombe-BM3D on the same patients, with its 95 % interval."""
+    levels = {level: f"K {peak_counts(float(level)):.0f}" for level in BAR_LEVELS}
+    said = gains(measured, protocol, "emanet_bone", "bm3d_anscombe", levels)
+    return f"\nEMANet minus Anscombe-BM3D, 95 % interval over patients: {said}.\n" if said else ""
+
+
+PAPER = Paper(
+    "EMANet",
+    ("p_peak", "p_lit"),
+    {
+        "3": Table(transfer),
+        "4": Table(modules),
+        "5": Table(losses),
+        "6": Table(estimators),
+        "7": Table(restoration),
+        "8": Table(lesions),
+        "thinning": Table(thinning, "p_thin"),
+    },
+)
