@@ -51,7 +51,7 @@ def counts(rows: int, columns: int, level: float = 0.2, seed: int = 0, batch: in
         (LiteralDnCNN, 556_097),
         (REDCNN, 1_848_865),
         (Generator, 56_097),
-        (LevelNet, 144_474),
+        (LevelNet, 144_475),
         (LiteralLevelNet, 559_930),
         (SEUNet, 7_646_241),
         (Critic, 17_923_521),

@@ -25,7 +25,7 @@ def counts() -> mr.Image:
 
 @pytest.mark.parametrize(
     ("modality", "noise", "method"),
-    [("NM", "poisson", "bm3d"), ("MR", "rician", "bm3d"), ("US", "speckle", "nllr"), ("CT", "gaussian", "bm3d")],
+    [("NM", "poisson", "emanet"), ("MR", "rician", "bm3d"), ("US", "speckle", "nllr"), ("CT", "gaussian", "bm3d")],
 )
 def test_each_modality_is_recommended_its_own_physics(modality, noise, method):
     image = counts() if modality == "NM" else study(modality)

@@ -59,6 +59,10 @@ def test_bone_scans_are_simulated_once_and_read_in_patches_of_bone(data_folder, 
     whole = np.mean([source.patient(id).clean.mean() for id in source.patients("train")])
     assert np.mean([s["clean"].mean() for s in samples]) > 1.5 * whole
     assert min(s["clean"].mean() for s in samples) < whole
+    assert source.patient(0).lesions.any((1, 2)).all()
+    assert np.mean([s["lesions"].any() for s in samples]) < 0.9
+    near = BoneScans(tmp_path, patients={"whole_body": 1}, held_out=1, patch=64, on_lesions=1.0)
+    assert all(near.sample(np.random.default_rng(k))["lesions"].any() for k in range(20))
 
 
 def test_the_simulator_s_fingerprint_covers_all_that_it_is_made_of():
