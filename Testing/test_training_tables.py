@@ -216,7 +216,7 @@ def test_a_table_shows_means_over_patients_and_the_spread_over_seeds(tmp_path):
 
 
 def test_ablations_average_over_the_paper_s_levels(tmp_path):
-    results(tmp_path, {"emanet_bone+plain": [25.0], "emanet_bone": [26.0]})
+    results(tmp_path, {"emanet_bone+brief+plain": [25.0], "emanet_bone+brief+mse": [26.0]})
     table = tables.render("4", "p_peak", tmp_path)
     assert table.index("| none | 25.00 / 0.900 |") < table.index("| RDC + MD + RCAG + CF | 26.00 / 0.900 |")
 
