@@ -161,6 +161,12 @@ def test_a_killed_and_resumed_training_gives_the_weights_of_an_undisturbed_one(n
     assert [r[:minutes] + r[minutes + 1 :] for r in curves[0]] == [r[:minutes] + r[minutes + 1 :] for r in curves[1]]
 
 
+def test_a_training_leaves_small_numbers_to_the_process_it_ran_in(pictures, tmp_path):
+    """Small numbers flushed to zero, for speed, make SciPy's k-d tree recurse until the interpreter crashes."""
+    train(smoke("dncnn_bone", pictures), tmp_path / "run", tmp_path, device="cpu")
+    assert np.nextafter(0.0, 1.0) > 0
+
+
 def test_workers_that_prepare_batches_change_nothing(pictures, tmp_path):
     recipe = smoke("dncnn_bone", pictures, "schedule.steps=5")
     alone = train(recipe, tmp_path / "alone", tmp_path, device="cpu")

@@ -50,8 +50,8 @@ def train(
     Raises:
         RecipeError: something in the recipe or the folder does not fit; says what to do.
     """
-    torch.set_flush_denormal(True)
     place = parallel.start(devices.resolve(device))
+    torch.set_flush_denormal(True)
     try:
         run = _Run(recipe, Path(out), cache, budget, resume, place, _precision(precision, place), workers)
         try:
@@ -59,6 +59,7 @@ def train(
         finally:
             run.batches.close()
     finally:
+        torch.set_flush_denormal(False)  # it holds for the whole process, and SciPy's k-d tree never returns with it
         parallel.stop()
 
 
