@@ -50,17 +50,17 @@ ESTIMATORS: Rows = {
 
 
 def transfer(measured: Measured, protocol: str) -> str:
-    """Table 3: what training on something else first is worth, at level 20 after 500 steps: PSNR, dB / SSIM."""
+    """Table 3: what training on something else first is worth, at level 20 after 500 steps, one seed unless said: PSNR, dB / SSIM."""
     return fidelity_table(measured, protocol, "Pretraining", TRANSFER, {"level 20": ("20",)})
 
 
 def modules(measured: Measured, protocol: str) -> str:
-    """Table 4: EMANet's modules, one after the other, after 500 steps: PSNR, dB / SSIM."""
+    """Table 4: EMANet's modules, one after the other, after 500 steps, one seed unless said: PSNR, dB / SSIM."""
     return fidelity_table(measured, protocol, "Modules", MODULES, {"levels 5 to 40": PAPER_LEVELS})
 
 
 def losses(measured: Measured, protocol: str) -> str:
-    """Table 5: what EMANet is trained to make small, after 500 steps: PSNR, dB / SSIM."""
+    """Table 5: what EMANet is trained to make small, after 500 steps, one seed unless said: PSNR, dB / SSIM."""
     return fidelity_table(measured, protocol, "Loss", LOSSES, {"levels 5 to 40": PAPER_LEVELS})
 
 
