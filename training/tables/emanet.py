@@ -50,7 +50,7 @@ ESTIMATORS: Rows = {
 
 
 def transfer(measured: Measured, protocol: str) -> str:
-    """Table 3: what training on something else first is worth, at level 20 after 500 steps, one seed unless said: PSNR, dB / SSIM."""
+    """Table 3: what training on something else first is worth, level 20, 500 steps, one seed: PSNR, dB / SSIM."""
     return fidelity_table(measured, protocol, "Pretraining", TRANSFER, {"level 20": ("20",)})
 
 
