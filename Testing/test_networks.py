@@ -14,31 +14,21 @@ from MedRestoreLib.networks.level_net import LevelNet, LiteralLevelNet, expected
 from MedRestoreLib.networks.redcnn import REDCNN
 from MedRestoreLib.networks.seunet import SEUNet
 from MedRestoreLib.networks.wgan_vgg import Critic, Generator
+from Testing.small_networks import blocks, made
 
 RECOMMENDED = {"EMANet": EMANet, "DnCNN": DnCNN}
 BLIND = {"LiteralDnCNN": LiteralDnCNN, "REDCNN": lambda: REDCNN(width=8), "Generator": Generator}
 RESTORERS = {**RECOMMENDED, **BLIND, "LiteralEMANet": lambda: LiteralEMANet(width=8)}
 SEGMENTERS_AND_ESTIMATORS = {"SEUNet": SEUNet, "LevelNet": LevelNet, "LiteralLevelNet": LiteralLevelNet}
 
-# Margins within which nothing outside can be told; the catalogue's rows carry them.
+# Margins, on the networks' grid, beyond which nothing can be told; the catalogue's rows carry no smaller ones.
 REACH = {"EMANet": 96, "DnCNN": 32}
-
-
-def made(build, seed: int = 0) -> torch.nn.Module:
-    """A network with random weights in every layer: the last of a recommended one would start from zero."""
-    torch.manual_seed(seed)
-    network = build().eval()
-    for name, weight in network.named_parameters():
-        if name.startswith("body.last"):
-            torch.nn.init.normal_(weight, std=0.02)
-    return network
 
 
 def counts(rows: int, columns: int, level: float = 0.2, seed: int = 0, batch: int = 1) -> torch.Tensor:
     """Blocks of random brightness in [0, 1] with the counts of a level, ``(batch, 1, rows, columns)``."""
     generator = torch.Generator().manual_seed(seed)
-    blocks = torch.rand(batch, 1, -(-rows // 16), -(-columns // 16), generator=generator)
-    clean = blocks.repeat_interleave(16, 2).repeat_interleave(16, 3)[..., :rows, :columns]
+    clean = blocks(rows, columns, batch, generator)
     return torch.poisson(clean / level**2, generator=generator) * level**2
 
 

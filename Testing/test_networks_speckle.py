@@ -20,6 +20,7 @@ from MedRestoreLib.methods.catalogue import Method
 from MedRestoreLib.networks.dncnn import LiteralDnCNN, SpeckleDnCNN
 from MedRestoreLib.networks.dran import DRAN, DynamicConvolution
 from MedRestoreLib.networks.unet_att import Gate, LiteralUNetAtt, UNet, UNetAtt
+from Testing.small_networks import blocks, made
 
 NETWORKS = {
     "UNetAtt": lambda: UNetAtt(width=8),
@@ -35,21 +36,10 @@ LITERAL = [name for name in NETWORKS if name in ("LiteralUNetAtt", "UNet", "Spec
 REACH = 117  # of UNetAtt with three transitions; the catalogue's rows carry it
 
 
-def made(build, seed: int = 0) -> torch.nn.Module:
-    """A network with random weights in every layer: the last of a recommended one would start from zero."""
-    torch.manual_seed(seed)
-    network = build().eval()
-    for name, weight in network.named_parameters():
-        if name.startswith("body.last"):
-            torch.nn.init.normal_(weight, std=0.02)
-    return network
-
-
 def speckled(rows: int, columns: int, level: float = 0.3, seed: int = 0, batch: int = 1) -> torch.Tensor:
     """Blocks of random brightness in [0, 1] under the literal noise, ``(batch, 1, rows, columns)``."""
     generator = torch.Generator().manual_seed(seed)
-    blocks = torch.rand(batch, 1, -(-rows // 16), -(-columns // 16), generator=generator)
-    clean = blocks.repeat_interleave(16, 2).repeat_interleave(16, 3)[..., :rows, :columns]
+    clean = blocks(rows, columns, batch, generator)
     return clean * (1 + level * torch.randn(clean.shape, generator=generator))
 
 

@@ -127,14 +127,14 @@ METHODS = (
     Method(
         id="dncnn_bone",
         title="DnCNN for bone scans",
-        summary="A smaller network trained on the same bone scans: half the time, a little less exact.",
+        summary="A smaller network trained on the same simulated bone scans: quicker, and less exact.",
         citation="After Zhang, Zuo, Chen, Meng and Zhang, IEEE TIP 26(7), 2017; changes are ours",
         implementation="learned:counts",
         domain="counts",
         dimensions=(2,),
         modalities=("NM",),
         noises=("poisson",),
-        halo=40,
+        halo=40,  # the strict bound
         patch=16,
         align=16,
         bytes_per_voxel=130,

@@ -6,10 +6,9 @@ import math
 
 import torch
 from torch import nn
-from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from .blocks import mirrored
-from .counts import LOGITS, SMOOTHNESSES, smoothnesses
+from .mixture import SMOOTHNESSES, Mixture, smoothnesses
 
 # The smoothness that training starts near: triangles of five pixels.
 PREFERRED = 1
@@ -28,7 +27,7 @@ GUARD = 0.1
 GREY = 1 / 255
 
 
-class SpeckleNetwork(nn.Module):
+class SpeckleNetwork(Mixture):
     """Wraps ``body``, ``(N, 8, H/2, W/2)`` to ``(N, 24, H/2, W/2)``, whose last layer is ``body.last``.
 
     ``forward(images)``: speckled images ``(N, 1, H, W)``, float32, display grey, about [0, 1]; returns the restored
@@ -47,23 +46,16 @@ class SpeckleNetwork(nn.Module):
     """
 
     def __init__(self, body: nn.Module, multiple: int) -> None:
-        super().__init__()
-        self.body, self.multiple = body, multiple
-        nn.init.zeros_(body.last.weight)  # training starts near the preferred smoothness
-        nn.init.zeros_(body.last.bias)
-        preferred = torch.zeros(SMOOTHNESSES)
-        preferred[PREFERRED] = 1.0
-        self.register_buffer("preferred", preferred.view(1, -1, 1, 1), persistent=False)
+        super().__init__(body, PREFERRED)
+        self.multiple = multiple
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         rows, columns = images.shape[2:]
         images = mirrored(images, self.multiple)
         logarithm = 1 + LOG_GAIN * torch.log(images.clamp_min(0) + GREY)
         seen = torch.cat([images, logarithm], 1)
-        told = pixel_shuffle(self.body(pixel_unshuffle(seen, 2)), 2).float()
-        weights = torch.softmax(LOGITS * (told[:, 1:] + self.preferred), 1)
-        mean = (weights * smoothnesses(images)).sum(1, keepdim=True)
-        restored = mean / torch.exp(told[:, :1].clamp(math.log(GUARD), -math.log(GREY)))
+        mean, log_factor = self.mixed(seen, smoothnesses(images))
+        restored = mean / torch.exp(log_factor.clamp(math.log(GUARD), -math.log(GREY)))
         return restored.clamp(0, 1)[..., :rows, :columns]
 
     def noise(self, images: torch.Tensor) -> torch.Tensor:
