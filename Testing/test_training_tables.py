@@ -152,6 +152,15 @@ def test_the_real_scan_thinned_is_predicted_better_when_smoothed(data_folder):
     assert max(blurred["total"].values()) < 5e-3
 
 
+def test_the_real_scan_is_drawn_thinned_restored_and_beside_the_counts_left_out(data_folder, tmp_path):
+    found = thinning.figure(tmp_path / "scan.png", ("adf",), path=data_folder / thinning.SCAN)
+    assert (tmp_path / "scan.png").stat().st_size > 50_000
+    assert [one["fraction"] for one in found] == list(thinning.FRACTIONS)
+    unsupported, unconfirmed = ([one[name] for one in found] for name in ("unsupported", "unconfirmed"))
+    assert all(seen <= unseen < 0.2 for seen, unseen in zip(unsupported, unconfirmed, strict=True))
+    assert max(abs(one["total"]) for one in found) < 5e-3
+
+
 # The command
 
 
