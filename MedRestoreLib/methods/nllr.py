@@ -148,6 +148,7 @@ def _low_rank(
     mean = groups.mean(1, keepdim=True)
     groups = (groups - mean).div_(scale[:, None, None])
     gram = groups @ groups.mT
+    gram.diagonal(dim1=1, dim2=2).add_(TINY)  # else patches that differ by rounding alone underflow in what follows
     vectors = groups[:, :, :RANK]
     for _ in range(POWER_STEPS):
         vectors = torch.linalg.qr(gram @ vectors).Q
