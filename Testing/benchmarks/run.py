@@ -6,6 +6,9 @@ Every method gets the stabilised image in [0, 1] and the standard deviation of i
 models favour nobody; methods made for speckle get the speckled image itself. Ours run at their automatic setting. The
 strength of a peer is the best of a few, judged by the clean image, which flatters it. Seconds are the best of three
 calls after the imports; memory is what the call needs beyond what the process held before it (Linux only).
+
+A case is measured in one go. Where ``FOLDER`` has a table of other cases, measured with the same versions and threads,
+those are kept.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from Testing.benchmarks.peers import PEERS, Peer
 REPOSITORY = Path(__file__).resolve().parents[2]
 REFERENCE = "sk_nlm"  # the peer that times are given relative to
 LONG = 15.0  # seconds
+RESULTS = "classical.json"
 
 
 def measure(case_name: str, method: str, quick: bool, threads: int) -> dict:
@@ -234,14 +238,13 @@ def main() -> None:
     console = Console()
     heads = ["method", "PSNR", "SSIM", "seconds", "MB", f"time / {REFERENCE}"]
     ours = [row.id for row in catalogue.METHODS if not row.learned]
-    results: dict[str, dict[str, dict | str]] = {}
     size = "128x128 crops, one call each" if arguments.quick else f"best of three calls, or one of over {LONG:g} s"
     times = {
         "import MedRestoreLib": start_up(["-c", "import MedRestoreLib"]),
         "medrestore methods": start_up(["-m", "MedRestoreLib", "methods"]),
     }
-    text = [f"# Classical methods and their peers\n\n{size}; {arguments.threads} thread(s). {'; '.join(versions())}.\n"]
-    text += ["\n![PSNR over time](classical.png)\n\n", *(f"- `{what}`: {s}\n" for what, s in times.items())]
+    head = f"# Classical methods and their peers\n\n{size}; {arguments.threads} thread(s). {'; '.join(versions())}.\n"
+    results = kept(arguments.out / RESULTS, head)
     arguments.out.mkdir(parents=True, exist_ok=True)
     for name in arguments.cases:
         case = CASES[name]
@@ -255,16 +258,27 @@ def main() -> None:
                 status.update(f"{case.title}: {method}")
                 results[name][method] = in_own_process(name, method, arguments.quick, arguments.threads)
         shown = Table(*heads, title=case.title)
-        text.append(f"\n## {case.title}\n\n| {' | '.join(heads)} |\n|{'---|' * len(heads)}\n")
         for row in table(results[name]):
             shown.add_row(*row, style="bold" if row[0] in ours else None)
-            text.append(f"| {' | '.join(row)} |\n")
         console.print(shown)
+        results = {name: results[name] for name in CASES if name in results}
+        text = [head, "\nA case is measured in one go; different cases may be of different days.\n"]
+        text += ["\n![PSNR over time](classical.png)\n\n", *(f"- `{what}`: {s}\n" for what, s in times.items())]
+        for each, found in results.items():
+            text.append(f"\n## {CASES[each].title}\n\n| {' | '.join(heads)} |\n|{'---|' * len(heads)}\n")
+            text += [f"| {' | '.join(row)} |\n" for row in table(found)]
         (arguments.out / "classical.md").write_text("".join(text), encoding="utf-8")
+        (arguments.out / RESULTS).write_text(json.dumps({"head": head, "results": results}, indent=1), encoding="utf-8")
         plot(results, ours, arguments.out / "classical.png")
     for what, seconds in times.items():
         console.print(f"{what}: {seconds}")
     console.print(f"Written: {arguments.out / 'classical.md'} and classical.png")
+
+
+def kept(path: Path, head: str) -> dict[str, dict[str, dict | str]]:
+    """What an earlier run with the same head (size, threads, versions) measured: case → method → numbers."""
+    earlier = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return earlier["results"] if earlier.get("head") == head else {}
 
 
 def versions() -> list[str]:
