@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,15 @@ BONE = Origin(
   and at the report's evidence. For research use only.""",
     ("7", "thinning"),
 )
+BREASTS = "ultrasound/busi"
+FRAMES = {
+    BREASTS: "breasts of BUSI (Al-Dhabyani et al., Data in Brief 2020, CC BY 4.0)",
+    "ultrasound/hc18_half": "fetal heads of HC18 (van den Heuvel et al., Zenodo 1327317, CC BY 4.0)",
+}
 ULTRASOUND = Origin(
-    "ultrasound frames: breasts of BUSI (Al-Dhabyani et al., Data in Brief 2020, CC BY 4.0), and where the recipe names"
-    " them fetal heads of HC18 (van den Heuvel et al., Zenodo 1327317, CC BY 4.0)",
+    "ultrasound frames",
     """\
-- It has seen breasts, from two scanners of one hospital, and perhaps fetal heads. Other organs, probes and scanners
+- It has seen the organs named above alone, breasts from two scanners of one hospital. Other organs, probes and scanners
   were not among them.
 - No frame without speckle exists. What it was taught to find is the frame before artificial speckle, or the frame as
   another method despeckled it: it inherits that method's mistakes.
@@ -55,7 +59,11 @@ ORIGINS = {"bone:BoneScans": BONE, "ultrasound:Ultrasound": ULTRASOUND, "folder:
 
 def of(recipe: Recipe) -> Origin:
     """What is said of the recipe's data."""
-    return ORIGINS.get(recipe.data.source, Origin(recipe.data.source, PICTURES.limits))
+    origin = ORIGINS.get(recipe.data.source, Origin(recipe.data.source, PICTURES.limits))
+    if origin is not ULTRASOUND:
+        return origin
+    folders = recipe.data.arguments.get("folders", [BREASTS])
+    return replace(origin, data=f"{origin.data}: {' and '.join(FRAMES.get(each, each) for each in folders)}")
 
 
 def write(folder: Path, name: str, target: Path = FOLDER) -> Path:

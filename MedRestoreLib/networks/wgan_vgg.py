@@ -11,6 +11,9 @@ from torch import nn
 
 from .blocks import convolution
 
+# What the last convolution adds at first: on dark pictures its ReLU would else give zeros, and never learn again.
+ALIVE = 0.1
+
 # Output channels and stride of the critic's convolutions.
 CRITIC = ((64, 1), (64, 2), (128, 1), (128, 2), (256, 1), (256, 2))
 
@@ -22,6 +25,8 @@ class Generator(nn.Module):
         super().__init__()
         widths = [1, *[width] * (layers - 1), 1]
         self.layers = nn.Sequential(*(convolution(widths[i], widths[i + 1]) for i in range(layers)))
+        last = [module for module in self.layers.modules() if isinstance(module, nn.Conv2d)][-1]
+        nn.init.constant_(last.bias, ALIVE)
 
     def forward(self, images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
         return self.layers(images)

@@ -23,6 +23,7 @@ MAIN: Rows = {
     "redcnn_bone": "RED-CNN",
     "wgan_vgg_bone": "WGAN-VGG",
     "emanet_bone_literal": "EMANet, paper's form",
+    "emanet_bone_literal+for_cpu": "EMANet, paper's form, half as wide",
     "emanet_bone": "EMANet, recommended",
 }
 # Brief trainings, all of as many steps: they rank, and say little about where longer ones end.
