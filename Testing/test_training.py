@@ -59,6 +59,7 @@ FITTING = {
     "mse": "emanet_bone_literal",
     "literal_dncnn": "dncnn_bone",
     "literal_level_net": "level_net_bone",
+    "for_cpu": "emanet_bone_literal",
     "on_noisy": "seunet_lesions",
     "on_restored": "seunet_lesions",
     "sigma25": "unet_busi",

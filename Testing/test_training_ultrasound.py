@@ -183,6 +183,12 @@ def test_simulated_bmode_has_its_level_its_mean_and_grain(level):
     assert np.corrcoef(noisy[:, 1:].ravel(), noisy[:, :-1].ravel())[0, 1] > 0.4
 
 
+def test_a_share_of_simulated_speckle_is_to_stay():
+    none, fifth = (degradations.spoil("bmode", FLAT, 0.2, np.random.default_rng(1), kept=kept) for kept in (0.0, 0.2))
+    assert np.array_equal(none["noisy"], fifth["noisy"])
+    np.testing.assert_allclose(fifth["clean"], 0.8 * none["clean"] + 0.2 * none["noisy"], atol=1e-6)
+
+
 def test_strong_bmode_speckle_is_what_scanners_can_show_and_says_so():
     spoilt = degradations.spoil("bmode", FLAT, 0.8, np.random.default_rng(1))
     assert spoilt["level"] == pytest.approx(3 * 5.57 / 40, rel=1e-2)

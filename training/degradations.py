@@ -68,13 +68,16 @@ def speckle_8bit(clean: np.ndarray, level: float, rng: np.random.Generator) -> D
     return {"noisy": np.rint(noisy * np.float32(GREY)) / np.float32(GREY)}
 
 
-def bmode(clean: np.ndarray, level: float, rng: np.random.Generator, smooth: np.ndarray | None = None) -> Degraded:
+def bmode(
+    clean: np.ndarray, level: float, rng: np.random.Generator, smooth: np.ndarray | None = None, kept: float = 0.0
+) -> Degraded:
     """Speckle as a scanner makes it: scatterers, point spread, envelope, logarithmic display; correlated.
 
     The image, or better ``smooth``, the image without the speckle that it has already, is taken for the display of the
     tissue's echoes. The number of looks and the dynamic range are those that give tissue of average grey speckle of
     standard deviation ``level`` times that grey, as nearly as scanners allow; ``level`` in the result says what it
     became. ``clean`` in the result is seen through the same point spread: speckle is to be removed, nothing sharpened.
+    ``kept`` is the share of the speckle that ``clean`` has, too, and that is to stay: to remove all blurs fine edges.
     """
     from scipy.ndimage import gaussian_filter
     from scipy.special import digamma
@@ -86,9 +89,10 @@ def bmode(clean: np.ndarray, level: float, rng: np.random.Generator, smooth: np.
     envelope = simulate_envelope(echoes, rng, axial, lateral, looks=looks)
     bias = np.exp((digamma(looks) - np.log(looks)) / 2)  # the mean logarithm of speckle is below that of its mean
     behind = np.sqrt(gaussian_filter(echoes**2, (axial / np.sqrt(2), lateral / np.sqrt(2)), mode="nearest"))
+    noisy, target = _displayed(envelope / np.float32(bias), shown), _displayed(behind, shown)
     return {
-        "noisy": _displayed(envelope / np.float32(bias), shown),
-        "clean": _displayed(behind, shown),
+        "noisy": noisy,
+        "clean": target + np.float32(kept) * (noisy - target),
         "level": np.float32(_decibels(looks) / shown / TISSUE),
     }
 
@@ -99,14 +103,19 @@ def as_is(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degraded
 
 
 def mixed(
-    clean: np.ndarray, level: float, rng: np.random.Generator, smooth: np.ndarray | None = None, share: float = 0.5
+    clean: np.ndarray,
+    level: float,
+    rng: np.random.Generator,
+    smooth: np.ndarray | None = None,
+    share: float = 0.5,
+    kept: float = 0.0,
 ) -> Degraded:
-    """``speckle``; or, in ``share`` of the cases, ``bmode`` at one of ``BMODE_LEVELS``.
+    """``speckle``; or, in ``share`` of the cases, ``bmode`` at one of ``BMODE_LEVELS`` with ``kept``.
 
     The first asks for the image with its own texture, the second for the tissue behind it: the grain tells which.
     """
     if rng.random() < share:
-        return bmode(clean, rng.uniform(*BMODE_LEVELS), rng, smooth)
+        return bmode(clean, rng.uniform(*BMODE_LEVELS), rng, smooth, kept)
     return speckle(clean, level, rng)
 
 
