@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import numpy as np
@@ -284,3 +285,23 @@ def test_a_card_tells_data_noise_steps_and_limits(run, tmp_path):
         "levels 1 to 50",
     ):
         assert expected in text
+
+
+def test_a_card_tells_of_the_training_that_a_network_began_with(run, pictures, tmp_path):
+    settings = [f'network.start="{run}"', "degradation.levels=[5.0, 9.0]"]
+    after = train(smoke("dncnn_bone", pictures, *settings), tmp_path / "after", tmp_path, device="cpu")
+    text = cards.write(after, "ours", tmp_path).read_text()
+    assert re.search(r"2 steps in \d+ minutes; .*; before that 2 steps .* with levels = \(1.0, 50.0\) \|", text)
+
+
+def test_a_share_of_the_samples_is_written_upon_and_that_text_has_no_noise():
+    clean = np.full((96, 96), 0.3, np.float32)
+    options = {"model": "speckle", "levels": (0.4, 0.4), "even": True}
+    drawn = [
+        degradations.draw({"clean": clean}, np.random.default_rng(seed), annotated=0.5, **options) for seed in range(40)
+    ]
+    written = [np.abs(sample["clean"] - clean) > 0.2 for sample in drawn]
+    assert 10 < sum(where.any() for where in written) < 30
+    for sample, where in zip(drawn, written, strict=True):
+        full = where & (sample["clean"] > 0.95)
+        np.testing.assert_allclose(sample["noisy"][full], sample["clean"][full], atol=0.06)

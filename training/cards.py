@@ -73,6 +73,25 @@ def write(folder: Path, name: str, target: Path = FOLDER) -> Path:
     return atomic.write_bytes(target / f"{name}.md", _text(recipe, network, saved, name).encode())
 
 
+def _before(recipe: Recipe) -> str:
+    """What the network had learned before, if it began as another training's."""
+    if not recipe.network.start:
+        return ""
+    earlier, _, saved = build.trained(Path(recipe.network.start))
+    progress, noise = saved["progress"], earlier.degradation
+    changed = [
+        f"{name} = {getattr(noise, name)}"
+        for name in ("model", "levels", "arguments", "annotated")
+        if getattr(noise, name) != getattr(recipe.degradation, name)
+    ]
+    said = f" with {', '.join(changed)}" if changed else ""
+    return f"; before that {_length(progress)}{said}{_before(earlier)}"
+
+
+def _length(progress: dict[str, Any]) -> str:
+    return f"{progress['step']:,} steps in {progress['spent'] / 60:.0f} minutes"
+
+
 def _text(recipe: Recipe, network: Any, saved: dict[str, Any], name: str) -> str:
     count = sum(parameter.numel() for parameter in network.parameters())
     progress, best, origin = saved["progress"], saved["best"], of(recipe)
@@ -91,7 +110,7 @@ def _text(recipe: Recipe, network: Any, saved: dict[str, Any], name: str) -> str
 | data | {origin.data} (version {saved["data"]}) |
 | noise | {MODELS[protocol].title}; levels {recipe.degradation.levels[0]:g} to {recipe.degradation.levels[-1]:g} |
 | losses | {", ".join(f"{loss.weight:g} × {loss.name} {json.dumps(loss.arguments)}" for loss in recipe.losses)} |
-| training | {progress["step"]:,} steps of {recipe.schedule.batch} patches, {progress["spent"] / 3600:.1f} hours |
+| training | {_length(progress)}; batches of {recipe.schedule.batch} patches{_before(recipe)} |
 | chosen | the average of the weights at step {best["step"]:,}; validation score {score} |
 | stored | float16; computed in float32 |
 

@@ -27,6 +27,10 @@ USUAL_RANGE = 60.0
 TISSUE = 1 / 3  # grey of average tissue (BUSI's mean grey), which the level of a B-mode image refers to
 BMODE_LEVELS = (0.05, 0.4)  # 8 looks at 80 dB to one look at 40 dB, nearly
 
+# Of what scanners write: scales of a font of 22 pixels, the least grey of text over tissue and of text in a box, and
+# the box's own grey, half of the time black.
+LETTERS, BRIGHT_TEXT, DIM_TEXT, BOX_GREY = (0.25, 0.8), 0.6, 0.15, (-0.15, 0.15)
+
 Degraded = dict[str, np.ndarray]
 
 
@@ -219,6 +223,7 @@ def draw(
     levels: tuple[float, ...],
     even: bool = False,
     brightness: float = 0.0,
+    annotated: float = 0.0,
     **arguments: Any,
 ) -> dict[str, Any]:
     """A training sample from a clean one: a level is drawn, then the noise.
@@ -229,6 +234,7 @@ def draw(
         levels: the lowest and the highest; drawn log-uniformly between them, or uniformly if ``even``.
         brightness: see ``training.recipe.Degradation``. In practice the brightness that a study is divided by is
             estimated; counts are scaled along with it, so the level stays right and the maximum is no longer 1.
+        annotated: share of the samples that have text without noise in ``noisy`` and ``clean`` alike.
 
     Returns:
         The sample with ``noisy``, and ``level`` as networks take it (divided by the model's unit, float32).
@@ -241,7 +247,33 @@ def draw(
         smooth = smooth * np.float32(factor)
     if "mean" in sample:
         sample["mean"] = np.float32(sample["mean"] * factor)
-    return {**sample, **spoil(model, sample["clean"], level, rng, smooth, **arguments)}
+    sample |= spoil(model, sample["clean"], level, rng, smooth, **arguments)
+    if annotated and rng.random() < annotated:
+        sample |= _annotated(sample["noisy"], sample["clean"], rng)
+    return sample
+
+
+def _annotated(noisy: np.ndarray, clean: np.ndarray, rng: np.random.Generator) -> Degraded:
+    """Both with the same words written over them; half of the time on a box of one dark grey, as beside the fan."""
+    import cv2
+
+    rows, columns = clean.shape
+    images = [noisy.copy(), clean.copy()]
+    top, left = rng.integers(0, (rows // 2, columns // 2))
+    lowest = BRIGHT_TEXT
+    if rng.random() < 0.5:
+        lowest = DIM_TEXT
+        bottom, right = rng.integers((rows // 2, columns // 2), (rows, columns))
+        dark = max(0.0, rng.uniform(*BOX_GREY))
+        for image in images:
+            image[top:bottom, left:right] = dark
+    words = np.zeros(clean.shape, np.uint8)
+    for _ in range(rng.integers(1, 6)):
+        word = "".join(map(chr, rng.integers(33, 127, rng.integers(1, 12))))
+        place = (int(left + rng.integers(-5, columns // 2)), int(top + rng.integers(5, rows // 2 + 5)))
+        cv2.putText(words, word, place, cv2.FONT_HERSHEY_SIMPLEX, rng.uniform(*LETTERS), 255, 1, cv2.LINE_AA)
+    cover, grey = words / np.float32(GREY), np.float32(rng.uniform(lowest, 1))
+    return dict(zip(("noisy", "clean"), (image + cover * (grey - image) for image in images), strict=True))
 
 
 def spoil(

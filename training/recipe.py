@@ -53,13 +53,15 @@ class Degradation:
     """``model`` is a name in training.degradations; its level is drawn between ``levels`` (of the model's kind),
     log-uniformly or, with ``even``, uniformly.
 
-    ``brightness`` b multiplies each clean image by a factor drawn log-uniformly from 1/(1+b) to 1+b.
+    ``brightness`` b multiplies each clean image by a factor drawn log-uniformly from 1/(1+b) to 1+b. A share
+    ``annotated`` of the images gets text, as scanners write it over frames.
     """
 
     model: str
     levels: tuple[float, ...] = (1.0, 50.0)
     even: bool = False
     brightness: float = 0.0
+    annotated: float = 0.0
     arguments: dict[str, Any] = field(default_factory=dict)
 
 
