@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from MedRestoreLib.methods.catalogue import Method
 from MedRestoreLib.networks.dncnn import LiteralDnCNN, SpeckleDnCNN
 from MedRestoreLib.networks.dran import DRAN, DynamicConvolution
 from MedRestoreLib.networks.unet_att import Gate, LiteralUNetAtt, UNet, UNetAtt
+from MedRestoreLib.plan import edited
 from Testing.small_networks import blocks, made
 
 NETWORKS = {
@@ -27,8 +29,8 @@ NETWORKS = {
     "UNetAtt, no gates": lambda: UNetAtt(width=8, gates=False),
     "UNetAtt, one transition": lambda: UNetAtt(width=8, transitions=1),
     "LiteralUNetAtt": lambda: LiteralUNetAtt(width=8),
-    "UNet": lambda: UNet(width=8),
-    "SpeckleDnCNN": lambda: SpeckleDnCNN(layers=4, width=8),
+    "UNet": lambda: UNet(width=8, guard=None),
+    "SpeckleDnCNN": lambda: SpeckleDnCNN(layers=4, width=8, guard=None),
     "LiteralDnCNN": lambda: LiteralDnCNN(layers=4, width=8),
     "DRAN": lambda: DRAN(width=8),
 }
@@ -124,6 +126,15 @@ def test_literal_forms_divide_by_one_plus_n_whatever_it_is(name):
         torch.nn.init.zeros_(network.body.last.weight)
         torch.nn.init.constant_(network.body.last.bias, -0.999)
         torch.testing.assert_close(network(images), 1000 * images, rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize("build", [UNet, SpeckleDnCNN, partial(LiteralUNetAtt, guard=0.1)])
+def test_baselines_and_the_guarded_form_never_divide_by_less_than_a_tenth(build):
+    network, images = made(partial(build, width=8)), speckled(48, 40)
+    with torch.inference_mode():
+        torch.nn.init.zeros_(network.body.last.weight)
+        torch.nn.init.constant_(network.body.last.bias, -0.999)
+        torch.testing.assert_close(network(images), 10 * images, rtol=1e-3, atol=0)
 
 
 def test_n_is_what_the_recommended_form_took_away():
@@ -269,6 +280,7 @@ ROW = Method(
     patch=16,
     align=16,
     bytes_per_voxel=300,
+    blind=True,
     weights="tested",
 )
 QUICK = replace(ROW, id="fast", title="A quick network", quick=True)
@@ -308,6 +320,27 @@ def test_the_level_does_not_matter_to_a_blind_network(folder):
     noisy = scan()
     first, second = (mr.restore(noisy, method="careful", level=level).image.voxels for level in (0.1, 0.7))
     assert np.array_equal(first, second)
+
+
+def untold() -> mr.Image:
+    """A study in which no speckle can be measured."""
+    ramp = np.add.outer(np.arange(64.0), np.arange(64.0))
+    return mr.Image.from_array(ramp.astype(np.uint8), modality="US")
+
+
+def test_a_level_that_cannot_be_told_does_not_stop_a_blind_network(folder):
+    plan = mr.recommend(untold())
+    assert plan.estimate.level is None
+    report = mr.restore(untold(), plan).report
+    assert any("unsure" in note for note in report.notes)
+    assert "tissue" in report.noise["reason"]
+
+
+def test_a_level_that_stands_in_for_one_is_not_handed_to_a_method_that_needs_it(folder):
+    plan = mr.recommend(untold())
+    with pytest.raises(mr.UnknownNoise, match="cannot be told"):
+        mr.restore(untold(), plan, method="srad")
+    assert edited(plan, untold(), method="srad", level=0.2).level == 0.2
 
 
 def test_the_unit_of_the_study_does_not_matter(folder):

@@ -51,7 +51,7 @@ ULTRASOUND = Origin(
 - Frames that a scanner has smoothed already, or that were scaled or compressed much, have other speckle than it knows.
 - A small or faint lesion can vanish and texture that a diagnosis rests on is removed by intent: look at the removed
   part and at the report's evidence. For research use only.""",
-    ("speckle", "frames"),
+    ("speckle", "frames", "flicker"),
 )
 PICTURES = Origin("pictures of a folder; see the recipe", "- Nothing is known of it. For research use only.")
 ORIGINS = {"bone:BoneScans": BONE, "ultrasound:Ultrasound": ULTRASOUND, "folder:Pictures": PICTURES}

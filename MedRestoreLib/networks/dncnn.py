@@ -10,7 +10,7 @@ from torch import nn
 
 from .blocks import convolution
 from .counts import COARSE_INPUTS, OUTPUTS, CountsNetwork
-from .speckle import LiteralSpeckleNetwork
+from .speckle import GUARD, LiteralSpeckleNetwork
 
 
 class DnCNN(CountsNetwork):
@@ -40,8 +40,8 @@ class LiteralDnCNN(nn.Module):
 class SpeckleDnCNN(LiteralSpeckleNetwork):
     """The same chain for speckle, ``x = u (1 + n)``: what it predicts is n, and it is divided by 1 + n."""
 
-    def __init__(self, layers: int = 17, width: int = 64) -> None:
-        super().__init__(_Chain(1, 1, layers=layers, width=width, norm=True))
+    def __init__(self, layers: int = 17, width: int = 64, guard: float | None = GUARD) -> None:
+        super().__init__(_Chain(1, 1, layers=layers, width=width, norm=True), guard=guard)
 
 
 class _Chain(nn.Module):

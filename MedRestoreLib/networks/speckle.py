@@ -64,18 +64,19 @@ class SpeckleNetwork(Mixture):
 
 
 class LiteralSpeckleNetwork(nn.Module):
-    """Wraps ``body``, images ``(N, 1, H, W)`` to n of the same shape; restores them by ``x / (1 + n)``, unguarded.
+    """Wraps ``body``, images ``(N, 1, H, W)`` to n of the same shape; restores them by ``x / (1 + n)``.
 
     Args:
         multiple: sizes are continued to multiples of this.
+        guard: 1 + n is taken for no less than this; None divides by whatever was found, as the paper does.
     """
 
-    def __init__(self, body: nn.Module, multiple: int = 1) -> None:
+    def __init__(self, body: nn.Module, multiple: int = 1, guard: float | None = None) -> None:
         super().__init__()
-        self.body, self.multiple = body, multiple
+        self.body, self.multiple, self.guard = body, multiple, guard
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return images / (1 + self.noise(images))
+        return images / (1 + self.noise(images)).clamp_min(-torch.inf if self.guard is None else self.guard)
 
     def noise(self, images: torch.Tensor) -> torch.Tensor:
         """n of every pixel, ``(N, 1, H, W)``."""

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.functional import max_pool2d
 
 from .blocks import DoubleConvolution, Pointwise, Upsample
-from .speckle import INPUTS, OUTPUTS, LiteralSpeckleNetwork, SpeckleNetwork
+from .speckle import GUARD, INPUTS, OUTPUTS, LiteralSpeckleNetwork, SpeckleNetwork
 
 
 class Gate(nn.Module):
@@ -96,14 +96,14 @@ class UNetAtt(SpeckleNetwork):
 class LiteralUNetAtt(LiteralSpeckleNetwork):
     """The paper's form: n is estimated and divided by; the decoder sees the gated features alone."""
 
-    def __init__(self, width: int = 32, transitions: int = 4) -> None:
+    def __init__(self, width: int = 32, transitions: int = 4, guard: float | None = None) -> None:
         body = Backbone(1, 1, width=width, transitions=transitions, norm=True, gates=True, skips=False)
-        super().__init__(body, multiple=1 << transitions)
+        super().__init__(body, 1 << transitions, guard)
 
 
 class UNet(LiteralSpeckleNetwork):
-    """The paper's baseline: the same network with skips in place of gates."""
+    """The paper's baseline: the same network with skips in place of gates; its division is guarded."""
 
-    def __init__(self, width: int = 32, transitions: int = 4) -> None:
+    def __init__(self, width: int = 32, transitions: int = 4, guard: float | None = GUARD) -> None:
         body = Backbone(1, 1, width=width, transitions=transitions, norm=True, gates=False, skips=True)
-        super().__init__(body, multiple=1 << transitions)
+        super().__init__(body, 1 << transitions, guard)
