@@ -48,7 +48,8 @@ class Plan:
         device: "auto", "cpu", "cuda" or "mps".
         memory_gb: working memory of one tile, or None for the device's default.
         options: the method's own parameters, for experts.
-        estimate: what the level rests on; None when a person gave it.
+        estimate: what the level rests on; None when a person gave it. Its own level is None where the study does not
+            tell and the method does not ask: then ``level`` is a usual one.
         reason: why this method and noise model, in one sentence.
     """
 
@@ -127,10 +128,10 @@ def recommend(image: Image, **edits: Any) -> Plan:
     estimate = None
     if "level" not in edits:
         estimate = cls.estimate(image.voxels)
-        if not estimate.level:
+        if not estimate.level and not (estimate.level is None and find_method(method).blind):
             found = "no noise was found" if estimate.level == 0 else f"the {noise} noise level cannot be told"
             raise UnknownNoise(f"{found}: {estimate.reason} Give a level (--level).")
-        edits["level"] = float(estimate.level)
+        edits["level"] = float(estimate.level or _any_level(noise, image))
     if "mask" in edits:
         edits["mask"] = as_mask(edits["mask"], image)
     row = find_method(method)
@@ -189,7 +190,8 @@ def edited(plan: Plan, image: Image, **edits: Any) -> Plan:
     if edits.get("method", plan.method) != plan.method or edits.get("noise", plan.noise) != plan.noise:
         kept = ["method", "noise", "strength", "mask", "device", "memory_gb"]
         kept += ["options", "dimensions"] if edits.get("method", plan.method) == plan.method else []
-        same_level = edits.get("noise", plan.noise) == plan.noise and "level" not in edits
+        told = plan.estimate is None or plan.estimate.level is not None  # else the level only stands in for one
+        same_level = edits.get("noise", plan.noise) == plan.noise and "level" not in edits and told
         kept += ["level", "estimate"] if same_level else []
         return recommend(image, **{name: getattr(plan, name) for name in kept} | edits)
     if "mask" in edits:
@@ -337,7 +339,7 @@ def _check_level_against(image: Image, plan: Plan) -> None:
 
 
 def _any_level(noise: str, image: Image) -> float:
-    """A level that no check refuses, where the true one is not known."""
+    """A usual level that no check refuses, where the true one is not known."""
     if noise == "gaussian":
         return float(image.voxels.max() - image.voxels.min()) / 100
     return {"poisson": max(1.0, 1.0 / max(float(image.voxels.max()), 1e-6)), "rician": 1.0, "speckle": 0.1}[noise]

@@ -137,6 +137,23 @@ def test_a_level_that_cannot_be_told_has_to_be_given(panel):
     assert panel.ui.applyButton.enabled
 
 
+def test_a_network_that_finds_the_level_itself_does_not_ask_for_one(panel):
+    import slicer
+
+    from MedRestoreLib import mrml
+
+    ramp = np.add.outer(np.arange(64.0), np.arange(64.0)).astype(np.float32)[None]
+    node = slicer.util.addVolumeFromArray(ramp, name="ramp")
+    mrml.set_modality(node, "US")
+    choose(panel, node)
+    assert parameters(panel).level == 0
+    assert "by itself" in panel.ui.levelLabel.text
+    restored = restore(panel)
+    assert mrml.report_of(restored)["plan"]["method"] == "unet_att_small"
+    change(panel, method="srad")
+    assert "level" in panel.study.missing()
+
+
 def test_cancel_leaves_nothing(head, panel):
     choose(panel, head, method="wnnm")
     volumes = nodes()

@@ -88,7 +88,7 @@ class StudySection(VTKObservationMixin):
             return _("Select a volume.")
         if not p.method or not p.noise:
             return self._message or _("Reading the study...")
-        if p.level <= 0:
+        if p.level <= 0 and not self._isBlind():
             return _("Give a noise level: it cannot be told from this study.")
         if p.maskSegmentation is not None and not p.maskSegment:
             return _("Choose the segment to restore inside, or the whole study.")
@@ -97,7 +97,9 @@ class StudySection(VTKObservationMixin):
     def edits(self):
         """The plan's fields as the panel has them, for the worker; without the mask."""
         p = self._parameterNode
-        edits = {"method": p.method, "noise": p.noise, "level": p.level, "strength": p.strength, "device": p.device}
+        edits = {"method": p.method, "noise": p.noise, "strength": p.strength, "device": p.device}
+        if p.level > 0:  # else the method finds it by itself
+            edits["level"] = p.level
         if p.dimensions != "auto":
             edits["dimensions"] = int(p.dimensions)
         if p.memory > 0:
@@ -201,6 +203,10 @@ class StudySection(VTKObservationMixin):
 
         return next((row for row in catalogue.METHODS if row.id == self._parameterNode.method), None)
 
+    def _isBlind(self):
+        method = self._method()
+        return method is not None and method.blind
+
     def _updateMask(self):
         segmentation = self._parameterNode.maskSegmentation
         self.connectors["maskSegment"].setChoices(choices.segments(segmentation))
@@ -244,7 +250,13 @@ class StudySection(VTKObservationMixin):
         return f"{about} {self.recommended.get('reason', '')}"
 
     def _levelText(self):
-        """The level's unit, what was found and how sure that is."""
+        """The level's unit, what was found and how sure that is; and who needs it."""
+        if not self._isBlind():
+            return self._foundText()
+        own = _("{method} finds the noise by itself: the level serves the evidence alone.")
+        return f"{self._foundText()} {own.format(method=self._method().title)}".strip()
+
+    def _foundText(self):
         p, estimate = self._parameterNode, self.recommended.get("estimate")
         if not p.noise:
             return ""

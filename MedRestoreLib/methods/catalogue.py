@@ -34,6 +34,7 @@ class Method:
         align: tile origins must be multiples of this, so that block grids coincide.
         patch: smallest image side it accepts.
         bytes_per_voxel: peak working memory per input voxel, measured on 512 x 512; tiles are sized by it.
+        blind: whether it finds the noise level itself; the plan's serves the evidence alone and need not be known.
         quick: of the methods with weights, whether it is the one to recommend for a cine.
         weights: name of its weights in the manifest, handed to the function as ``weights``; "" for classical methods.
         licence: of the implementation.
@@ -53,6 +54,7 @@ class Method:
     bytes_per_voxel: int
     options: tuple[str, ...] = ()
     align: int = 1
+    blind: bool = False
     quick: bool = False
     weights: str = ""
     licence: str = "Apache-2.0"
@@ -139,6 +141,41 @@ METHODS = (
         align=16,
         bytes_per_voxel=130,
         weights="dncnn_bone",
+    ),
+    Method(
+        id="unet_att_small",
+        title="UNet-Att, small",
+        summary="A network trained on breast ultrasound: first choice for frames and cine loops; needs no level.",
+        citation='After "Speckle suppression by attention and structural distillation" (in Chinese); changes are ours',
+        implementation="learned:grey",
+        domain="speckle",
+        dimensions=(2,),
+        modalities=("US", "OT"),
+        noises=("speckle",),
+        halo=117,  # the strict bound
+        patch=16,
+        align=16,
+        bytes_per_voxel=200,
+        blind=True,
+        quick=True,
+        weights="unet_att_small",
+    ),
+    Method(
+        id="unet_att",
+        title="UNet-Att",
+        summary="The same network, twice as wide: as good where it was measured, and half as quick.",
+        citation='After "Speckle suppression by attention and structural distillation" (in Chinese); changes are ours',
+        implementation="learned:grey",
+        domain="speckle",
+        dimensions=(2,),
+        modalities=("US", "OT"),
+        noises=("speckle",),
+        halo=117,  # the strict bound
+        patch=16,
+        align=16,
+        bytes_per_voxel=400,
+        blind=True,
+        weights="unet_att",
     ),
     Method(
         id="bm3d",
