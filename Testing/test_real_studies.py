@@ -16,6 +16,8 @@ from MedRestoreLib.methods.nllr import nonlocal_low_rank
 from MedRestoreLib.metrics.fidelity import poisson_deviance
 from MedRestoreLib.metrics.no_reference import enl
 from MedRestoreLib.noise.poisson import thin
+from training import build, frames
+from training import recipe as recipes
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +66,28 @@ def test_a_dicom_series_is_restored_where_it_lies(data_folder, tmp_path):
 
 def test_real_speckle_is_at_least_halved_and_the_mean_kept(data_folder):
     picture = replace(mr.read(data_folder / "ultrasound" / "busi" / "benign" / "benign_001.png"), modality="US")
-    result = mr.restore(picture)
+    result = mr.restore(picture, method="nllr")
     before, after = picture.voxels[0, 0], result.image.voxels[0, 0]
     assert abs(after.mean() / before.mean() - 1) < 0.03
     tiles = [np.s_[y : y + 24, x : x + 24] for y in range(24, 400, 24) for x in range(24, 500, 24)]
     flat = sorted((t for t in tiles if before[t].mean() > 40), key=lambda t: before[t].std() / before[t].mean())[:10]
     assert np.mean([enl(after[t]) / enl(before[t]) for t in flat]) > 2
     assert result.report.gain is None or not result.report.gain.available
+
+
+def test_on_real_frames_the_recommended_network_doubles_the_looks_and_keeps_lesions_and_edges(data_folder, tmp_path):
+    """24 frames of the test split, as their own outlines and ``training.frames`` measure them."""
+    source = build.source(recipes.read("unet_att", ["data.arguments.side=0"]), tmp_path)
+    source.prepare(("test",))
+    recommended = mr.recommend(mr.Image.from_array(np.zeros((1, 64, 64)) + np.eye(64), modality="US"), level=0.1).method
+    found = {name: frames.measure(frames.restorer(name), source, 24) for name in (recommended, "srad", "median")}
+
+    def mean(name: str, measure: str, moment: str = "after") -> float:
+        return float(np.mean(list(found[name][measure][moment].values())))
+
+    assert mean(recommended, "enl_ratio") > 2
+    assert mean(recommended, "gcnr") >= mean(recommended, "gcnr", "before")
+    assert mean(recommended, "epi") > max(mean("srad", "epi"), mean("median", "epi"))
 
 
 def test_a_frame_with_patches_that_differ_by_rounding_alone_is_despeckled(data_folder):
