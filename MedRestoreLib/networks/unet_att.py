@@ -76,7 +76,7 @@ class Backbone(nn.Module):
 
 
 class UNetAtt(SpeckleNetwork):
-    """The recommended form: blind and local. 7.4 million parameters; ``width=24`` makes the small and fast one.
+    """The recommended form: blind and local. 7.4 million parameters; those that ship have a width of 32 and of 16.
 
     Departures from the paper, besides ``SpeckleNetwork``'s:
     - The decoder sees the encoder's features beside the gated ones, which alone would blur what is fine.
