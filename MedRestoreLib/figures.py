@@ -135,7 +135,9 @@ def _header(report: Report) -> tuple[str, str]:
     noise, gain = report.noise, report.gain
     unit = noise["unit"].split(" (")[0]
     found = f"{noise.get('title', noise['model'])} noise, level {noise['level']:.3g} ({unit})"
-    if noise.get("estimated") and noise.get("confidence") is not None:
+    if noise.get("assumed"):
+        found += ", a usual one: none could be told"
+    elif noise.get("estimated") and noise.get("confidence") is not None:
         found += f", found in the study with confidence {100 * noise['confidence']:.0f} %"
     title = str(report.provenance.get("method", report.plan.get("method", "")))
     if gain is None or not gain.available:

@@ -140,11 +140,12 @@ def _figure(path: Path) -> str:
 
 def _found(study: Mapping[str, Any], noise: Mapping[str, Any]) -> str:
     confidence = noise.get("confidence")
+    source = "the study" if noise.get("estimated") else "the user"
     facts = {
         **study,
         "noise": noise.get("title") or noise.get("model"),
         "level": f"{_value(noise.get('level'))} ({noise.get('unit')})",
-        "level_from": "the study" if noise.get("estimated") else "the user",
+        "level_from": "nowhere: a usual one, as none could be told" if noise.get("assumed") else source,
         "confidence": None if confidence is None else f"{100 * confidence:.0f} %",
         "reason": noise.get("reason"),
     }

@@ -25,7 +25,7 @@ class Report:
     Attributes:
         study: modality, unit, size ``(frames, slices, rows, columns)``, spacing.
         plan: the plan that was run, as plain values.
-        noise: model, level, unit, confidence, reason, and whether the level was estimated or given.
+        noise: model, level, unit, confidence, reason, and whether the level was estimated, given or assumed.
         gain: the expected gain; None if it was not estimated.
         audit: of what was removed; None if it was not done.
         totals: sums and region means before and after.

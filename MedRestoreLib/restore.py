@@ -165,7 +165,10 @@ class Job:
         gain = evidence.expected_gain(self._sample(), self._denoise_frames, noise)
         if noise.id == "speckle":
             self.notes.append("Speckle is correlated: no unbiased estimate of the gain exists for it.")
-        if plan.estimate is not None and plan.estimate.confidence < UNSURE:
+        assumed = plan.estimate is not None and plan.estimate.level is None
+        if assumed:
+            self.notes.append("The noise level could not be told: a usual one stands in for it in this report.")
+        elif plan.estimate is not None and plan.estimate.confidence < UNSURE:
             self.notes.append(f"The noise level is unsure (confidence {plan.estimate.confidence:.0%}): look closely.")
         if noise.id == "rician":
             self.notes.append("Means fall in air and dark tissue: that is the bias of Rician noise, taken out.")
@@ -186,7 +189,8 @@ class Job:
                 "title": noise.title,
                 "level": noise.level,
                 "unit": noise.unit,
-                "estimated": estimate is not None,
+                "estimated": estimate is not None and not assumed,
+                "assumed": assumed,
                 "confidence": None if estimate is None else estimate.confidence,
                 "reason": "The level was given." if estimate is None else estimate.reason,
             },

@@ -332,7 +332,8 @@ def test_a_level_that_cannot_be_told_does_not_stop_a_blind_network(folder):
     plan = mr.recommend(untold())
     assert plan.estimate.level is None
     report = mr.restore(untold(), plan).report
-    assert any("unsure" in note for note in report.notes)
+    assert (report.noise["assumed"], report.noise["estimated"]) == (True, False)
+    assert any("could not be told" in note for note in report.notes)
     assert "tissue" in report.noise["reason"]
 
 

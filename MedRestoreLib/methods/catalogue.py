@@ -163,7 +163,7 @@ METHODS = (
     Method(
         id="unet_att",
         title="UNet-Att",
-        summary="The same network, twice as wide: as good where it was measured, and half as quick.",
+        summary="The same network, twice as wide: half as quick, and so far no better.",
         citation='After "Speckle suppression by attention and structural distillation" (in Chinese); changes are ours',
         implementation="learned:grey",
         domain="speckle",

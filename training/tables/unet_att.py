@@ -76,8 +76,9 @@ def restoration(measured: Measured, protocol: str) -> str:
     """Table 1: PSNR (peak 1, dB) / SSIM of restored 256 x 256 frames, without what was drawn into them.
 
     Whatever a method returns is clipped to [0, 1], as on a display. A blind network is one for all levels; the others
-    are one for each. But for those shipped, each had 6 to 16 minutes of one processor's core, in which larger networks
-    make fewer steps: the table does not tell where they would end on a GPU.
+    are one for each, the recommended ones begun as the blind one. But for those shipped, each had 6 to 16 minutes of
+    one processor's core, in which larger networks make fewer steps: the table does not tell where they would end on a
+    GPU.
     """
     columns = {f"σ = {level}": (level,) for level in LEVELS}
     table = fidelity_table(measured, protocol, "Method", {**CLASSICAL, **EACH, **BLIND}, columns)
