@@ -40,6 +40,7 @@ class Weights:
         domain: the scale of the images it restores; see ``Method.domain``.
         trained_on: the data, in a sentence.
         date: of the training, year-month-day.
+        steps, minutes: how long the last training was, 0 where that is not known; the card tells of earlier ones.
         folder: where the file lies.
     """
 
@@ -51,6 +52,8 @@ class Weights:
     domain: str = ""
     trained_on: str = ""
     date: str = ""
+    steps: int = 0
+    minutes: float = 0.0
     folder: Path = Path()
 
     @property

@@ -272,6 +272,27 @@ def test_exported_weights_are_found_verified_and_the_same_network(run, tmp_path,
     assert row.path.stat().st_size < 2.2 * sum(p.numel() for p in trained.parameters()) + 10_000
 
 
+def test_what_ships_can_be_measured_begun_with_and_told_of(run, pictures, source, tmp_path, monkeypatch):
+    monkeypatch.setenv(weights.VARIABLE, str(tmp_path))
+    export.weights_of(run, "ours")
+    ours, folder = measure.restoration(["ours", str(run)], source, "p_peak", 1)
+    assert ours.about["weights"] == "ours"
+    assert (ours.method, ours.about["steps"]) == (folder.method, folder.about["steps"])
+    assert ours.values["psnr"]["20"] == pytest.approx(folder.values["psnr"]["20"], abs=0.05)  # float16
+    recipe = smoke("dncnn_bone", pictures, 'network.start="ours"')
+    begun, shipped = build.network(recipe).state_dict(), weights.find("ours").load().state_dict()
+    assert all(torch.equal(begun[name], shipped[name]) for name in shipped)
+    after = train(recipe, tmp_path / "after", tmp_path, device="cpu")
+    assert re.search(r"before that 2 steps .* shipped as ours \|", cards.write(after, "later", tmp_path).read_text())
+
+
+def test_what_is_neither_a_training_nor_ships_is_refused(source, pictures):
+    with pytest.raises(recipes.RecipeError, match="'theirs' is neither a folder of a training, nor weights that ship"):
+        list(measure.restoration(["theirs"], source, "p_peak", 1))
+    with pytest.raises(recipes.RecipeError, match="'theirs' is neither a folder of a training nor"):
+        build.network(smoke("dncnn_bone", pictures, 'network.start="theirs"'))
+
+
 def test_a_card_tells_data_noise_steps_and_limits(run, tmp_path):
     text = cards.write(run, "ours", tmp_path).read_text()
     for expected in (

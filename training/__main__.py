@@ -69,7 +69,9 @@ def simulate(recipe: RecipeName, cache: Cache = CACHE, settings: Settings = None
 
 @app.command()
 def evaluate(
-    methods: Annotated[list[str], typer.Argument(metavar="METHOD...", help="Baselines, or folders of trainings.")],
+    methods: Annotated[
+        list[str], typer.Argument(metavar="METHOD...", help="Baselines, folders of trainings, what ships.")
+    ],
     measure: Annotated[str, typer.Option(metavar="restoration|lesions|levels|thinning|frames")] = "restoration",
     protocol: Annotated[str, typer.Option(metavar="p_peak|p_lit|speckle|...", help="The noise.")] = "p_peak",
     segmenter: Annotated[Path | None, typer.Option(help="Folder of the training that outlines lesions.")] = None,

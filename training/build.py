@@ -1,12 +1,14 @@
-"""From a recipe to what it names: source, network, optimiser; and from a training's folder to its network."""
+"""From a recipe to what it names: source, network, optimiser; and from a training, or what ships, to its network."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
+
+from MedRestoreLib import weights
 
 from . import recipe as recipes
 from .data import Source
@@ -31,9 +33,8 @@ def network(recipe: Recipe) -> nn.Module:
     if recipe.network.output == "noise" and not hasattr(made, "noise"):
         raise RecipeError(f"{recipe.network.implementation} tells no noise: output must be image.")
     if recipe.network.start:
-        _, started, _ = trained(Path(recipe.network.start))
         try:
-            made.load_state_dict(started.state_dict())
+            made.load_state_dict(learned(recipe.network.start).network.state_dict())
         except RuntimeError:
             raise RecipeError(f"{recipe.network.start} trained another network than this recipe's.") from None
     return made
@@ -64,6 +65,36 @@ def trained(folder: Path) -> tuple[Recipe, nn.Module, dict[str, Any]]:
     made = module(recipe.network.implementation, recipe.network.arguments)
     made.load_state_dict(saved["best"]["network"] or saved["average"])
     return recipe, made.eval().to(memory_format=torch.channels_last), saved
+
+
+class Learned(NamedTuple):
+    """A network that has learned something, with the recipe that it learned by.
+
+    Attributes:
+        about: plain data of its training: recipe, steps, minutes, ``trained_on``; of what ships also ``weights``.
+    """
+
+    recipe: Recipe
+    network: nn.Module
+    about: dict[str, Any]
+
+
+def learned(name: str | Path) -> Learned:
+    """The network of a training's folder, or that of the weights that ship under ``name``. Raises RecipeError."""
+    if not is_learned(name):
+        raise RecipeError(f"'{name}' is neither a folder of a training nor the name of weights that ship.")
+    if Path(name).is_dir():
+        recipe, made, saved = trained(Path(name))
+        progress = {"steps": saved["progress"]["step"], "minutes": saved["progress"]["spent"] / 60}
+        return Learned(recipe, made, {"recipe": recipe.name, **progress, "trained_on": saved["data"]})
+    row = weights.find(str(name))
+    about = {"recipe": row.recipe, "steps": row.steps, "minutes": row.minutes, "trained_on": row.trained_on}
+    return Learned(recipes.read(row.recipe), row.load(), {**about, "weights": row.name})
+
+
+def is_learned(name: str | Path) -> bool:
+    """Whether ``learned`` knows it: a folder, or the name of weights that ship."""
+    return Path(name).is_dir() or str(name) in weights.manifest(weights.folder())
 
 
 def _called(kind: Any, name: str, arguments: dict[str, Any]) -> Any:

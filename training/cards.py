@@ -77,25 +77,29 @@ def _before(recipe: Recipe) -> str:
     """What the network had learned before, if it began as another training's."""
     if not recipe.network.start:
         return ""
-    earlier, _, saved = build.trained(Path(recipe.network.start))
-    progress, noise = saved["progress"], earlier.degradation
+    earlier, _, about = build.learned(recipe.network.start)
+    noise = earlier.degradation
     changed = [
         f"{name} = {getattr(noise, name)}"
         for name in ("model", "levels", "arguments", "annotated")
         if getattr(noise, name) != getattr(recipe.degradation, name)
     ]
     said = f" with {', '.join(changed)}" if changed else ""
-    return f"; before that {_length(progress)}{said}{_before(earlier)}"
+    shipped = f", which shipped as {about['weights']}" if "weights" in about else ""
+    return f"; before that {_length(about['steps'], about['minutes'])}{said}{shipped}{_before(earlier)}"
 
 
-def _length(progress: dict[str, Any]) -> str:
-    return f"{progress['step']:,} steps in {progress['spent'] / 60:.0f} minutes"
+def _length(steps: int, minutes: float) -> str:
+    return f"{steps:,} steps in {minutes:.0f} minutes"
 
 
 def _text(recipe: Recipe, network: Any, saved: dict[str, Any], name: str) -> str:
     count = sum(parameter.numel() for parameter in network.parameters())
     progress, best, origin = saved["progress"], saved["best"], of(recipe)
-    score = f"{best['score']:.2f} ({recipe.validation.score})"
+    length, score = (
+        _length(progress["step"], progress["spent"] / 60),
+        f"{best['score']:.2f} ({recipe.validation.score})",
+    )
     protocol = recipe.degradation.model
     printed = tables.paper_of(protocol).protocols if protocol in tables.PROTOCOLS else ()
     worth = [tables.render(one, protocol if protocol in printed else "") for one in origin.tables]
@@ -110,7 +114,7 @@ def _text(recipe: Recipe, network: Any, saved: dict[str, Any], name: str) -> str
 | data | {origin.data} (version {saved["data"]}) |
 | noise | {MODELS[protocol].title}; levels {recipe.degradation.levels[0]:g} to {recipe.degradation.levels[-1]:g} |
 | losses | {", ".join(f"{loss.weight:g} × {loss.name} {json.dumps(loss.arguments)}" for loss in recipe.losses)} |
-| training | {_length(progress)}; batches of {recipe.schedule.batch} patches{_before(recipe)} |
+| training | {length}; batches of {recipe.schedule.batch} patches{_before(recipe)} |
 | chosen | the average of the weights at step {best["step"]:,}; validation score {score} |
 | stored | float16; computed in float32 |
 

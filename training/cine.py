@@ -93,7 +93,7 @@ def results(names: list[str], clip_count: int, count: int) -> Iterator[Result]:
     for name in names:
         method, seed = name, 0
         if Path(name).is_dir():
-            recipe = build.trained(Path(name))[0]
+            recipe = build.learned(name).recipe
             method, seed = method_name(recipe.name), recipe.seed
         values = measure(stills.restorer(name), chosen, count)
         yield Result("cine", "real", method, values, seed, {"clips": len(chosen), "frames": count})

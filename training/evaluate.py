@@ -35,9 +35,9 @@ Values = dict[str, list[float]]
 LevelTeller = Callable[[np.ndarray], float]
 
 
-def restorer(folder: Path) -> Restorer:
-    """A trained network as a restorer of one view."""
-    recipe, network, _ = build.trained(folder)
+def restorer(name: str | Path) -> Restorer:
+    """A network, see ``build.learned``, as a restorer of one view."""
+    recipe, network, _ = build.learned(name)
     return lambda noisy, level: scores.run(network, recipe, noisy, level)
 
 
@@ -122,9 +122,9 @@ def levels_told(
     }
 
 
-def level_network(folder: Path) -> LevelTeller:
-    """A trained level network."""
-    recipe, network, _ = build.trained(folder)
+def level_network(name: str | Path) -> LevelTeller:
+    """A level network, see ``build.learned``."""
+    recipe, network, _ = build.learned(name)
     return lambda noisy: scores.told_level(network, recipe, noisy)
 
 

@@ -26,7 +26,7 @@ def weights_of(folder: Path, name: str, target: Path | None = None) -> Path:
     import torch
     from safetensors.torch import save
 
-    recipe, network, _ = build.trained(folder)
+    recipe, network, about = build.learned(folder)
     half = {}
     for key, value in network.state_dict().items():
         half[key] = value.to(torch.float16).contiguous() if value.is_floating_point() else value.contiguous()
@@ -46,6 +46,8 @@ def weights_of(folder: Path, name: str, target: Path | None = None) -> Path:
         "recipe": recipe.name,
         "domain": MODELS[recipe.degradation.model].domain,
         "trained_on": cards.of(recipe).data,
+        "steps": about["steps"],
+        "minutes": round(about["minutes"], 1),
         "date": datetime.date.today().isoformat(),
     }
     _put(row, target / weights.MANIFEST)

@@ -129,7 +129,7 @@ def restorer(name: str) -> Restorer:
         name: "median", a method of MedRestore by its id, or the folder of a training.
     """
     if Path(name).is_dir():
-        network = evaluate.restorer(Path(name))
+        network = evaluate.restorer(name)
         return lambda frames, level: _each(lambda frame: network(frame, level), frames)
     if name == MEDIAN:
         return lambda frames, level: _each(lambda frame: median_filter(frame, MEDIAN_SIDE), frames)

@@ -17,7 +17,7 @@ REAL = "as_is"  # the protocol of real frames, to which no noise is added
 
 
 def restoration(names: list[str], source: Source, protocol: str, patients: int) -> Iterator[Result]:
-    """PSNR and SSIM of each method on the test split; ``names`` are baselines or folders of trainings."""
+    """PSNR and SSIM of each method on the test split: baselines, folders of trainings, weights that ship."""
     for name in names:
         if name == GAUSSIAN:
             values = evaluate.best_gaussian(source, protocol, patients)
@@ -30,7 +30,7 @@ def restoration(names: list[str], source: Source, protocol: str, patients: int) 
 
 def lesions(names: list[str], source: Source, protocol: str, patients: int, segmenter: Path) -> Iterator[Result]:
     """Lesions outlined by a trained segmenter after each method."""
-    recipe = build.trained(segmenter)[0]
+    recipe = build.learned(segmenter).recipe
     outline = evaluate.restorer(segmenter)
     for name in names:
         method, seed, restore, about = _restorer(name, protocol)
@@ -45,8 +45,8 @@ def levels(names: list[str], source: Source, patients: int) -> Iterator[Result]:
         if name in estimators.ESTIMATORS:
             method, seed, tell, about = name, 0, evaluate.calibrated(name, source, patients), {}
         else:
-            method, seed, about = _training(Path(name))
-            tell = evaluate.level_network(Path(name))
+            method, seed, about = _learned(name)
+            tell = evaluate.level_network(name)
         values = evaluate.levels_told(tell, source, patients)
         yield Result("levels", "p_peak", method, values, seed, {**about, **_about(source, patients)})
 
@@ -64,7 +64,7 @@ def thinned(names: list[str]) -> Iterator[Result]:
 def real_frames(names: list[str], source: Source, patients: int) -> Iterator[Result]:
     """Contrast, speckle and edges of real frames before and after each method."""
     for name in names:
-        method, seed, about = _training(Path(name)) if Path(name).is_dir() else (name, 0, {})
+        method, seed, about = _learned(name) if Path(name).is_dir() else (name, 0, {})
         values = frames.measure(frames.restorer(name), source, patients)
         yield Result("frames", REAL, method, values, seed, {**about, **_about(source, patients)})
 
@@ -76,32 +76,28 @@ def _restorer(name: str, protocol: str) -> tuple[str, int, Restorer, dict[str, A
         return name, 0, known[name], {}
     if protocol == REAL:
         restore = frames.restorer(name)
-        method, seed, about = _training(Path(name)) if Path(name).is_dir() else (name, 0, {})
+        method, seed, about = _learned(name) if Path(name).is_dir() else (name, 0, {})
         return method, seed, lambda frame, _: restore(frame, frames.level(frame)), about
-    if not Path(name).is_dir():
-        raise RecipeError(f"'{name}' is neither a folder of a training nor one of {', '.join([*known, GAUSSIAN])}.")
-    method, seed, about = _training(Path(name))
-    return method, seed, evaluate.restorer(Path(name)), about
+    if not build.is_learned(name):
+        raise RecipeError(
+            f"'{name}' is neither a folder of a training, nor weights that ship, nor one of "
+            f"{', '.join([*known, GAUSSIAN])}."
+        )
+    method, seed, about = _learned(name)
+    return method, seed, evaluate.restorer(name), about
 
 
 def _levels(name: str, protocol: str) -> tuple[float, ...]:
     """Of the protocol's levels those that a training is for; all for baselines."""
     every = evaluate.LEVELS[protocol]
-    if not Path(name).is_dir():
+    if not build.is_learned(name):
         return every
-    low, *_, high = build.trained(Path(name))[0].degradation.levels
+    low, *_, high = build.learned(name).recipe.degradation.levels
     return tuple(level for level in every if low <= level <= high) or every
 
 
-def _training(folder: Path) -> tuple[str, int, dict[str, Any]]:
-    recipe, _, saved = build.trained(folder)
-    progress = saved["progress"]
-    about = {
-        "recipe": recipe.name,
-        "steps": progress["step"],
-        "minutes": progress["spent"] / 60,
-        "trained_on": saved["data"],
-    }
+def _learned(name: str) -> tuple[str, int, dict[str, Any]]:
+    recipe, _, about = build.learned(name)
     return method_name(recipe.name), recipe.seed, about
 
 

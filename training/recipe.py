@@ -30,7 +30,8 @@ class Network:
     """``implementation`` is ``"module:Class"`` below MedRestoreLib.networks; ``inputs`` are names in the batch.
 
     ``output`` is what the losses see: "image", what the network returns, or "noise", what its method ``noise`` does
-    (n of ``x (1 + n)``). ``start`` is the folder of a training whose network this one begins as, "" for random weights.
+    (n of ``x (1 + n)``). ``start`` is what this one begins as, a training's folder or weights that ship; "" for random
+    weights.
     """
 
     implementation: str
@@ -124,8 +125,8 @@ class Critic:
 class Recipe:
     """All about one model. ``name`` is the recipe's name with its overrides.
 
-    ``restorer`` is the folder of a training whose network restores each batch first, for what is trained on restored
-    images (input ``restored``).
+    ``restorer`` restores each batch first, for what is trained on restored images (input ``restored``): a training's
+    folder or weights that ship.
     """
 
     name: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -42,12 +41,12 @@ def level(network: nn.Module, source: Source, recipe: Recipe, patients: int) -> 
 
 def outline(network: nn.Module, source: Source, recipe: Recipe, patients: int) -> dict[str, float]:
     """Intersection over union of all outlined lesions with the true ones, all views and levels pooled."""
-    restorer = build.trained(Path(recipe.restorer)) if recipe.restorer else None
+    restorer = build.learned(recipe.restorer) if recipe.restorer else None
     pairs = []
     for view in validation_views(source, recipe, patients):
         shown = {"clean": view.clean, "noisy": view.noisy}
         if restorer:
-            shown["restored"] = run(restorer[1], restorer[0], view.noisy, view.level)
+            shown["restored"] = run(restorer.network, restorer.recipe, view.noisy, view.level)
         outlined = run(network, recipe, shown[recipe.network.inputs[0]], view.level) > 0
         pairs.append(np.stack([outlined.ravel(), view.lesions.ravel()]))
     return {"score": segmentation.iou(*np.concatenate(pairs, axis=1))}

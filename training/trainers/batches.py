@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -35,7 +34,7 @@ class Batches:
             raise RecipeError(f"a batch of {recipe.schedule.batch} cannot be shared by {world_size()} processes.")
         self.make = _Maker(recipe, source, rank(), world_size())
         self.device, self.workers = device, workers
-        self.restorer = build.trained(Path(recipe.restorer))[:2] if recipe.restorer else None
+        self.restorer = build.learned(recipe.restorer) if recipe.restorer else None
         self.ahead: dict[int, Future[Arrays]] = {}
         context = multiprocessing.get_context("spawn")
         self.pool = ProcessPoolExecutor(workers, mp_context=context) if workers else None
@@ -43,7 +42,7 @@ class Batches:
     def __call__(self, number: int) -> dict[str, Tensor]:
         batch = {name: self._tensor(values) for name, values in self._arrays(number).items()}
         if self.restorer is not None:
-            restorer, network = self.restorer
+            restorer, network, _ = self.restorer
             with torch.no_grad():
                 batch["restored"] = network.to(self.device)(*(batch[name] for name in restorer.network.inputs))
         return batch
