@@ -8,6 +8,7 @@ at its best width, which is chosen by it and flattered.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -27,28 +28,32 @@ from .degradations import GREY
 
 SCAN = Path("nuclear") / "bone_scan_whole_body.dcm"
 FRACTIONS = (0.5, 0.25, 0.1)
+THINNINGS = 5  # draws of the counts that are kept
 FLOOR = 0.01  # counts: a rate of exactly zero would forbid the remainder's counts; every method's is lifted to it
 
 Estimator = Callable[[np.ndarray], np.ndarray]  # counts (views, rows, columns) → their rate
+Found = dict[str, dict[str, dict[str, float]]]  # measure → fraction → thinning → number
 
 
-def measure(estimate: Estimator, seed: int = 0, path: Path | None = None) -> dict[str, dict[str, float]]:
+def measure(estimate: Estimator, thinnings: int = THINNINGS, path: Path | None = None) -> Found:
     """How well restored counts predict the remainder of the real scan.
 
     Returns:
-        For each fraction: ``deviance`` (mean over pixels), ``psnr`` against the remainder scaled to the same counts
-        (peak: the scan's), ``total``, the relative change of the views' totals at worst.
+        For each fraction and thinning: ``deviance`` (mean over pixels), ``psnr`` against the remainder scaled to the
+        same counts (peak: the scan's), ``total``, the relative change of the views' totals at worst.
     """
     counts = mr.read(path or data_folder() / SCAN).voxels[:, 0]
-    found: dict[str, dict[str, float]] = {"deviance": {}, "psnr": {}, "total": {}}
-    for fraction in FRACTIONS:
-        part = thin(counts, fraction, np.random.default_rng((seed, round(100 * fraction))))
+    found: Found = {name: {f"{fraction:g}": {} for fraction in FRACTIONS} for name in ("deviance", "psnr", "total")}
+    for fraction, draw in product(FRACTIONS, range(thinnings)):
+        part = thin(counts, fraction, np.random.default_rng((draw, round(100 * fraction))))
         rest, share = counts - part, fraction / (1 - fraction)
         rate = estimate(part)
-        key = f"{fraction:g}"
-        found["deviance"][key] = poisson_deviance(rest, np.maximum(rate, FLOOR) / share)
-        found["psnr"][key] = psnr(rate, rest * share, data_range=float(counts.max()) * fraction)
-        found["total"][key] = float(np.abs(rate.sum((1, 2)) / part.sum((1, 2)) - 1).max())
+        for name, value in {
+            "deviance": poisson_deviance(rest, np.maximum(rate, FLOOR) / share),
+            "psnr": psnr(rate, rest * share, data_range=float(counts.max()) * fraction),
+            "total": float(np.abs(rate.sum((1, 2)) / part.sum((1, 2)) - 1).max()),
+        }.items():
+            found[name][f"{fraction:g}"][str(draw)] = value
     return found
 
 
@@ -65,10 +70,12 @@ def of_views(restore: Restorer) -> Estimator:
     return estimate
 
 
-def best_gaussian(seed: int = 0, path: Path | None = None) -> dict[str, Any]:
+def best_gaussian(thinnings: int = THINNINGS, path: Path | None = None) -> Found:
     """As ``measure``, for the width that predicts the remainder best at each fraction: an oracle."""
-    every = [measure(of_views(baselines.gaussian(width)), seed, path) for width in baselines.WIDTHS]
-    best = {key: min(every, key=lambda found, key=key: found["deviance"][key]) for key in every[0]["deviance"]}
+    every = [measure(of_views(baselines.gaussian(width)), thinnings, path) for width in baselines.WIDTHS]
+    best = {
+        key: min(every, key=lambda found, key=key: sum(found["deviance"][key].values())) for key in every[0]["deviance"]
+    }
     return {name: {key: best[key][name][key] for key in best} for name in every[0]}
 
 

@@ -114,6 +114,16 @@ def gains(measured: Measured, protocol: str, ours: str, theirs: str, levels: dic
     return "; ".join(said)
 
 
+def lengths(measured: Measured, protocol: str, rows: Rows, level: str) -> str:
+    """One sentence: how long the networks of a table were trained; where there are several, those of ``level``."""
+    said = []
+    for method, title in rows.items():
+        trained = [r.about for r in measured.of("restoration", protocol, at_level(method, level)) if "steps" in r.about]
+        if trained:
+            said.append(f"{title}: {trained[0]['steps']:,} steps in {trained[0]['minutes']:.0f} min")
+    return f"\nThe (last) training of each, on one or two cores: {'; '.join(said)}.\n" if said else ""
+
+
 def markdown(head: str, columns: Sequence[str], rows: dict[str, list[str]]) -> str:
     """A table; nothing where there are no rows."""
     if not rows:

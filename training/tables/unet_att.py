@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .common import Measured, Paper, Rows, Table, fidelity_table, gains, markdown
+from .common import Measured, Paper, Rows, Table, fidelity_table, gains, lengths, markdown
 
 LEVELS = ("0.25", "0.5", "0.75")
 MATCHED_BY, MATCHED_AT = "unet_busi", 32.91  # dB: the paper's U-Net at its lowest level
@@ -76,12 +76,12 @@ def restoration(measured: Measured, protocol: str) -> str:
     """Table 1: PSNR (peak 1, dB) / SSIM of restored 256 x 256 frames, without what was drawn into them.
 
     Whatever a method returns is clipped to [0, 1], as on a display. A blind network is one for all levels; the others
-    are one for each, the recommended ones begun as the blind one. But for those shipped, each had 6 to 16 minutes of
-    one processor's core, in which larger networks make fewer steps: the table does not tell where they would end on a
-    GPU.
+    are one for each, the recommended ones begun as the blind one. Larger networks make fewer steps in their minutes:
+    the table does not tell where they would end on a GPU.
     """
     columns = {f"σ = {level}": (level,) for level in LEVELS}
     table = fidelity_table(measured, protocol, "Method", {**CLASSICAL, **EACH, **BLIND}, columns)
+    table += lengths(measured, protocol, {**EACH, **BLIND}, LEVELS[0])
     ours = ("unet_att+sigma*", "unet_att", "unet_att_small", "unet_att_blind")
     return table + "".join(_gain(measured, protocol, one, theirs) for one in ours for theirs in BM3D)
 
