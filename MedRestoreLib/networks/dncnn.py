@@ -27,11 +27,16 @@ class DnCNN(CountsNetwork):
 
 
 class LiteralDnCNN(nn.Module):
-    """The paper's form: blind, the noise is predicted and subtracted; 556,000 parameters. ``level`` is not used."""
+    """The paper's form: blind, the noise is predicted and subtracted; 556,000 parameters. ``level`` is not used.
+
+    Its last layer starts at zero, so that training does not begin with noise a hundred times too strong.
+    """
 
     def __init__(self, layers: int = 17, width: int = 64) -> None:
         super().__init__()
         self.body = _Chain(1, 1, layers=layers, width=width, norm=True)
+        nn.init.zeros_(self.body.last.weight)
+        nn.init.zeros_(self.body.last.bias)
 
     def forward(self, images: torch.Tensor, level: torch.Tensor | None = None) -> torch.Tensor:
         return images - self.body(images)
