@@ -96,7 +96,11 @@ def estimators(measured: Measured, protocol: str) -> str:
 
 def restoration(measured: Measured, protocol: str) -> str:
     """Table 7: PSNR (peak 1, dB) / SSIM of the restored views at each level, and what is won over BM3D."""
-    columns = {f"{level} (K {peak_counts(float(level)):.0f})": (level,) for level in (*PAPER_LEVELS, "50")}
+    counted = protocol == "p_peak"
+    columns = {
+        f"{level} (K {peak_counts(float(level)):.0f})" if counted else level: (level,)
+        for level in (*PAPER_LEVELS, "50")
+    }
     told = lengths(measured, protocol, MAIN, BAR_LEVELS[0])
     return fidelity_table(measured, protocol, "Method", MAIN, columns) + told + _gain(measured, protocol)
 
