@@ -9,6 +9,7 @@ import numpy as np
 import pydicom
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 import MedRestoreLib as mr
 from MedRestoreLib.figures import before_after
@@ -16,7 +17,7 @@ from MedRestoreLib.methods.nllr import nonlocal_low_rank
 from MedRestoreLib.metrics.fidelity import poisson_deviance
 from MedRestoreLib.metrics.no_reference import enl
 from MedRestoreLib.noise.poisson import thin
-from training import build, frames
+from training import baselines, build, frames
 from training import recipe as recipes
 
 
@@ -52,6 +53,18 @@ def test_half_the_counts_restored_predict_the_other_half_better_than_they_do_the
     restored = mr.restore(bone_scan.with_voxels(half), noise="poisson", level=1.0).image.voxels
     floor = 0.01  # a rate of exactly zero would forbid the other half's counts
     assert poisson_deviance(other, np.maximum(restored, floor)) < 0.5 * poisson_deviance(other, np.maximum(half, floor))
+
+
+def test_of_a_quarter_of_the_counts_the_recommended_network_makes_most(bone_scan):
+    """What it predicts of the other three quarters against BM3D and the Gaussian whose width they themselves choose."""
+    part = thin(bone_scan.voxels, 0.25, np.random.default_rng(9))
+    rest, thinned = bone_scan.voxels - part, bone_scan.with_voxels(part)
+    methods = (mr.recommend(thinned).method, "bm3d")
+    rates = {method: mr.restore(thinned, method=method).image.voxels for method in methods}
+    rates |= {f"gaussian {width}": gaussian_filter(part, (0, 0, width, width)) for width in baselines.WIDTHS}
+    deviance = {name: poisson_deviance(rest, 3 * np.maximum(rate, 0.01)) for name, rate in rates.items()}
+    assert min(deviance, key=deviance.get) == "emanet"
+    assert abs(rates["emanet"].sum() / part.sum() - 1) < 0.005
 
 
 def test_a_dicom_series_is_restored_where_it_lies(data_folder, tmp_path):
