@@ -121,7 +121,7 @@ def lengths(measured: Measured, protocol: str, rows: Rows, level: str) -> str:
         trained = [r.about for r in measured.of("restoration", protocol, at_level(method, level)) if "steps" in r.about]
         if trained:
             said.append(f"{title}: {trained[0]['steps']:,} steps in {trained[0]['minutes']:.0f} min")
-    return f"\nThe (last) training of each, on one or two cores: {'; '.join(said)}.\n" if said else ""
+    return f"\nLength of the (last) training of each, on one or two cores: {'; '.join(said)}.\n" if said else ""
 
 
 def markdown(head: str, columns: Sequence[str], rows: dict[str, list[str]]) -> str:
