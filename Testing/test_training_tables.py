@@ -135,7 +135,7 @@ def test_level_networks_and_segmenters_are_measured_like_the_rest(source, pictur
     for result in (*told, outlined):
         result.write(tmp_path)
     assert "| HBNE |" in tables.render("6", "p_peak", tmp_path)
-    assert "| noisy, seunet_lesions+smoke |" in tables.render("8", "p_peak", tmp_path)
+    assert "| noisy; seunet_lesions+smoke |" in tables.render("8", "p_peak", tmp_path)
 
 
 def test_what_is_no_method_is_refused(source):

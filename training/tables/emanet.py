@@ -112,13 +112,17 @@ def lesions(measured: Measured, protocol: str) -> str:
     clean views (IoU 0.09 over all pixels of validation views), so the differences between rows count, not their values.
     """
     rows = {}
-    for (outliner, learned_on), (method, title) in product(OUTLINERS.items(), MAIN.items()):
-        found = measured.of("lesions", protocol, f"{method}, {outliner}")
+    known = [f"{method}, {outliner}" for outliner, method in product(OUTLINERS, MAIN)]
+    others = [r.method for r in measured.results if r.measure == "lesions" and r.protocol == protocol]
+    for told in dict.fromkeys([*known, *others]):
+        found = measured.of("lesions", protocol, told)
         cells = [
             [measured.cell(found, name, (level,)) for name in ("precision", "iou", "recall")] for level in LESION_LEVELS
         ]
         if all(all(group) for group in cells):
-            rows[f"{title}; {learned_on}"] = [" / ".join(cell.shown(3) for cell in group) for group in cells]
+            method, outliner = told.split(", ")
+            title = f"{MAIN.get(method, method)}; {OUTLINERS.get(outliner, outliner)}"
+            rows[title] = [" / ".join(cell.shown(3) for cell in group) for group in cells]
     return markdown("Restored by; outliner trained on", [f"level {level}" for level in LESION_LEVELS], rows)
 
 
