@@ -114,8 +114,9 @@ def otsu(values: np.ndarray, *, bins: int = 256) -> float:
     if values.size == 0 or values.min() == values.max():
         raise ValueError("a threshold needs two different values")
     counts, edges = np.histogram(values, bins)
-    middles = (edges[:-1] + edges[1:]) / 2
-    below, sums = np.cumsum(counts)[:-1].astype(np.float64), np.cumsum(counts * middles)
+    # The bins' own sums, not their middles: close rivals would be ranked by rounding.
+    sums = np.cumsum(np.histogram(values, bins, weights=values.astype(np.float64))[0])
+    below = np.cumsum(counts)[:-1].astype(np.float64)
     above = values.size - below
     between = below * above * (sums[:-1] / below - (sums[-1] - sums[:-1]) / above) ** 2
     return float(edges[1 + np.argmax(between)])
