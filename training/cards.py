@@ -96,10 +96,8 @@ def _length(steps: int, minutes: float) -> str:
 def _text(recipe: Recipe, network: Any, saved: dict[str, Any], name: str) -> str:
     count = sum(parameter.numel() for parameter in network.parameters())
     progress, best, origin = saved["progress"], saved["best"], of(recipe)
-    length, score = (
-        _length(progress["step"], progress["spent"] / 60),
-        f"{best['score']:.2f} ({recipe.validation.score})",
-    )
+    length = _length(progress["step"], progress["spent"] / 60)
+    score = f"{best['score']:.2f} ({recipe.validation.score})"
     protocol = recipe.degradation.model
     printed = tables.paper_of(protocol).protocols if protocol in tables.PROTOCOLS else ()
     worth = [tables.render(one, protocol if protocol in printed else "") for one in origin.tables]
