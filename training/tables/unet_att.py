@@ -31,8 +31,8 @@ BLIND: Rows = {
     "dncnn_busi+of_noise": "DnCNN told to find n, blind",
     "dran_busi": "DRAN, blind",
     "dran_busi+shared_blocks": "DRAN as released (one block thrice), blind",
-    "unet_att_literal": "UNet-Att, paper's form, blind",
-    "unet_att_literal+guarded": "UNet-Att, paper's form with a guarded division, blind",
+    "unet_att_literal+larger_steps": "UNet-Att, paper's form, blind",
+    "unet_att_literal+guarded+larger_steps": "UNet-Att, paper's form with a guarded division, blind",
     "unet_att": "UNet-Att, recommended, blind",
     "unet_att_small": "UNet-Att, shipped, small",
     "unet_att_blind": "UNet-Att, shipped",
@@ -45,9 +45,9 @@ EACH: Rows = {
     "unet_att+sigma*": "UNet-Att, recommended",
 }
 ABLATION: Rows = {
-    "unet_att_literal+brief+alpha0_literal": "paper's form, no distillation",
-    "unet_att_literal+brief+guarded": "paper's form, division guarded in the distillation",
-    "unet_att_literal+brief": "paper's form",
+    "unet_att_literal+brief+guarded+larger_steps+alpha0_literal": "paper's form, guarded division, no distillation",
+    "unet_att_literal+brief+guarded+larger_steps": "paper's form, guarded division",
+    "unet_att_literal+brief+larger_steps": "paper's form",
     "unet_att+brief+alpha0+ungated": "recommended, no distillation, no gate",
     "unet_att+brief+alpha0": "recommended, no distillation",
     "unet_att+brief+ungated": "recommended, no gate",
