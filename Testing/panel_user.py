@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+
+
+@pytest.fixture(name="panel")
+def panel_fixture(module):
+    return module[1]
+
+
+@pytest.fixture(name="head")
+def head_fixture(slicer_app):
+    return add_head()
 
 
 def add_head(name: str = "T1", seed: int = 0, slices: int = 4):
