@@ -143,6 +143,16 @@ def test_samples_are_patches_of_their_seed_and_forms_are_kept(frames, tmp_path):
     assert len({one.key for one in (found, squeezed, halved)}) == 3
 
 
+def test_each_folder_may_be_reduced_by_its_own_number(frames, tmp_path):
+    folders = [str(frames / kind) for kind in ("benign", "malignant")]
+    found = Ultrasound(tmp_path, folders=folders, reduce=[2, 1], patch=64, processes=1)
+    found.prepare()
+    shapes = {found.patient(id).label: found.patient(id).clean.shape for split in SPLITS for id in found.patients(split)}
+    assert shapes == {0: (1, 40, 48), 1: (1, 80, 96)}
+    with pytest.raises(RecipeError, match="2 folders and 1 numbers"):
+        Ultrasound(tmp_path, folders=folders, reduce=[2])
+
+
 def test_despeckled_frames_come_with_the_frames(frames, tmp_path):
     found = source(frames, tmp_path, smooth=True)
     patient = found.patient(found.patients("test")[0])

@@ -55,7 +55,8 @@ class Ultrasound:
         folders: absolute, or below the folder of real studies (see ``training.data.data_folder``).
         patch: side of the square patches, pixels.
         side: rows and columns that each frame is squeezed to, as the papers do; 0 keeps them.
-        reduce: by how much each frame is reduced first, by area averages, which weakens its own speckle.
+        reduce: by how much each frame is reduced first, by area averages, which weakens its own speckle; a number, or
+            one for each folder.
         smooth: also despeckle the frames by NLLR, as clean images for the physical simulator.
         key: of the data that an earlier training used.
         processes: that read, and despeckle, at the same time.
@@ -68,12 +69,14 @@ class Ultrasound:
         folders: list[str] | None = None,
         patch: int = 128,
         side: int = 0,
-        reduce: int = 1,
+        reduce: int | list[int] = 1,
         smooth: bool = False,
         key: str = "",
         processes: int = 2,
     ) -> None:
         self.folders = [data_folder() / folder for folder in folders or ["ultrasound/busi"]]
+        if not isinstance(reduce, int) and len(reduce) != len(self.folders):
+            raise RecipeError(f"there are {len(self.folders)} folders and {len(reduce)} numbers in 'reduce'.")
         self.patch, self.processes = patch, processes
         self.form = (side, reduce, smooth)
         named = [f"{_name(path)} {path.stat().st_size}" for path in self._files]
@@ -86,13 +89,14 @@ class Ultrasound:
         """Read what is missing, and despeckle it if that was asked for."""
         if not self._files:
             raise RecipeError(f"no frames in {self.folders[0]}; set MEDRESTORE_DATA to the folder of real studies.")
+        side, _, smooth = self.form
         missing = [id for split in splits for id in self.patients(split) if not self._kept(id).exists()]
         if not missing:
             return
         print(f"Reading {len(missing)} frames into {self.folder}", flush=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         atomic.remove_partials(self.folder)
-        jobs = [(self._files[id], self._kept(id), *self.form) for id in missing]
+        jobs = [(self._files[id], self._kept(id), side, self._reduced(self._files[id]), smooth) for id in missing]
         for done, _ in enumerate(_all_kept(jobs, self.processes), 1):
             if done % 100 == 0:
                 print(f"  {done} of {len(missing)}", flush=True)
@@ -134,6 +138,12 @@ class Ultrasound:
         path = self._files[id]
         kind = "fetal head" if HEAD.match(path.stem) else path.parent.name
         return LABELS.index(kind) if kind in LABELS else -1
+
+    def _reduced(self, path: Path) -> int:
+        reduce = self.form[1]
+        if isinstance(reduce, int):
+            return reduce
+        return next(by for folder, by in zip(self.folders, reduce, strict=True) if path.is_relative_to(folder))
 
     def _kept(self, id: int) -> Path:
         return self.folder / f"{id:04d}.npy"
