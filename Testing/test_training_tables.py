@@ -238,6 +238,16 @@ def test_a_table_without_results_says_so(name, tmp_path):
     assert "Nothing measured yet" in tables.render(name, "p_peak", tmp_path)
 
 
+def test_what_is_written_leaves_out_what_was_not_measured_and_names_other_data(tmp_path):
+    folder = tmp_path / "heads" / "results"
+    results(folder, {"emanet_bone+brief+plain": [25.0]})
+    text = tables.write("p_peak", folder).read_text()
+    assert text.startswith("# EMANet's tables, p_peak, heads\n")
+    assert text.count("## ") == 1
+    assert "| none | 25.00 / 0.900 |" in text
+    assert (folder.parent / "p_peak.md").read_text() == text
+
+
 @pytest.mark.parametrize("protocol", ["p_peak", "p_lit"])
 @pytest.mark.parametrize("name", tables.TABLES)
 def test_the_committed_results_can_be_printed(name, protocol):
@@ -315,6 +325,13 @@ def test_a_card_tells_of_the_training_that_a_network_began_with(run, pictures, t
     after = train(smoke("dncnn_bone", pictures, *settings), tmp_path / "after", tmp_path, device="cpu")
     text = cards.write(after, "ours", tmp_path).read_text()
     assert re.search(r"2 steps in \d+ minutes; .*; before that 2 steps .* with levels = \(1.0, 50.0\) \|", text)
+
+
+def test_a_card_tells_what_other_data_a_network_began_with(run, pictures, tmp_path):
+    settings = [f'network={{implementation="dncnn:DnCNN", inputs=["noisy", "level"], start="{run}"}}']
+    recipe = smoke("dncnn_busi", pictures, *settings)
+    text = cards.write(train(recipe, tmp_path / "after", tmp_path, device="cpu"), "ours", tmp_path).read_text()
+    assert re.search(r"before that 2 steps .* on pictures of a folder; see the recipe \|", text)
 
 
 def test_a_share_of_the_samples_is_written_upon_and_that_text_has_no_noise():

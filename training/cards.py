@@ -85,6 +85,8 @@ def _before(recipe: Recipe) -> str:
         if getattr(noise, name) != getattr(recipe.degradation, name)
     ]
     said = f" with {', '.join(changed)}" if changed else ""
+    if of(earlier).data != of(recipe).data:
+        said += f" on {of(earlier).data}"
     shipped = f", which shipped as {about['weights']}" if "weights" in about else ""
     return f"; before that {_length(about['steps'], about['minutes'])}{said}{shipped}{_before(earlier)}"
 

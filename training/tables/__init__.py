@@ -26,15 +26,30 @@ def paper_of(name: str) -> Paper:
 
 def render(name: str, protocol: str = "", folder: Path = FOLDER) -> str:
     """One table as Markdown, with what it is; without a protocol for the paper's first."""
-    table = TABLES[name]
-    protocol = table.protocol or protocol or paper_of(name).protocols[0]
-    body = table.make(Measured(read(folder)), protocol) or "Nothing measured yet.\n"
-    return f"## {' '.join(table.make.__doc__.split())}\n\nNoise: {MODELS[protocol].title}.\n\n{body}"
+    return _rendered(name, protocol, folder) or f"{_head(name, protocol)}Nothing measured yet.\n"
 
 
 def write(protocol: str, folder: Path = FOLDER) -> Path:
-    """All tables of a protocol beside this file."""
-    paper = paper_of(protocol)
-    rendered = [render(name, protocol, folder) for name in paper.tables]
-    text = "\n".join([f"# {paper.title}'s tables, {protocol}\n", *rendered])
-    return atomic.write_bytes(folder.parent / f"{protocol}.md", text.encode())
+    """All tables of a protocol that something was measured for, beside the folder of results.
+
+    Results that lie elsewhere than this file's are of other data: the heading names the folder that they lie in.
+    """
+    paper, place = paper_of(protocol), folder.resolve().parent
+    of = "" if place == FOLDER.parent else f", {place.name}"
+    rendered = [text for name in paper.tables if (text := _rendered(name, protocol, folder))]
+    text = "\n".join([f"# {paper.title}'s tables, {protocol}{of}\n", *rendered])
+    return atomic.write_bytes(place / f"{protocol}.md", text.encode())
+
+
+def _rendered(name: str, protocol: str, folder: Path) -> str:
+    body = TABLES[name].make(Measured(read(folder)), _protocol(name, protocol))
+    return body and _head(name, protocol) + body
+
+
+def _head(name: str, protocol: str) -> str:
+    title = " ".join(TABLES[name].make.__doc__.split())
+    return f"## {title}\n\nNoise: {MODELS[_protocol(name, protocol)].title}.\n\n"
+
+
+def _protocol(name: str, protocol: str) -> str:
+    return TABLES[name].protocol or protocol or paper_of(name).protocols[0]
