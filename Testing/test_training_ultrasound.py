@@ -147,7 +147,8 @@ def test_each_folder_may_be_reduced_by_its_own_number(frames, tmp_path):
     folders = [str(frames / kind) for kind in ("benign", "malignant")]
     found = Ultrasound(tmp_path, folders=folders, reduce=[2, 1], patch=64, processes=1)
     found.prepare()
-    shapes = {found.patient(id).label: found.patient(id).clean.shape for split in SPLITS for id in found.patients(split)}
+    patients = [found.patient(id) for split in SPLITS for id in found.patients(split)]
+    shapes = {patient.label: patient.clean.shape for patient in patients}
     assert shapes == {0: (1, 40, 48), 1: (1, 80, 96)}
     with pytest.raises(RecipeError, match="2 folders and 1 numbers"):
         Ultrasound(tmp_path, folders=folders, reduce=[2])
