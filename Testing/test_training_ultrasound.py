@@ -293,6 +293,16 @@ def test_matched_difficulty_is_where_the_u_net_reaches_the_paper_s_figure(tmp_pa
     assert "| U-Net, blind | 32.91 |" in table
 
 
+def test_a_division_by_what_is_known_exactly_fails_where_speckle_is_strong(frames, tmp_path):
+    found = source(frames, tmp_path)
+    psnr = evaluate.known_noise(found, "speckle", 3)["psnr"]
+    weak, strong = (np.mean(list(psnr[level].values())) for level in ("0.15", "0.75"))
+    assert weak > 60
+    assert strong < 25
+    with pytest.raises(RecipeError, match="not of p_peak"):
+        evaluate.known_noise(found, "p_peak", 3)
+
+
 def test_a_restored_frame_is_measured_as_it_is_displayed(frames, tmp_path):
     found = source(frames, tmp_path)
 

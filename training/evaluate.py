@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from MedRestoreLib.metrics import fidelity, segmentation
+from MedRestoreLib.networks.speckle import GUARD
 
 from . import baselines, build, estimators, scores
 from .baselines import Restorer
 from .data import Source
 from .degradations import GREY, MODELS
+from .recipe import RecipeError
 from .scores import View
 
 COUNTS = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 50.0)  # the paper's, and 26 counts
@@ -58,18 +60,7 @@ def fidelities(
 
     Ultrasound frames are displayed grey: whatever a method makes of them is clipped to [0, 1] first.
     """
-    displayed = MODELS[protocol].domain == "speckle"
-    found: dict[str, dict[str, Values]] = {"psnr": {}, "ssim": {}}
-    for view in noisy_views(source, "test", patients, protocol, levels or LEVELS[protocol]):
-        restored = restore(view.noisy, view.level)
-        if displayed:
-            restored = np.clip(restored, 0, 1)
-        for name, value in (
-            ("psnr", fidelity.psnr(restored, view.clean, data_range=1.0, mask=view.counted)),
-            ("ssim", fidelity.ssim(restored, view.clean, data_range=1.0, mask=view.counted)),
-        ):
-            found[name].setdefault(f"{view.level:g}", {}).setdefault(str(view.patient), []).append(value)
-    return {name: _patient_means(values) for name, values in found.items()}
+    return _fidelities(lambda view: restore(view.noisy, view.level), source, protocol, patients, levels)
 
 
 def best_gaussian(source: Source, protocol: str, patients: int, levels: tuple[float, ...] = ()) -> dict[str, Any]:
@@ -80,6 +71,22 @@ def best_gaussian(source: Source, protocol: str, patients: int, levels: tuple[fl
         for level in every[0]["psnr"]
     }
     return {name: {level: best[level][name][level] for level in best} for name in ("psnr", "ssim")}
+
+
+def known_noise(source: Source, protocol: str, patients: int, levels: tuple[float, ...] = ()) -> dict[str, Any]:
+    """As ``fidelities``, for a guarded ``x / (1 + n)`` with the true n: what a network gets that finds n exactly.
+
+    Raises:
+        RecipeError: the noise is not speckle.
+    """
+    if MODELS[protocol].domain != "speckle":
+        raise RecipeError(f"n is known of speckle alone, not of {protocol}.")
+
+    def divided(view: View) -> np.ndarray:
+        factor = np.divide(view.noisy, view.clean, out=np.ones_like(view.noisy), where=view.clean > 0)
+        return view.noisy / np.maximum(factor, GUARD)
+
+    return _fidelities(divided, source, protocol, patients, levels)
 
 
 def lesions(
@@ -134,6 +141,23 @@ def calibrated(name: str, source: Source, patients: int) -> LevelTeller:
     views = noisy_views(source, "validation", patients, "p_peak", CALIBRATION)
     curve = estimators.calibrated(*np.array([(read(view.noisy), view.level) for view in views]).T)
     return lambda noisy: curve(read(noisy))
+
+
+def _fidelities(
+    restored_of: Callable[[View], np.ndarray], source: Source, protocol: str, patients: int, levels: tuple[float, ...]
+) -> dict[str, Any]:
+    displayed = MODELS[protocol].domain == "speckle"
+    found: dict[str, dict[str, Values]] = {"psnr": {}, "ssim": {}}
+    for view in noisy_views(source, "test", patients, protocol, levels or LEVELS[protocol]):
+        restored = restored_of(view)
+        if displayed:
+            restored = np.clip(restored, 0, 1)
+        for name, value in (
+            ("psnr", fidelity.psnr(restored, view.clean, data_range=1.0, mask=view.counted)),
+            ("ssim", fidelity.ssim(restored, view.clean, data_range=1.0, mask=view.counted)),
+        ):
+            found[name].setdefault(f"{view.level:g}", {}).setdefault(str(view.patient), []).append(value)
+    return {name: _patient_means(values) for name, values in found.items()}
 
 
 def _patient_means(values: dict[str, Values]) -> dict[str, dict[str, float]]:

@@ -13,14 +13,15 @@ from .recipe import RecipeError
 from .tables.results import Result, method_name
 
 GAUSSIAN = "gaussian"  # at its best width, an oracle
+ORACLES = {GAUSSIAN: evaluate.best_gaussian, "known_noise": evaluate.known_noise}
 REAL = "as_is"  # the protocol of real frames, to which no noise is added
 
 
 def restoration(names: list[str], source: Source, protocol: str, patients: int) -> Iterator[Result]:
     """PSNR and SSIM of each method on the test split: baselines, folders of trainings, weights that ship."""
     for name in names:
-        if name == GAUSSIAN:
-            values = evaluate.best_gaussian(source, protocol, patients)
+        if name in ORACLES:
+            values = ORACLES[name](source, protocol, patients)
             yield Result("restoration", protocol, name, values, about=_about(source, patients))
         else:
             method, seed, restore, about = _restorer(name, protocol)
@@ -81,7 +82,7 @@ def _restorer(name: str, protocol: str) -> tuple[str, int, Restorer, dict[str, A
     if not build.is_learned(name):
         raise RecipeError(
             f"'{name}' is neither a folder of a training, nor weights that ship, nor one of "
-            f"{', '.join([*known, GAUSSIAN])}."
+            f"{', '.join([*known, *ORACLES])}."
         )
     method, seed, about = _learned(name)
     return method, seed, evaluate.restorer(name), about

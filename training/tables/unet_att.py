@@ -23,6 +23,7 @@ CLASSICAL: Rows = {
     "bm3d_raw": "BM3D, raw, true level",
     "bm3d_log": "BM3D, logarithm, true level",
     "nllr": "NLLR, true level",
+    "known_noise": "guarded x / (1 + n), n known exactly",
 }
 BM3D = ("bm3d_raw", "bm3d_log")
 BLIND: Rows = {
@@ -77,7 +78,9 @@ def restoration(measured: Measured, protocol: str) -> str:
 
     Whatever a method returns is clipped to [0, 1], as on a display. A blind network is one for all levels; the others
     are one for each, the recommended ones begun as the blind one. Larger networks make fewer steps in their minutes:
-    the table does not tell where they would end on a GPU.
+    the table does not tell where they would end on a GPU. U-Net and the paper's form find n and divide: where n is
+    known exactly, that is perfect at the lowest level and poor at the others, since nothing comes back from a pixel
+    where 1 + n is near 0 or negative.
     """
     columns = {f"σ = {level}": (level,) for level in LEVELS}
     table = fidelity_table(measured, protocol, "Method", {**CLASSICAL, **EACH, **BLIND}, columns)
