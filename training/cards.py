@@ -81,7 +81,7 @@ def _before(recipe: Recipe) -> str:
     noise = earlier.degradation
     changed = [
         f"{name} = {getattr(noise, name)}"
-        for name in ("model", "levels", "arguments", "annotated")
+        for name in ("model", "levels", "arguments", "brightness", "annotated")
         if getattr(noise, name) != getattr(recipe.degradation, name)
     ]
     said = f" with {', '.join(changed)}" if changed else ""
