@@ -32,6 +32,14 @@ def test_psnr_is_scikit_images(pair):
     assert fidelity.psnr(*pair, data_range=255) == pytest.approx(expected, abs=1e-9)
 
 
+def test_what_is_not_a_number_is_not_perfect(pair):
+    spoiled = pair[0].copy()
+    spoiled[3, 4] = np.nan
+    assert np.isnan(fidelity.psnr(spoiled, pair[1], data_range=255))
+    assert np.isnan(no_reference.snr(spoiled))
+    assert np.isnan(no_reference.cnr(spoiled, pair[1]))
+
+
 def test_ssim_is_scikit_images(pair):
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
     assert fidelity.ssim(*pair, data_range=255) == pytest.approx(structural_similarity(*pair, **options), abs=1e-4)

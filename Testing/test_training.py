@@ -196,6 +196,13 @@ def test_a_training_is_neither_overwritten_nor_resumed_as_another(pictures, tmp_
         train(recipe, tmp_path / "nothing", tmp_path, resume=True, device="cpu")
 
 
+def test_a_training_that_diverges_ends_with_a_sentence_and_leaves_no_spoilt_weights(pictures, tmp_path):
+    recipe = smoke("dncnn_bone", pictures, "optimiser.rate=1e30", "schedule.steps=20", "schedule.warm_up=0")
+    with pytest.raises(RecipeError, match=r"diverged at step \d+: not a number \(loss"):
+        train(recipe, tmp_path / "run", tmp_path, device="cpu", checkpoint_every=1e9)
+    assert not (tmp_path / "run" / "checkpoint.pt").exists()
+
+
 def test_two_processes_under_torchrun_make_the_steps_of_one(pictures, tmp_path):
     settings = ["schedule.steps=4", "schedule.batch=4"]
     arguments = [f"--set={s}" for s in (*smoke_settings(pictures), *settings)]

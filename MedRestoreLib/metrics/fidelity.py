@@ -36,14 +36,14 @@ def psnr(
         border: rows and columns to leave out on each side (the factor, in super-resolution).
 
     Returns:
-        dB; infinity for equal images.
+        dB; infinity for equal images, NaN where one holds a NaN.
     """
     if border:
         inner = (..., slice(border, -border), slice(border, -border))
         image, reference = np.asarray(image)[inner], np.asarray(reference)[inner]
         mask = None if mask is None else np.asarray(mask)[inner]
     error = _mean_squared_error(image, reference, mask)
-    return float(10.0 * np.log10(data_range**2 / error)) if error > 0 else float("inf")
+    return float("inf") if error == 0 else float(10.0 * np.log10(data_range**2 / error))
 
 
 def ssim(image: np.ndarray, reference: np.ndarray, *, data_range: float, mask: np.ndarray | None = None) -> float:

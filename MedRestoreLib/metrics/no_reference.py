@@ -35,7 +35,7 @@ def snr(region: np.ndarray) -> float:
     """Mean over standard deviation of a homogeneous region: 1.91 for fully developed speckle (envelope)."""
     region = np.asarray(region, np.float64)
     deviation = region.std()
-    return float(region.mean() / deviation) if deviation > 0 else float("inf")
+    return float("inf") if deviation == 0 else float(region.mean() / deviation)
 
 
 def enl(region: np.ndarray) -> float:
@@ -53,7 +53,9 @@ def cnr(inside: np.ndarray, outside: np.ndarray) -> float:
     inside, outside = np.asarray(inside, np.float64), np.asarray(outside, np.float64)
     spread = np.sqrt(inside.var() + outside.var())
     difference = abs(inside.mean() - outside.mean())
-    return float(difference / spread) if spread > 0 else float("inf") if difference > 0 else 0.0
+    if spread == 0:
+        return float("inf") if difference > 0 else 0.0
+    return float(difference / spread)
 
 
 def gcnr(inside: np.ndarray, outside: np.ndarray) -> float:

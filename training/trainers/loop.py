@@ -7,6 +7,7 @@ count): all that is random follows from the seed and the step, and all that a st
 from __future__ import annotations
 
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def train(
         checkpoint_every: seconds between checkpoints.
 
     Raises:
-        RecipeError: something in the recipe or the folder does not fit; says what to do.
+        RecipeError: something in the recipe or the folder does not fit, or the training diverged; says what to do.
     """
     place = parallel.start(devices.resolve(device))
     torch.set_flush_denormal(True)
@@ -104,7 +105,7 @@ class _Run:
         progress, saved_at = self.progress, time.monotonic()
         while not progress.finished:
             torch.manual_seed((self.recipe.seed << 32) + progress.step)  # for networks that draw: dropout and the like
-            self.recent.append(self.trainer.step(progress.step, progress.rate()))
+            self.recent.append(self._step())
             progress.step += 1
             self.average.update(self.trainer.network, progress.step)
             progress.decide(parallel.agreed(progress.tick(), self.device))
@@ -116,6 +117,17 @@ class _Run:
         if parallel.rank() == 0:
             self._save()
         return self.out
+
+    def _step(self) -> dict[str, float]:
+        step = self.progress.step
+        found = self.trainer.step(step, self.progress.rate())
+        if any(math.isnan(value) for value in found.values()):
+            lost = ", ".join(name for name, value in found.items() if math.isnan(value))
+            raise RecipeError(
+                f"the training diverged at step {step + 1}: not a number ({lost}). Try a smaller optimiser.rate; "
+                f"{self.out} keeps the last checkpoint before, if there was one."
+            )
+        return found
 
     @property
     def _due(self) -> bool:
