@@ -2,7 +2,8 @@
 
 stabilise → scale to [0, 1] → method, window by window → unscale → exact unbiased inverse → keep totals → blend
 
-Methods for speckle and for counts take the study itself: nothing is stabilised and nothing inverted.
+Methods for speckle and for counts take the study itself: nothing is stabilised and nothing inverted. Those for speckle
+are not shown black borders (see ``borders``).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import __version__, evidence, weights
+from . import __version__, borders, evidence, weights
 from . import audit as audits
 from . import device as devices
 from . import plan as plans
@@ -126,15 +127,19 @@ class Job:
     def run(self, progress: Callable[[float], None]) -> np.ndarray:
         """The restored voxels."""
         voxels = self.image.voxels
+        framed = self.method.domain == "speckle"
+        values = borders.filled(voxels) if framed else voxels
         restored = np.empty_like(voxels)
         while True:
             try:
-                self._run_windows(self._stacked(voxels), self._stacked(restored), progress)
+                self._run_windows(self._stacked(values), self._stacked(restored), progress)
                 break
             except Exception as error:
                 if not devices.is_out_of_memory(error):
                     raise
-            self._use_less_memory(self._stacked(voxels))
+            self._use_less_memory(self._stacked(values))
+        if framed:
+            borders.put_back(voxels, restored)
         self._keep_totals_and_blend(voxels, restored)
         return restored
 

@@ -74,6 +74,8 @@ FITTING = {
     "trained_resnet": "unet_att",
     "guarded": "unet_att_literal",
     "ungated": "unet_att",
+    "larger_steps": "unet_att_literal",
+    "heads": "unet_att_small",
 }
 
 

@@ -345,6 +345,3 @@ def test_a_share_of_the_samples_is_written_upon_and_that_text_has_no_noise():
     for sample, where in zip(drawn, written, strict=True):
         full = where & (sample["clean"] > 0.95)
         np.testing.assert_allclose(sample["noisy"][full], sample["clean"][full], atol=0.06)
-    lined = [sample for sample in drawn if any((sample["clean"][at] == 0).mean() > 0.8 for at in (0, -1, np.s_[:, 0]))]
-    assert 2 < len(lined) < 20
-    assert all(np.array_equal(one["noisy"][one["clean"] == 0], one["clean"][one["clean"] == 0]) for one in lined)

@@ -13,7 +13,6 @@ from scipy.ndimage import gaussian_filter
 
 from Testing.small_trainings import smoke, write_frames
 from training import build, degradations, evaluate, scores, tables
-from training import frames as frames_measured
 from training.data import SPLITS, alike, overlays
 from training.data.ultrasound import LABELS, Ultrasound
 from training.losses.pixel import NoiseSquares
@@ -193,31 +192,6 @@ def test_simulated_bmode_has_its_level_its_mean_and_grain(level):
     assert noisy.mean() == pytest.approx(1 / 3, abs=0.01)
     assert np.allclose(spoilt["clean"], 1 / 3, atol=1e-3)
     assert np.corrcoef(noisy[:, 1:].ravel(), noisy[:, :-1].ravel())[0, 1] > 0.4
-
-
-def test_simulated_speckle_is_as_coarse_as_that_of_real_frames(data_folder):
-    """Correlations of pixels one and two apart in homogeneous tissue, along the beam and across, at native size."""
-    rng = np.random.default_rng(0)
-    simulated = grain([degradations.spoil("bmode", FLAT, 0.2, rng)["noisy"] for _ in range(20)])
-    paths = sorted((data_folder / "ultrasound" / "busi" / "benign").glob("*[0-9].png"))[::15]
-    breasts = [path for path in paths if "mask" not in path.stem]
-    real = grain([np.float32(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)) / 255 for path in breasts])
-    assert len(real) > 100
-    np.testing.assert_allclose(np.median(simulated, axis=0), np.median(real, axis=0), atol=0.15)
-    low, high = np.quantile(simulated, (0.05, 0.95), axis=0)
-    assert np.mean((low < real) & (real < high)) > 0.8
-
-
-def grain(images: list[np.ndarray]) -> np.ndarray:
-    """(blocks, 4): the correlation with the first and second pixel below, and to the right, in homogeneous blocks."""
-    rows = []
-    for image in images:
-        for row, column in frames_measured.regions(image, np.zeros(image.shape, bool)).tissue:
-            block = image[row : row + 24, column : column + 24]
-            block = block - gaussian_filter(block, 8)
-            pairs = [(block[k:], block[:-k]) for k in (1, 2)] + [(block[:, k:], block[:, :-k]) for k in (1, 2)]
-            rows.append([np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in pairs])
-    return np.array(rows)
 
 
 def test_a_share_of_simulated_speckle_is_to_stay():

@@ -44,8 +44,8 @@ FRAMES = {
 ULTRASOUND = Origin(
     "ultrasound frames",
     """\
-- It has seen the organs named above alone, each from one hospital. Other organs, probes and scanners were not among
-  them.
+- It has seen the organs named above alone, breasts from two scanners of one hospital. Other organs, probes and scanners
+  were not among them.
 - No frame without speckle exists. What it was taught to find is the frame before artificial speckle, or the frame as
   another method despeckled it: it inherits that method's mistakes.
 - Frames that a scanner has smoothed already, or that were scaled or compressed much, have other speckle than it knows.

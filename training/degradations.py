@@ -19,10 +19,8 @@ from MedRestoreLib.noise.speckle import Speckle
 
 GREY = 255.0
 
-# Of simulated B-mode images, within what scanners have: point spread (pixels), looks, and what is shown (dB). It makes
-# speckle as coarse as in homogeneous tissue of BUSI, HC18 and lung clips at their own size, where pixels one and two
-# apart have correlations of 0.6 to 0.8 and 0.1 to 0.5 along the beam, 0.9 to 0.95 and 0.7 to 0.9 across.
-AXIAL, LATERAL = (0.7, 2.2), (1.2, 5.0)
+# Of simulated B-mode images, within what scanners have: point spread (pixels), looks, and what is shown (dB).
+AXIAL, LATERAL = (0.5, 1.5), (1.0, 3.0)
 LOOKS = range(1, 9)
 DYNAMIC_RANGES = (40.0, 80.0)
 USUAL_RANGE = 60.0
@@ -30,8 +28,8 @@ TISSUE = 1 / 3  # grey of average tissue (BUSI's mean grey), which the level of 
 BMODE_LEVELS = (0.05, 0.4)  # 8 looks at 80 dB to one look at 40 dB, nearly
 
 # Of what scanners write: scales of a font of 22 pixels, the least grey of text over tissue and of text in a box, and
-# the box's own grey, half of the time black; a black line along a border is thinner than so many pixels.
-LETTERS, BRIGHT_TEXT, DIM_TEXT, BOX_GREY, LINE = (0.25, 0.8), 0.6, 0.15, (-0.15, 0.15), 5
+# the box's own grey, half of the time black.
+LETTERS, BRIGHT_TEXT, DIM_TEXT, BOX_GREY = (0.25, 0.8), 0.6, 0.15, (-0.15, 0.15)
 
 Degraded = dict[str, np.ndarray]
 
@@ -236,8 +234,7 @@ def draw(
         levels: the lowest and the highest; drawn log-uniformly between them, or uniformly if ``even``.
         brightness: see ``training.recipe.Degradation``. In practice the brightness that a study is divided by is
             estimated; counts are scaled along with it, so the level stays right and the maximum is no longer 1.
-        annotated: share of the samples that have text, and some of them black borders, without noise in ``noisy`` and
-            ``clean`` alike.
+        annotated: share of the samples that have text without noise in ``noisy`` and ``clean`` alike.
 
     Returns:
         The sample with ``noisy``, and ``level`` as networks take it (divided by the model's unit, float32).
@@ -257,28 +254,19 @@ def draw(
 
 
 def _annotated(noisy: np.ndarray, clean: np.ndarray, rng: np.random.Generator) -> Degraded:
-    """Both with the same words written over them, half of the time on a box of one dark grey, as beside the fan.
-
-    Half of the time black lines run along the borders, as at those of many frames.
-    """
+    """Both with the same words written over them; half of the time on a box of one dark grey, as beside the fan."""
     import cv2
 
     rows, columns = clean.shape
     images = [noisy.copy(), clean.copy()]
-    lowest = BRIGHT_TEXT
     top, left = rng.integers(0, (rows // 2, columns // 2))
+    lowest = BRIGHT_TEXT
     if rng.random() < 0.5:
         lowest = DIM_TEXT
         bottom, right = rng.integers((rows // 2, columns // 2), (rows, columns))
         dark = max(0.0, rng.uniform(*BOX_GREY))
         for image in images:
             image[top:bottom, left:right] = dark
-    if rng.random() < 0.5:
-        border = [slice(rng.integers(0, LINE), side - rng.integers(0, LINE)) for side in clean.shape]
-        shown = np.zeros(clean.shape, bool)
-        shown[tuple(border)] = True
-        for image in images:
-            image[~shown] = 0
     words = np.zeros(clean.shape, np.uint8)
     for _ in range(rng.integers(1, 6)):
         word = "".join(map(chr, rng.integers(33, 127, rng.integers(1, 12))))

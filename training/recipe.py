@@ -55,7 +55,7 @@ class Degradation:
     log-uniformly or, with ``even``, uniformly.
 
     ``brightness`` b multiplies each clean image by a factor drawn log-uniformly from 1/(1+b) to 1+b. A share
-    ``annotated`` of the images gets text, as scanners write it over frames, and black borders.
+    ``annotated`` of the images gets text, as scanners write it over frames.
     """
 
     model: str

@@ -145,7 +145,7 @@ METHODS = (
     Method(
         id="unet_att_small",
         title="UNet-Att, small",
-        summary="A network trained on breasts and fetal heads: first choice for frames and cine loops; needs no level.",
+        summary="A network trained on breast ultrasound: first choice for frames and cine loops; needs no level.",
         citation='After "Speckle suppression by attention and structural distillation" (in Chinese); changes are ours',
         implementation="learned:grey",
         domain="speckle",
