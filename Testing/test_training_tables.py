@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from MedRestoreLib import weights
 from MedRestoreLib.metrics.fidelity import psnr
-from Testing.small_trainings import smoke, smoke_settings
+from Testing.small_trainings import smoke, smoke_settings, write_frames
 from training import baselines, build, cards, degradations, estimators, evaluate, export, measure, tables, thinning
 from training import recipe as recipes
 from training.__main__ import app, main
@@ -327,9 +327,19 @@ def test_a_card_tells_of_the_training_that_a_network_began_with(run, pictures, t
     assert re.search(r"2 steps in \d+ minutes; .*; before that 2 steps .* with levels = \(1.0, 50.0\) \|", text)
 
 
+@pytest.mark.parametrize("name", weights.manifest(weights.folder()))
+def test_the_cards_have_the_tables_of_the_committed_results(name, tmp_path):
+    committed = (cards.FOLDER / f"{name}.md").read_text()
+    (tmp_path / f"{name}.md").write_text(committed.replace("| noisy |", "| outdated |"))
+    assert cards.renew(name, tmp_path).read_text() == committed
+    with pytest.raises(RecipeError, match=r"no card .* to renew"):
+        cards.renew(name, tmp_path / "elsewhere")
+
+
 def test_a_card_tells_what_other_data_a_network_began_with(run, pictures, tmp_path):
-    settings = [f'network={{implementation="dncnn:DnCNN", inputs=["noisy", "level"], start="{run}"}}']
-    recipe = smoke("dncnn_busi", pictures, *settings)
+    frames = f'{{folders=["{write_frames(tmp_path / "busi")}"], patch=64, processes=1}}'
+    settings = [f'network.start="{run}"', f'data={{source="ultrasound:Ultrasound", arguments={frames}}}']
+    recipe = smoke("dncnn_bone", pictures, *settings)
     text = cards.write(train(recipe, tmp_path / "after", tmp_path, device="cpu"), "ours", tmp_path).read_text()
     assert re.search(r"before that 2 steps .* on pictures of a folder; see the recipe \|", text)
 

@@ -184,14 +184,18 @@ def features(training: TrainingFolder) -> None:
 
 @app.command()
 def card(
-    training: TrainingFolder,
-    name: Annotated[str, typer.Argument(help="Of the weights, such as emanet_bone.")],
+    training: Annotated[
+        str, typer.Argument(metavar="FOLDER|NAME", help="A training; what ships has its tables renewed.")
+    ],
+    name: Annotated[str, typer.Argument(help="Of the weights, such as emanet_bone.")] = "",
     target: Annotated[Path | None, typer.Option(help="Folder; Resources/cards by default.")] = None,
 ) -> None:
     """Write the card of a training's weights: data, hours, tables and limits."""
     from . import cards
 
-    typer.echo(f"Written: {cards.write(training, name, target or cards.FOLDER)}")
+    folder = target or cards.FOLDER
+    written = cards.write(Path(training), name, folder) if name else cards.renew(training, folder)
+    typer.echo(f"Written: {written}")
 
 
 def _tested(data: str, protocol: str, measure: str, settings: list[str] | None) -> tuple[str, list[str]]:

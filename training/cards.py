@@ -11,7 +11,7 @@ from MedRestoreLib import atomic
 
 from . import build, tables
 from .degradations import MODELS
-from .recipe import Recipe
+from .recipe import Recipe, RecipeError
 
 FOLDER = Path(__file__).resolve().parents[1] / "Resources" / "cards"
 
@@ -73,6 +73,17 @@ def write(folder: Path, name: str, target: Path = FOLDER) -> Path:
     return atomic.write_bytes(target / f"{name}.md", _text(recipe, network, saved, name).encode())
 
 
+def renew(name: str, target: Path = FOLDER) -> Path:
+    """Print the tables of a card anew, of weights that ship; their training need not be at hand. Raises RecipeError."""
+    recipe = build.learned(name).recipe
+    path = target / f"{name}.md"
+    if not path.is_file():
+        raise RecipeError(f"there is no card {path} to renew; give the folder of the training and the name.")
+    text = path.read_text(encoding="utf-8")
+    said = text[: text.index("\n## ", text.index("## Limits")) + 1]
+    return atomic.write_bytes(path, (said + _worth(recipe)).encode())
+
+
 def _before(recipe: Recipe) -> str:
     """What the network had learned before, if it began as another training's."""
     if not recipe.network.start:
@@ -101,8 +112,6 @@ def _text(recipe: Recipe, network: Any, saved: dict[str, Any], name: str) -> str
     length = _length(progress["step"], progress["spent"] / 60)
     score = f"{best['score']:.2f} ({recipe.validation.score})"
     protocol = recipe.degradation.model
-    printed = tables.paper_of(protocol).protocols if protocol in tables.PROTOCOLS else ()
-    worth = [tables.render(one, protocol if protocol in printed else "") for one in origin.tables]
     return f"""# {name}
 
 {recipe.title}.
@@ -122,4 +131,11 @@ def _text(recipe: Recipe, network: Any, saved: dict[str, Any], name: str) -> str
 
 {origin.limits}
 
-{chr(10).join(worth)}"""
+{_worth(recipe)}"""
+
+
+def _worth(recipe: Recipe) -> str:
+    """The tables."""
+    protocol = recipe.degradation.model
+    printed = tables.paper_of(protocol).protocols if protocol in tables.PROTOCOLS else ()
+    return "\n".join(tables.render(one, protocol if protocol in printed else "") for one in of(recipe).tables)

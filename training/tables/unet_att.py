@@ -61,7 +61,7 @@ REAL: Rows = {
     "bm3d": "BM3D, logarithm",
     "nllr": "NLLR",
     "unet_att_small": "UNet-Att, small",
-    "unet_att_blind": "UNet-Att",
+    "unet_att": "UNet-Att",
 }
 MEASURES = {
     "cnr": "lesion CNR",
