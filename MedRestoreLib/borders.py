@@ -50,9 +50,9 @@ def _bordered(voxels: np.ndarray) -> Iterator[tuple[Place, Box]]:
     """Planes that have lines of black along an edge, each with the smallest box that holds the rest."""
     for place in np.ndindex(voxels.shape[:2]):
         plane = voxels[place]
-        brightest = plane.max()
-        lines = [np.flatnonzero(plane.max(axis=axis) > BLACK * brightest) for axis in (1, 0)]
-        if brightest > 0 and any(len(found) < side for found, side in zip(lines, plane.shape, strict=True)):
+        seen = plane > BLACK * plane.max()
+        if seen.any():
+            lines = [np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0)]
             box = slice(lines[0][0], lines[0][-1] + 1), slice(lines[1][0], lines[1][-1] + 1)
             if plane[box].shape != plane.shape:
                 yield place, box
