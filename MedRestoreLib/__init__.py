@@ -8,10 +8,7 @@ Importing this loads neither torch nor scipy: they are imported where they are f
 are here the functions, not the modules of the same names.
 """
 
-__version__ = "0.1.0"
-
 from . import methods
-from .batch import batch
 from .errors import (
     Cancelled,
     InvalidPlan,
@@ -24,12 +21,14 @@ from .errors import (
     WeightsMissing,
     WorkerStopped,
 )
-from .exchange import Worker
-from .files import list_series, read, write
+from .files.studies import list_series, read, write
 from .image import Image
-from .plan import Plan, add_noise, estimate_noise, recommend
-from .report import Report
-from .restore import Result, restore
+from .pipeline.plan import Plan, add_noise, estimate_noise, recommend
+from .pipeline.restore import Result, restore
+from .reporting.report import Report
+from .service.batch import batch
+from .service.exchange import Worker
+from .version import __version__ as __version__
 
 __all__ = [
     "Cancelled",

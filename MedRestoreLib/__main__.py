@@ -5,7 +5,7 @@ from pathlib import Path
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["worker"] and len(sys.argv) == 3:  # the worker runs where typer is not installed: in 3D Slicer
-        from MedRestoreLib.worker import main
+        from MedRestoreLib.service.worker import main
 
         main(Path(sys.argv[2]))
     else:

@@ -16,7 +16,7 @@ from .errors import InvalidPlan, MedRestoreError
 
 if TYPE_CHECKING:
     from .image import Image
-    from .restore import Result
+    from .pipeline.restore import Result
 
 app = typer.Typer(
     help="Restore SPECT, MRI and ultrasound studies, with evidence of what was removed. For research use only.",
@@ -75,7 +75,7 @@ def inspect(
 ) -> None:
     """Say what a study is, the noise found in it and what is recommended. Writes nothing."""
     from .errors import UnknownNoise
-    from .plan import estimate_noise, recommend
+    from .pipeline.plan import estimate_noise, recommend
 
     image = _read(study, series, modality, replace_nan)
     frames, slices, rows, columns = image.voxels.shape
@@ -133,10 +133,10 @@ def restore(
     as_json: AsJson = False,
 ) -> None:
     """Restore a study and write it to OUT; the input is never changed."""
-    from . import device as devices
-    from . import files
-    from .plan import recommend
-    from .restore import restore as run
+    from .files import studies as files
+    from .pipeline import device as devices
+    from .pipeline.plan import recommend
+    from .pipeline.restore import restore as run
 
     beside = _companions(out)
     wanted = {"removed": removed, "report": report, "report_json": report, "figure": figure, "film": figure}
@@ -184,8 +184,9 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Measure what changed between two studies; with --reference also how far each is from the truth."""
-    from . import figures, files
-    from .compare import compare as run
+    from .files import studies as files
+    from .reporting import figures
+    from .reporting.compare import compare as run
 
     for source in (before, after) if figure else ():
         files.check_writable(figure, source)
@@ -215,7 +216,7 @@ def batch(
     as_json: AsJson = False,
 ) -> None:
     """Restore every study in a folder. What is done is skipped, so a stopped batch is started again to go on."""
-    from .batch import batch as run
+    from .service.batch import batch as run
 
     edits = {
         "method": method,
@@ -239,8 +240,8 @@ def batch(
 
 @app.command(hidden=True)
 def worker(folder: Annotated[Path, typer.Argument(help="The exchange folder.")]) -> None:
-    """Serve restores over standard input and output, for programs (see MedRestoreLib/worker.py)."""
-    from .worker import main as serve
+    """Serve restores over standard input and output, for programs (see MedRestoreLib/service/worker.py)."""
+    from .service.worker import main as serve
 
     serve(folder)
 
@@ -258,7 +259,7 @@ def main() -> None:
 
 
 def _read(study: Path, series: str, modality: str, replace_nan: float | None):
-    from .files import read
+    from .files.studies import read
 
     image = read(study, series=series or None, replace_nan=replace_nan)
     return replace(image, modality=modality.upper()) if modality else image
@@ -302,7 +303,7 @@ def _companions(out: Path) -> dict[str, Path]:
 
 def _pictures(before: Image, result: Result, beside: dict[str, Path]) -> dict[str, Path]:
     """Write the figure and, of a cine, the film."""
-    from . import figures, film
+    from .reporting import figures, film
 
     written = {"figure": figures.before_after(before, result.image, beside["figure"], report=result.report)}
     if film.is_cine(before):

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 import MedRestoreLib as mr
-from MedRestoreLib.figures import before_after
-from MedRestoreLib.report import write_summary
+from MedRestoreLib.reporting.figures import before_after
+from MedRestoreLib.reporting.report import write_summary
 from training.simulate import bone, brain
 from training.simulate.dicom import as_nm
 

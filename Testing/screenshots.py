@@ -6,14 +6,12 @@ are drawn by Slicer's own reslicing.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from Testing import host
 from Testing.host.fixtures import MODULE
+from Testing.support.paths import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 SCREENSHOTS = REPOSITORY / "Resources" / "Screenshots"
 ICONS = MODULE.parent / "Resources" / "Icons"
 

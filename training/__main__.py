@@ -83,8 +83,8 @@ def evaluate(
 ) -> None:
     """Measure methods on test patients, real frames or the thinned real scan, and keep the results for the tables."""
     from . import build
-    from . import measure as measures
     from . import recipe as recipes
+    from .evaluation import measure as measures
     from .tables.results import FOLDER
 
     if measure == "thinning":
@@ -118,7 +118,7 @@ def cine(
     results: Annotated[Path | None, typer.Option(help="Folder of results; training/tables/results by default.")] = None,
 ) -> None:
     """Measure on real lung clips whether restoring frame by frame makes them flicker."""
-    from . import cine as cines
+    from .evaluation import cine as cines
     from .tables.results import FOLDER
 
     for result in cines.results(methods, clips, frames):
@@ -132,7 +132,7 @@ def figure(
     methods: Annotated[list[str] | None, typer.Argument(metavar="[METHOD...]", help="bm3d and emanet if none.")] = None,
 ) -> None:
     """Draw the real bone scan thinned, restored by methods of the library, and the counts that were left out."""
-    from . import thinning
+    from .evaluation import thinning
 
     for found in thinning.figure(target, methods or ("bm3d", "emanet")):
         typer.echo("  ".join(f"{key} {value:.4g}" if key != "method" else value for key, value in found.items()))
@@ -169,7 +169,7 @@ def export(
     target: Annotated[Path | None, typer.Option(help="Folder; Resources/weights by default.")] = None,
 ) -> None:
     """Write a training's network as float16 safetensors, with its row in the manifest."""
-    from .export import weights_of
+    from .shipping.export import weights_of
 
     typer.echo(f"Written: {weights_of(training, name, target)}")
 
@@ -177,7 +177,7 @@ def export(
 @app.command()
 def features(training: TrainingFolder) -> None:
     """Make a training of vgg_features_bone or resnet_features_ultrasound the feature back-end of losses."""
-    from .export import features_of
+    from .shipping.export import features_of
 
     typer.echo(f"Written: {features_of(training)}")
 
@@ -191,7 +191,7 @@ def card(
     target: Annotated[Path | None, typer.Option(help="Folder; Resources/cards by default.")] = None,
 ) -> None:
     """Write the card of a training's weights: data, hours, tables and limits."""
-    from . import cards
+    from .shipping import cards
 
     folder = target or cards.FOLDER
     written = cards.write(Path(training), name, folder) if name else cards.renew(training, folder)
@@ -200,7 +200,7 @@ def card(
 
 def _tested(data: str, protocol: str, measure: str, settings: list[str] | None) -> tuple[str, list[str]]:
     """(recipe, settings) of the data that a protocol is measured on; real frames are taken at their own size."""
-    from .degradations import MODELS
+    from .data.degradations import MODELS
     from .recipe import RecipeError
 
     if protocol not in MODELS:

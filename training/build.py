@@ -10,10 +10,10 @@ from torch import nn
 
 from MedRestoreLib import weights
 
+from . import checkpoint
 from . import recipe as recipes
 from .data import Source
 from .recipe import Optimiser, Recipe, RecipeError, load
-from .trainers import checkpoint
 
 NETWORKS = "MedRestoreLib.networks"
 

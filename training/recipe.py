@@ -51,7 +51,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Degradation:
-    """``model`` is a name in training.degradations; its level is drawn between ``levels`` (of the model's kind),
+    """``model`` is a name in training.data.degradations; its level is drawn between ``levels`` (of the model's kind),
     log-uniformly or, with ``even``, uniformly.
 
     ``brightness`` b multiplies each clean image by a factor drawn log-uniformly from 1/(1+b) to 1+b. A share
@@ -100,7 +100,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Validation:
-    """``score`` is a name in training.scores; the greatest wins. Every ``every`` steps, on so many patients.
+    """``score`` is a name in training.trainers.scores; the greatest wins. Every ``every`` steps, on so many patients.
 
     ``levels`` are those of the noise model's that are looked at; all where there are none.
     """

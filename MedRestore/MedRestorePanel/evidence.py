@@ -36,7 +36,7 @@ class EvidenceSection:
         if report is None:
             self.ui.evidenceBrowser.setHtml(_("No restored volume is chosen."))
             return
-        from MedRestoreLib import page
+        from MedRestoreLib.reporting import page
 
         self.ui.evidenceBrowser.setHtml(page.brief(report))
 
@@ -50,7 +50,9 @@ class EvidenceSection:
         return mrml.report_of(node)
 
     def onSave(self):
-        from MedRestoreLib import MedRestoreError, atomic, page
+        from MedRestoreLib import MedRestoreError
+        from MedRestoreLib.files import atomic
+        from MedRestoreLib.reporting import page
 
         path, report = self.askFile(), self.report()
         if not path or report is None:

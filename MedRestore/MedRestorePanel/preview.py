@@ -186,7 +186,7 @@ class Preview(VTKObservationMixin):
         if self._node is None:
             self._node = getattr(slicer, volume.GetClassName())()
             self._node.SetName("MedRestore preview")
-            _keepSecret(self._node)
+            _hideFromEditorsAndSaving(self._node)
             slicer.mrmlScene.AddNode(self._node)
         slicer.util.updateVolumeFromArray(self._node, voxels[None])
         ijkToRAS = vtk.vtkMatrix4x4()
@@ -196,7 +196,7 @@ class Preview(VTKObservationMixin):
         self._node.SetOrigin(origin[:3])
         self._node.SetAndObserveTransformNodeID(volume.GetTransformNodeID())
         show_alike(self._node, volume)
-        _keepSecret(self._node.GetDisplayNode())
+        _hideFromEditorsAndSaving(self._node.GetDisplayNode())
         for logic in self._viewsOf(volume):
             if sliceOnShow(logic, volume) == place.slice:
                 self._layers.show(logic.GetSliceCompositeNode(), volume, self._node, 1.0)
@@ -259,7 +259,7 @@ class Preview(VTKObservationMixin):
         self._forget()
 
 
-def _keepSecret(node):
+def _hideFromEditorsAndSaving(node):
     """Not in the lists of nodes, and not in a saved scene."""
     node.HideFromEditorsOn()
     node.SaveWithSceneOff()

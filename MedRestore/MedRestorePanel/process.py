@@ -76,9 +76,9 @@ class WorkerProcess:
 
     @property
     def exchange(self):
-        """What passes between Slicer and the worker (``MedRestoreLib.exchange.Exchange``); made when first needed."""
+        """What passes between Slicer and the worker (``service.exchange.Exchange``); made when first needed."""
         if self._exchange is None:
-            from MedRestoreLib.exchange import Exchange
+            from MedRestoreLib.service.exchange import Exchange
 
             self._exchange = Exchange()
         return self._exchange
@@ -102,7 +102,7 @@ class WorkerProcess:
         """Start the process, so that it is warm when it is needed; ``submit`` starts it, too."""
         if self._running:
             return
-        from MedRestoreLib import exchange
+        from MedRestoreLib.service import exchange
 
         environment = qt.QProcessEnvironment.systemEnvironment()  # Slicer's own, with what its Python needs
         environment.insert("PYTHONPATH", exchange.search_path())
@@ -305,7 +305,7 @@ class WorkerProcess:
 
 
 def _stopped():
-    from MedRestoreLib.exchange import STOPPED
+    from MedRestoreLib.service.exchange import STOPPED
 
     return STOPPED
 

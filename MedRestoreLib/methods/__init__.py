@@ -1,6 +1,7 @@
 """Restoration methods: ``catalogue`` lists them without importing them; each other file is one method.
 
-Called, the package gives the list: ``MedRestoreLib.methods()``.
+Called, the package gives the list: ``MedRestoreLib.methods()``. May import weights and errors: methods know
+tensors, not studies.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import slicer
 
-from .. import restore as restore_image
 from ..image import Image
-from ..restore import Progress
+from ..pipeline.restore import Progress
+from ..pipeline.restore import restore as restore_image
 from .masks import mask_of
 from .output import Output
 from .study import image_of, whole_study

@@ -1,1 +1,4 @@
-"""Network architectures, one file each: they know tensors, not studies, and import nothing else of MedRestore."""
+"""Network architectures, one file each: they know tensors, not studies.
+
+May import one another, and nothing else of MedRestore.
+"""

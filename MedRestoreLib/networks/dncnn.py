@@ -10,7 +10,7 @@ from torch import nn
 
 from .blocks import convolution
 from .counts import COARSE_INPUTS, OUTPUTS, CountsNetwork
-from .speckle import GUARD, LiteralSpeckleNetwork
+from .speckle import GUARD, PaperSpeckleNetwork
 
 
 class DnCNN(CountsNetwork):
@@ -26,7 +26,7 @@ class DnCNN(CountsNetwork):
         super().__init__(_Chain(COARSE_INPUTS, OUTPUTS, layers=layers, width=width, norm=False), coarse=True)
 
 
-class LiteralDnCNN(nn.Module):
+class PaperDnCNN(nn.Module):
     """The paper's form: blind, the noise is predicted and subtracted; 556,000 parameters. ``level`` is not used.
 
     Its last layer starts at zero, so that training does not begin with noise a hundred times too strong.
@@ -42,7 +42,7 @@ class LiteralDnCNN(nn.Module):
         return images - self.body(images)
 
 
-class SpeckleDnCNN(LiteralSpeckleNetwork):
+class SpeckleDnCNN(PaperSpeckleNetwork):
     """The same chain for speckle, ``x = u (1 + n)``: what it predicts is n, and it is divided by 1 + n."""
 
     def __init__(self, layers: int = 17, width: int = 64, guard: float | None = GUARD) -> None:

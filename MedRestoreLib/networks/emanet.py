@@ -177,7 +177,7 @@ class EMANet(CountsNetwork):
         super().__init__(Backbone(INPUTS, OUTPUTS, width=width, block=ATTENTION_BLOCK // 2, norm=False, **modules))
 
 
-class LiteralEMANet(nn.Module):
+class PaperEMANet(nn.Module):
     """The paper's form: image and level plane in, noise map out, which is subtracted.
 
     Attention averages over whole rows and columns, so its result depends on the size of the image.

@@ -98,7 +98,7 @@ def moment_level(images: torch.Tensor) -> torch.Tensor:
     return (GREY * torch.sqrt(variance / mean.clamp_min(1 / GREY**2))).clamp(0, LEVELS + 1)
 
 
-class LiteralLevelNet(nn.Module):
+class PaperLevelNet(nn.Module):
     """The paper's form: the image alone in, attention over whole rows and columns."""
 
     def __init__(self, width: int = 32) -> None:

@@ -63,7 +63,7 @@ class SpeckleNetwork(Mixture):
         return images / self(images).clamp_min(GREY) - 1
 
 
-class LiteralSpeckleNetwork(nn.Module):
+class PaperSpeckleNetwork(nn.Module):
     """Wraps ``body``, images ``(N, 1, H, W)`` to n of the same shape; restores them by ``x / (1 + n)``.
 
     Args:

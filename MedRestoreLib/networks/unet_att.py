@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.functional import max_pool2d
 
 from .blocks import DoubleConvolution, Pointwise, Upsample
-from .speckle import GUARD, INPUTS, OUTPUTS, LiteralSpeckleNetwork, SpeckleNetwork
+from .speckle import GUARD, INPUTS, OUTPUTS, PaperSpeckleNetwork, SpeckleNetwork
 
 
 class Gate(nn.Module):
@@ -93,7 +93,7 @@ class UNetAtt(SpeckleNetwork):
         super().__init__(body, multiple=2 << max(1, transitions))
 
 
-class LiteralUNetAtt(LiteralSpeckleNetwork):
+class PaperUNetAtt(PaperSpeckleNetwork):
     """The paper's form: n is estimated and divided by; the decoder sees the gated features alone."""
 
     def __init__(self, width: int = 32, transitions: int = 4, guard: float | None = None) -> None:
@@ -101,7 +101,7 @@ class LiteralUNetAtt(LiteralSpeckleNetwork):
         super().__init__(body, 1 << transitions, guard)
 
 
-class UNet(LiteralSpeckleNetwork):
+class UNet(PaperSpeckleNetwork):
     """The paper's baseline: the same network with skips in place of gates; its division is guarded."""
 
     def __init__(self, width: int = 32, transitions: int = 4, guard: float | None = GUARD) -> None:

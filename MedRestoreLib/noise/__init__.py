@@ -1,4 +1,7 @@
-"""Noise models: add, estimate, stabilise, invert. ``noise.model("rician")`` gives the class; see ``base.Noise``."""
+"""Noise models: add, estimate, stabilise, invert. ``noise.model("rician")`` gives the class; see ``base.Noise``.
+
+May import nothing else of MedRestore.
+"""
 
 from __future__ import annotations
 

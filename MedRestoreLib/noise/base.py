@@ -39,7 +39,7 @@ class Noise(ABC):
     id: ClassVar[str]
     title: ClassVar[str]
     unit: ClassVar[str]  # of the level, for people: "% of the maximum"
-    limits: ClassVar[tuple[float, float]]  # levels outside are absurd and refused
+    limits: ClassVar[tuple[float, float]]  # levels outside are refused
 
     @classmethod
     def bind(cls, voxels: np.ndarray, level: float) -> Noise:
@@ -66,7 +66,7 @@ class Noise(ABC):
         """Noisy voxels → a scale on which the noise is close to Gaussian with standard deviation 1."""
 
     @abstractmethod
-    def invert(self, denoised: np.ndarray) -> np.ndarray:
+    def unbiased_inverse(self, denoised: np.ndarray) -> np.ndarray:
         """Denoised stabilised voxels → the study's unit, by the exact unbiased inverse."""
 
     @abstractmethod

@@ -46,7 +46,7 @@ class Gaussian(Noise):
     def stabilise(self, voxels: np.ndarray) -> np.ndarray:
         return np.multiply(voxels, np.float32(1 / self.level), dtype=np.float32)
 
-    def invert(self, denoised: np.ndarray) -> np.ndarray:
+    def unbiased_inverse(self, denoised: np.ndarray) -> np.ndarray:
         return np.multiply(denoised, np.float32(self.level), dtype=np.float32)
 
     def std(self, clean: np.ndarray) -> np.ndarray:

@@ -74,7 +74,7 @@ class Poisson(Noise):
         level = np.float32(self.level)
         return in_pieces(lambda y: 2 * np.sqrt(np.maximum(level * y + np.float32(3 / 8), 0)), voxels)
 
-    def invert(self, denoised: np.ndarray) -> np.ndarray:
+    def unbiased_inverse(self, denoised: np.ndarray) -> np.ndarray:
         """The exact unbiased inverse in closed form (Makitalo and Foi, IEEE TIP 20(9), 2011)."""
         level = np.float32(self.level)
         return in_pieces(lambda d: _unbiased_inverse(d) / level, denoised)
@@ -82,13 +82,13 @@ class Poisson(Noise):
     def std(self, clean: np.ndarray) -> np.ndarray:
         return in_pieces(lambda x: np.sqrt(np.maximum(x, 0) / np.float32(self.level)), clean)
 
-    def unstabilise(self, stabilised: np.ndarray) -> np.ndarray:
-        """The voxels that ``stabilise`` gave these values for; ``invert`` is for denoised values."""
+    def algebraic_inverse(self, stabilised: np.ndarray) -> np.ndarray:
+        """The voxels that ``stabilise`` gave these values for; ``unbiased_inverse`` is for denoised values."""
         level = np.float32(self.level)
         return in_pieces(lambda d: (d * d / 4 - np.float32(3 / 8)) / level, stabilised)
 
-    def expect(self, clean: np.ndarray) -> np.ndarray:
-        """What the stabilised voxels are on average where the clean study has these values: ``invert`` undone."""
+    def forward_mean(self, clean: np.ndarray) -> np.ndarray:
+        """Mean of the stabilised voxels where the clean study has these values; inverts ``unbiased_inverse``."""
         level = np.float32(self.level)
         greatest = 2 * np.sqrt(level * clean.max(initial=0) + 1) + 1
         stabilised = np.geomspace(_ANSCOMBE_ZERO, greatest, 4096)

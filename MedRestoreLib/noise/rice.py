@@ -59,7 +59,7 @@ def stabilise(t: np.ndarray) -> np.ndarray:
     return _extended(np.maximum(t, 0), tab.t, tab.transform)
 
 
-def invert(stabilised: np.ndarray) -> np.ndarray:
+def unbiased_inverse(stabilised: np.ndarray) -> np.ndarray:
     """The nu whose expected f(t) this is; 0 for less than pure noise gives on average."""
     tab = table()
     end = tab.nu[-1]

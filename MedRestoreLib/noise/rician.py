@@ -92,9 +92,9 @@ class Rician(Noise):
         scale = np.float32(1 / self.sigma)
         return in_pieces(lambda z: rice.stabilise(z * scale), voxels)
 
-    def invert(self, denoised: np.ndarray) -> np.ndarray:
+    def unbiased_inverse(self, denoised: np.ndarray) -> np.ndarray:
         sigma = self.sigma
-        return in_pieces(lambda f: rice.invert(f) * sigma, denoised)
+        return in_pieces(lambda f: rice.unbiased_inverse(f) * sigma, denoised)
 
     def std(self, clean: np.ndarray) -> np.ndarray:
         sigma = self.sigma

@@ -98,7 +98,7 @@ class Speckle(Noise):
         scale, shift = np.float32(1 / self.reference), np.float32(self._offset)
         return in_pieces(lambda x: np.log(np.maximum(x * scale, 0) + shift) / tab.spread, voxels)
 
-    def invert(self, denoised: np.ndarray) -> np.ndarray:
+    def unbiased_inverse(self, denoised: np.ndarray) -> np.ndarray:
         tab = _table(self.level, self._offset)
 
         def exact(f: np.ndarray) -> np.ndarray:

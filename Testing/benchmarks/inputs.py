@@ -62,7 +62,7 @@ def camera(level: float) -> list[Sample]:
 
 def head() -> np.ndarray:
     """The real T1 head, float32 in [0, 1]."""
-    from MedRestoreLib.files import read
+    from MedRestoreLib.files.studies import read
 
     voxels = read(real("mri", "t1w_0.7mm.nii.gz")).voxels[0]
     return np.clip(voxels / np.percentile(voxels, 99.9), 0, 1)
@@ -98,7 +98,7 @@ def bone(counts: float) -> list[Sample]:
 
 
 def breast(level: float, images: int = 10) -> list[Sample]:
-    from MedRestoreLib.files import read
+    from MedRestoreLib.files.studies import read
 
     paths = sorted(p for p in real("ultrasound", "busi", "benign").glob("*.png") if "_mask" not in p.name)
     chosen = paths[:: len(paths) // images][:images]

@@ -28,11 +28,11 @@ import numpy as np
 
 from MedRestoreLib.methods import catalogue
 from MedRestoreLib.noise import Noise, model
-from MedRestoreLib.restore import unit_range
+from MedRestoreLib.pipeline.restore import unit_range
 from Testing.benchmarks.inputs import CASES, Case, Sample
 from Testing.benchmarks.peers import PEERS, Peer
+from Testing.support.paths import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 REFERENCE = "sk_nlm"  # the peer that times are given relative to
 LONG = 15.0  # seconds
 RESULTS = "classical.json"
@@ -125,7 +125,7 @@ def _stabilised(case: Case, noise: Noise, noisy: np.ndarray) -> tuple[np.ndarray
 
 
 def _unstabilised(case: Case, noise: Noise, image: np.ndarray, scale: float, low: float) -> np.ndarray:
-    return image if case.compressed else noise.invert((image * scale + low).astype(np.float32))
+    return image if case.compressed else noise.unbiased_inverse((image * scale + low).astype(np.float32))
 
 
 def _run(call: Callable[[], list[np.ndarray]], times: int) -> tuple[float, float | None, list[np.ndarray]]:

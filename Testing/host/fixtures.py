@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 
 from Testing import host
-
-MODULE = Path(__file__).resolve().parent.parent.parent / "MedRestore" / "MedRestore.py"
+from Testing.support.paths import MODULE
 
 
 def fresh_application():

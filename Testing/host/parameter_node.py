@@ -1,8 +1,8 @@
 """`slicer.parameterNodeWrapper`: typed, checked access to a parameter node, bound to widgets.
 
 Written from the behaviour of Slicer's own package, for the types listed in `parameter_values`. Left out: lists, tuples,
-dictionaries, parameter packs and serializers of one's own. `Testing/test_host.py` runs the same claims over Slicer's
-package where ``SLICER_SOURCE_DIR`` is set.
+dictionaries, parameter packs and serializers of one's own. `Testing/panel/host/test_host.py` runs the same claims over
+Slicer's package where ``SLICER_SOURCE_DIR`` is set.
 """
 
 from __future__ import annotations

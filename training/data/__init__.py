@@ -1,4 +1,7 @@
-"""Where clean images come from. An adapter is one class that offers what ``Source`` says; a recipe names it."""
+"""Where clean images come from, and how noise is added to them.
+
+An adapter is one class that offers what ``Source`` says; a recipe names it. May import simulate and recipe.
+"""
 
 from __future__ import annotations
 

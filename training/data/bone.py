@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from MedRestoreLib import atomic
+from MedRestoreLib.files import atomic
 from training.data import SPLITS, Patient, data_folder
 from training.recipe import RecipeError
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from MedRestoreLib import atomic
+from MedRestoreLib.files import atomic
 from training.data import SPLITS, TENTHS, Patient, data_folder
 from training.recipe import RecipeError
 

@@ -1,11 +1,14 @@
-"""The papers' tables, in form, from what was measured: ``python -m training table``."""
+"""The papers' tables, in form, from what was measured: ``python -m training table``.
+
+May import data; results are JSON files in ``results``.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from MedRestoreLib import atomic
-from training.degradations import MODELS
+from MedRestoreLib.files import atomic
+from training.data.degradations import MODELS
 
 from . import emanet, unet_att
 from .common import Measured, Paper, Table

@@ -61,7 +61,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper's tables and the protocols (names in training.degradations) that they are printed for."""
+    """A paper's tables and the protocols (names in training.data.degradations) that they are printed for."""
 
     title: str
     protocols: tuple[str, ...]

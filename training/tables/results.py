@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from MedRestoreLib import atomic
+from MedRestoreLib.files import atomic
 
 FOLDER = Path(__file__).resolve().parent / "results"
 

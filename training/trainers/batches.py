@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training import build, degradations
-from training.data import Source
+from training import build
+from training.data import Source, degradations
 from training.recipe import Recipe, RecipeError
 
 from .parallel import rank, world_size

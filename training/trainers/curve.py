@@ -6,7 +6,7 @@ import csv
 import io
 from pathlib import Path
 
-from MedRestoreLib import atomic
+from MedRestoreLib.files import atomic
 
 Row = dict[str, float]
 

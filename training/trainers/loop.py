@@ -14,12 +14,14 @@ from typing import Any
 
 import torch
 
-from MedRestoreLib import atomic
-from MedRestoreLib import device as devices
-from training import build, scores
+from MedRestoreLib.files import atomic
+from MedRestoreLib.pipeline import device as devices
+from training import build
 from training.recipe import Recipe, RecipeError, from_dict, load
+from training.trainers import scores
 
-from . import checkpoint, curve, parallel
+from .. import checkpoint
+from . import curve, parallel
 from .batches import Batches
 from .schedule import Progress
 

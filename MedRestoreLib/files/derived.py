@@ -1,0 +1,319 @@
+"""A restored study written as derived DICOM objects, siblings of the ones it was made from.
+
+Kept: patient, study, frame of reference, geometry, the modality's own SOP class. New: series and instances, whose UIDs
+follow from the sources, the voxels and what was done, so that the same work gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import OutputError
+from ..image import Image, as_integers
+from ..version import __version__
+from .dicom import DAMAGE, UCUM, is_dicom, rescale
+from .dicom_geometry import layout
+from .quiet import quiet_pydicom
+
+_MAKER = "MedRestore"
+_NAME = re.compile(r"IM\d{5}\.dcm")
+_SERIES_NUMBER_STEP = 1000
+_PRIMARY_ONLY = ("1.2.840.10008.5.1.4.1.1.20", "1.2.840.10008.5.1.4.1.1.128")  # NM and PET image storage
+# Elements that describe the source's pixels or its creation, and would be untrue of the derived object.
+_STALE = (
+    "ColorSpace",
+    "DigitalSignaturesSequence",
+    "IconImageSequence",
+    "InstanceCreationDate",
+    "InstanceCreationTime",
+    "InstanceCreatorUID",
+    "LargestImagePixelValue",
+    "LargestPixelValueInSeries",
+    "MACParametersSequence",
+    "SmallestImagePixelValue",
+    "SmallestPixelValueInSeries",
+)
+_PALETTE = tuple(
+    f"{prefix}{colour}PaletteColorLookupTable{part}"
+    for colour in ("Red", "Green", "Blue")
+    for prefix, part in (("", "Descriptor"), ("", "Data"), ("Segmented", "Data"))
+)
+_TRANSFORM = "PixelValueTransformationSequence"
+_MAPPING = "RealWorldValueMappingSequence"
+
+
+@dataclass(frozen=True)
+class _Coding:
+    """How values become stored numbers: ``stored = (values - intercept) / slope``, rounded, within ``bits``."""
+
+    dtype: np.dtype
+    bits: int
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        half = 1 << (self.bits - 1)
+        return (-half, half - 1) if self.dtype.kind == "i" else (0, 2 * half - 1)
+
+    def encode(self, values: np.ndarray) -> np.ndarray:
+        if self.dtype.kind == "f":
+            return values.astype(self.dtype)
+        stored = np.rint((values - self.intercept) / self.slope)
+        return np.clip(stored, *self.limits).astype(self.dtype)
+
+    def holds(self, values: np.ndarray) -> bool:
+        """Whether decoding gives ``values`` back, as exactly as float32 can tell."""
+        decoded = self.encode(values).astype(np.float64) * self.slope + self.intercept
+        return bool(np.all(np.abs(decoded - values) <= 2.0**-22 * np.abs(values)))
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is one that ``write_derived`` put into a folder."""
+    from pydicom import dcmread
+
+    if not _NAME.fullmatch(path.name) or not path.is_file() or not is_dicom(path):
+        return False
+    with quiet_pydicom():
+        header = dcmread(path, force=True, stop_before_pixels=True)
+        equipment = header.get("ContributingEquipmentSequence")
+        return bool(equipment) and equipment[-1].get("Manufacturer") == _MAKER
+
+
+def write_derived(image: Image, path: Path, derivation: str, label: str) -> None:
+    """Write one object to ``path`` (a name ending in .dcm) or one for each source header into a new folder.
+
+    An untouched image keeps its very stored numbers and rescale. Other values are stored with a rescale slope whose
+    step is 1/65535 of their range (1/32767 for signed types), far below any noise; ultrasound and colour stay 8-bit
+    or 16-bit without rescale, as their SOP classes demand.
+
+    The study must have been read from DICOM; ``files.write`` sees to that.
+
+    Raises:
+        OutputError: the source's headers are unfit for it.
+    """
+    headers = image.source.headers
+    if any("SOPClassUID" not in header or "SOPInstanceUID" not in header for header in headers):
+        raise OutputError("the DICOM source does not say what it is (SOP UIDs); choose .nrrd or .nii.gz.")
+    with quiet_pydicom():
+        planes = _planes(image, headers)
+        codings = _codings(image, headers, planes)
+        stored = np.stack([coding.encode(plane) for coding, plane in zip(codings, planes, strict=True)])
+        text = (derivation or "Denoised by MedRestore").encode("ascii", "replace").decode()
+        seed = [*(str(header.get("SOPInstanceUID", "")) for header in headers), text, label, __version__]
+        seed.append(hashlib.sha256(np.ascontiguousarray(stored).data).hexdigest())
+        per_file = len(stored) // len(headers)
+        if not path.suffix:
+            path.mkdir()
+        for index, header in enumerate(headers):
+            mine = slice(index * per_file, (index + 1) * per_file)
+            dataset = copy.deepcopy(header)
+            try:
+                _set_identity(dataset, header, seed, text, label)
+                _set_pixels(dataset, stored[mine], codings[mine], image.unit)
+                _save(dataset, path if path.suffix else path / f"IM{index + 1:05d}.dcm")
+            except OSError:
+                raise
+            except DAMAGE as error:
+                raise OutputError(
+                    f"the source's DICOM header cannot be written ({type(error).__name__}); choose .nrrd or .nii.gz."
+                ) from error
+
+
+def _planes(image: Image, headers: Sequence[Any]) -> np.ndarray:
+    """The image's planes ``(planes, rows, columns[, components])`` in the order of the files."""
+    if image.colour is not None:
+        values = as_integers(image.stored(), np.dtype(image.source.dtype))
+    else:
+        values = image.voxels if image.remainder is None else image.voxels.astype(np.float64) + image.remainder
+    planes = values.reshape(-1, *values.shape[2:])
+    order = np.arange(len(headers)) if len(headers) > 1 else layout(headers[0])[2]
+    if planes.shape[:3] != (len(order), headers[0].Rows, headers[0].Columns):
+        raise OutputError("the study no longer has the shape of its DICOM source; choose .nrrd or .nii.gz.")
+    return planes[np.argsort(order)]
+
+
+def _codings(image: Image, headers: Sequence[Any], planes: np.ndarray) -> list[_Coding]:
+    """The source's own coding of each plane where it holds all values, else one new coding for all."""
+    header = headers[0]
+    bits = int(header.BitsStored) if "BitsStored" in header else int(header.BitsAllocated)
+    signed = int(header.get("PixelRepresentation") or 0)
+    if image.colour is not None or (np.dtype(image.source.dtype).kind == "f" and _is_float(header)):
+        dtype = np.dtype(image.source.dtype)
+        return [_Coding(dtype, 8 * dtype.itemsize)] * len(planes)
+    dtype = np.dtype(f"{'i' if signed else 'u'}{max(1, int(header.BitsAllocated) // 8)}")
+    slopes, intercepts = _source_rescale(headers, len(planes))
+    own = [_Coding(dtype, bits, a, b) for a, b in zip(slopes, intercepts, strict=True)]
+    if dtype.itemsize == 1 and image.modality == "US":
+        return own
+    if all(coding.holds(plane) for coding, plane in zip(own, planes, strict=True)):
+        return own
+    return [_new_coding(np.dtype("i2" if signed else "u2"), float(planes.min()), float(planes.max()))] * len(planes)
+
+
+def _new_coding(dtype: np.dtype, low: float, high: float) -> _Coding:
+    """Sixteen bits spread over the range of the values; zero stays exactly zero.
+
+    Slope and intercept have few decimal digits, so that DICOM's decimal strings hold them exactly.
+    """
+    if dtype.kind == "i":
+        return _Coding(dtype, 16, _round_up(max(high / 32767, -low / 32768)))
+    slope = _round_up((max(high, 0.0) - min(low, 0.0)) / 65534)
+    return _Coding(dtype, 16, slope, float(f"{np.floor(min(low, 0.0) / slope) * slope:.10g}"))
+
+
+def _round_up(value: float) -> float:
+    """The next number of four significant decimal digits; 1 for 0."""
+    if value <= 0:
+        return 1.0
+    unit = 10.0 ** (np.floor(np.log10(value)) - 3)
+    return float(f"{np.ceil(value / unit) * unit:.4g}")
+
+
+def _is_float(header: Any) -> bool:
+    return "BitsAllocated" in header and int(header.BitsAllocated) >= 32 and "PixelRepresentation" not in header
+
+
+def _source_rescale(headers: Sequence[Any], count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Slope and intercept of each plane in the order of the files."""
+    if len(headers) == 1:
+        return rescale(headers[0], np.arange(count))
+    pairs = [rescale(header, np.arange(1)) for header in headers]
+    return np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs])
+
+
+def _set_identity(dataset: Any, source: Any, seed: Sequence[str], text: str, label: str) -> None:
+    """Whose child this object is, what was done to it, and by what."""
+    from pydicom.dataset import Dataset
+
+    reference = Dataset()
+    reference.ReferencedSOPClassUID = source.SOPClassUID
+    reference.ReferencedSOPInstanceUID = source.SOPInstanceUID
+    reference.PurposeOfReferenceCodeSequence = [
+        _code("121322", "Source image for image processing operation"),
+    ]
+    dataset.SourceImageSequence = [reference]
+    kinds = [str(value) for value in np.ravel(source.get("ImageType") or [])]
+    # Nuclear medicine and PET admit no SECONDARY (PS3.3 C.8.4.9.1.1, C.8.9.4.1.1).
+    second = "PRIMARY" if source.SOPClassUID in _PRIMARY_ONLY else "SECONDARY"
+    dataset.ImageType = ["DERIVED", second, *kinds[2:]]
+    dataset.SeriesInstanceUID = _uid(*seed)
+    dataset.SOPInstanceUID = _uid(*seed, str(source.SOPInstanceUID))
+    dataset.SeriesNumber = str(int(source.get("SeriesNumber") or 0) + _SERIES_NUMBER_STEP)
+    suffix = f" (MedRestore {label})"[:64]
+    dataset.SeriesDescription = (str(source.get("SeriesDescription") or "")[: 64 - len(suffix)] + suffix).strip()
+    before = str(source.get("DerivationDescription") or "")
+    dataset.DerivationDescription = (f"{before}; {text}" if before else text)[:1024]
+    dataset.DerivationCodeSequence = [*(source.get("DerivationCodeSequence") or []), _code("113087", "Smoothing")]
+    equipment = Dataset()
+    equipment.Manufacturer = equipment.ManufacturerModelName = _MAKER
+    equipment.SoftwareVersions = __version__
+    equipment.ContributionDescription = text[:1024]
+    equipment.PurposeOfReferenceCodeSequence = [_code("109103", "Modifying Equipment")]
+    dataset.ContributingEquipmentSequence = [*(source.get("ContributingEquipmentSequence") or []), equipment]
+    for name in _STALE:
+        if name in dataset:
+            delattr(dataset, name)
+
+
+def _set_pixels(dataset: Any, stored: np.ndarray, codings: Sequence[_Coding], unit: str) -> None:
+    """Pixels, how they are stored, and how they become values."""
+    coding = codings[0]
+    dataset.BitsAllocated = 8 * coding.dtype.itemsize
+    if coding.dtype.kind == "f":
+        name = "FloatPixelData" if coding.dtype.itemsize == 4 else "DoubleFloatPixelData"
+        setattr(dataset, name, stored.astype(coding.dtype.newbyteorder("<")).tobytes())
+        return
+    dataset.BitsStored, dataset.HighBit = coding.bits, coding.bits - 1
+    dataset.PixelRepresentation = int(coding.dtype.kind == "i")
+    colour = stored.ndim == 4
+    dataset.SamplesPerPixel = stored.shape[3] if colour else 1
+    if colour:
+        dataset.PhotometricInterpretation, dataset.PlanarConfiguration = "RGB", 0
+    elif dataset.PhotometricInterpretation == "PALETTE COLOR":
+        dataset.PhotometricInterpretation = "MONOCHROME2"
+    elif "PlanarConfiguration" in dataset:
+        del dataset.PlanarConfiguration
+    for name in _PALETTE:
+        if name in dataset:
+            delattr(dataset, name)
+    pixels = stored.astype(coding.dtype.newbyteorder("<"), copy=False).tobytes()
+    dataset.add_new("PixelData", "OB" if coding.dtype.itemsize == 1 else "OW", pixels + b"\0" * (len(pixels) % 2))
+    _set_rescale(dataset, codings, stored, unit)
+
+
+def _set_rescale(dataset: Any, codings: Sequence[_Coding], stored: np.ndarray, unit: str) -> None:
+    """Say how stored numbers become values, unless the header already says just that.
+
+    Rescale Slope and Intercept are what Slicer, ITK and GDCM honour for every SOP class, also where its definition
+    does not list them (nuclear medicine; allowed as a standard extended SOP class). The Real World Value Mapping says
+    the same in the way the standard provides, with the unit.
+    """
+    from pydicom.dataset import Dataset
+
+    slopes, intercepts = rescale(dataset, np.arange(len(codings)))
+    if [(c.slope, c.intercept) for c in codings] == list(zip(slopes, intercepts, strict=True)):
+        return
+    coding = codings[0]
+    for name in ("PixelPaddingValue", "PixelPaddingRangeLimit"):  # in stored numbers of the old coding
+        if name in dataset:
+            delattr(dataset, name)
+    target = dataset
+    if "PerFrameFunctionalGroupsSequence" in dataset:
+        for frame in dataset.PerFrameFunctionalGroupsSequence:
+            if _TRANSFORM in frame:
+                delattr(frame, _TRANSFORM)
+            if _MAPPING in frame:
+                delattr(frame, _MAPPING)
+        target = Dataset()
+        shared = dataset.get("SharedFunctionalGroupsSequence") or [Dataset()]
+        setattr(shared[0], _TRANSFORM, [target])
+        if _MAPPING in shared[0]:
+            delattr(shared[0], _MAPPING)
+        dataset.SharedFunctionalGroupsSequence = list(shared)
+    target.RescaleSlope, target.RescaleIntercept = f"{coding.slope:.10g}", f"{coding.intercept:.10g}"
+    target.RescaleType = str(target.get("RescaleType") or "US")  # US: unspecified
+    if target is not dataset:
+        return
+    kind = "SS" if coding.dtype.kind == "i" else "US"
+    mapping = Dataset()
+    mapping.add_new("RealWorldValueFirstValueMapped", kind, coding.limits[0])
+    mapping.add_new("RealWorldValueLastValueMapped", kind, coding.limits[1])
+    mapping.RealWorldValueSlope, mapping.RealWorldValueIntercept = coding.slope, coding.intercept
+    mapping.LUTLabel, mapping.LUTExplanation = "MedRestore", f"Restored values{f' in {unit}' if unit else ''}"
+    ucum = next((code for code, name in UCUM.items() if name == unit), "1")
+    mapping.MeasurementUnitsCodeSequence = [_code(ucum, unit or "no units", "UCUM")]
+    setattr(dataset, _MAPPING, [mapping])
+
+
+def _code(value: str, meaning: str, scheme: str = "DCM") -> Any:
+    from pydicom.dataset import Dataset
+
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, meaning
+    return code
+
+
+def _uid(*seed: str) -> str:
+    """A UID that follows from ``seed``: a name-based UUID under the root that DICOM gives to UUIDs (PS3.5 B.2)."""
+    return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, chr(0).join(seed)).int}"
+
+
+def _save(dataset: Any, path: Path) -> None:
+    from pydicom import dcmwrite
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.preamble = bytes(128)
+    dcmwrite(path, dataset, enforce_file_format=True)

@@ -1,0 +1,313 @@
+"""Figures for people: before, after and what was removed, in one window, as in a journal."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import UnsupportedImage
+from ..files.atomic import write_bytes
+from ..image import Image
+from .page import CAUTION
+from .report import Report
+
+DPI = 220
+# Sizes in inches; three panels and their colour bar fill the two columns of a journal.
+PANEL, TALL, GAP, MARGIN, BAR = 2.2, 5.6, 0.12, 0.15, 0.75
+HEAD, TITLE, FOOT = 0.5, 0.24, 0.3
+TALL_ASPECT = 1.7  # from here a picture counts as tall and its details stand beside it, not below
+
+INK, SOFT, ACCENT = "#1d2328", "#5b6670", "#e0a100"
+GAP_COLUMNS = 4  # between two views of one body
+FOREGROUND = 0.06  # of the brightest: what lies below may be cropped away
+DETAIL, TALL_DETAIL = 0.3, 0.45  # of the picture's shorter side
+
+
+@dataclass(frozen=True)
+class View:
+    """Which part of a study is shown, and how it is turned: all panels of a figure share it."""
+
+    planes: tuple[tuple[int, int], ...]  # (frame, slice), side by side
+    rows: slice
+    columns: slice
+    upside_down: bool
+    mirrored: bool
+
+    def of(self, voxels: np.ndarray) -> np.ndarray:
+        """The shown part of ``(frames, slices, rows, columns[, components])``; NaN between two views."""
+        parts: list[np.ndarray] = []
+        for frame, number in self.planes:
+            plane = voxels[frame, number, self.rows, self.columns]
+            plane = plane[::-1] if self.upside_down else plane
+            parts += [plane[:, ::-1] if self.mirrored else plane]
+        if len(parts) == 1:
+            return parts[0]
+        gap = np.full_like(parts[0][:, :GAP_COLUMNS], np.nan)
+        return np.hstack([part for pair in zip(parts, [gap] * len(parts), strict=True) for part in pair][:-1])
+
+
+def before_after(
+    before: Image, after: Image, path: str | Path, *, report: Report | None = None, mask: np.ndarray | None = None
+) -> Path:
+    """Write one PNG: before, after and removed side by side, with a detail of each.
+
+    Before and after share one window, which is stated; the removed part has a symmetric scale of its own. Shown is
+    the middle slice of what is in a volume, the middle frame of a cine, both views of a whole-body scan. Nuclear
+    medicine is dark on white; patients are seen from the feet, their right on the left.
+
+    Args:
+        before, after: two studies on one grid.
+        report: for the line above: the noise that was found and the gain.
+        mask: bool ``(slices, rows, columns)``; its outline is drawn.
+
+    Raises:
+        UnsupportedImage: the studies do not lie on one grid.
+        OutputError: the place is not writable.
+    """
+    check_grid(before, after)
+    view = view_of(after)
+    removed = view.of(before.voxels) - view.of(after.voxels)
+    header = ("", "") if report is None else _header(report)
+    outline = None if mask is None else view.of(np.broadcast_to(np.float32(mask), after.voxels.shape))
+    pictures = {"Before": before, "After": after}
+    return _write(pictures, ("Removed (before − after)", removed), view, Path(path), header, outline)
+
+
+def compare(before: Image, after: Image, reference: Image, path: str | Path) -> Path:
+    """Write one PNG: before, after, the reference, and the error that remains; otherwise as ``before_after``."""
+    check_grid(before, after, reference)
+    pictures = {"Before": before, "After": after, "Reference": reference}
+    view = view_of(reference)
+    error = view.of(after.voxels) - view.of(reference.voxels)
+    return _write(pictures, ("Error (after − reference)", error), view, Path(path), ("", ""), None)
+
+
+def check_grid(first: Image, *others: Image) -> None:
+    """Raise UnsupportedImage unless all studies lie on one grid."""
+    if not all(other.voxels.shape == first.voxels.shape and other.same_grid(first) for other in others):
+        raise UnsupportedImage("the studies do not lie on the same grid, so they cannot be shown side by side.")
+
+
+def view_of(image: Image) -> View:
+    """What a figure of this study shows of it."""
+    from scipy.ndimage import gaussian_filter
+
+    frames, slices, rows, columns = image.voxels.shape
+    if image.modality == "NM" and frames == 2 and slices == 1:
+        planes: tuple[tuple[int, int], ...] = ((0, 0), (1, 0))
+    else:
+        coarse = image.voxels[frames // 2, :, ::4, ::4]
+        weight = np.abs(coarse - np.median(coarse[:, 0])).sum(axis=(1, 2), dtype=np.float64)
+        planes = ((frames // 2, int(np.searchsorted(np.cumsum(weight), weight.sum() / 2))),)
+    inside = np.zeros((rows, columns), bool)
+    for plane in planes:
+        seen = image.voxels[plane]
+        border = np.concatenate([seen[0], seen[-1], seen[:, 0], seen[:, -1]])
+        content = gaussian_filter(np.abs(seen - np.median(border)), 2)
+        noise_floor = np.median(np.abs(border - np.median(border)))
+        inside |= content > max(FOREGROUND * float(np.quantile(content, 0.995)), 2.5 * float(noise_floor))
+    rows_shown, columns_shown = _extent(inside.mean(axis=1)), _extent(inside.mean(axis=0))
+    axes = np.reshape(image.direction, (3, 3))
+    across, down = axes[:, 0], axes[:, 1]
+    vertical = int(np.abs(down).argmax())
+    # Down is posterior or, where slices stand upright, towards the feet; LPS counts those axes up and down.
+    upside_down = down[vertical] < 0 if vertical != 2 else down[2] > 0
+    mirrored = across[np.abs(across).argmax()] < 0
+    return View(planes, rows_shown, columns_shown, bool(upside_down), bool(mirrored))
+
+
+def _extent(share: np.ndarray) -> slice:
+    """From the first to the last row with content, and a margin of 3 %; all of it where there is none."""
+    size = len(share)
+    filled = np.flatnonzero(share > 0.02)
+    if not filled.size:
+        return slice(0, size)
+    margin = round(0.03 * size) + 1
+    return slice(max(filled[0] - margin, 0), min(filled[-1] + margin + 1, size))
+
+
+def _header(report: Report) -> tuple[str, str]:
+    noise, gain = report.noise, report.gain
+    unit = noise["unit"].split(" (")[0]
+    found = f"{noise.get('title', noise['model'])} noise, level {noise['level']:.3g} ({unit})"
+    if noise.get("assumed"):
+        found += ", a usual one: none could be told"
+    elif noise.get("estimated") and noise.get("confidence") is not None:
+        found += f", found in the study with confidence {100 * noise['confidence']:.0f} %"
+    title = str(report.provenance.get("method", report.plan.get("method", "")))
+    if gain is None or not gain.available:
+        return f"{title}: gain not estimated", found
+    if not gain.reliable:
+        return f"{title}: no reliable gain", found
+    return f"{title}: expected gain {gain.gain_db:.1f} dB ({gain.estimator})", found
+
+
+def _write(
+    pictures: dict[str, Image],
+    signed: tuple[str, np.ndarray],
+    view: View,
+    path: Path,
+    header: tuple[str, str],
+    outline: np.ndarray | None,
+) -> Path:
+    """Draw the pictures in one window, then the signed part with its colour bar, and a detail of each."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    first, after = list(pictures.values())[:2]
+    grey = view.of(after.voxels)
+    low, high = window_of(grey)
+    change = signed[1]
+    limit = float(np.nanquantile(np.abs(change), 0.995)) or 1.0
+    shown = [(title, colours(image, view), {"vmin": low, "vmax": high}) for title, image in pictures.items()]
+    tone = "gray_r" if first.modality == "NM" else "gray"
+    styles = [{"cmap": tone, **range_} for _, _, range_ in shown] + [{"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}]
+    arrays = [array for _, array, _ in shown] + [change]
+    titles = [title for title, _, _ in shown] + [signed[0]]
+
+    pixel = first.spacing[1] / first.spacing[0]
+    aspect = grey.shape[0] * pixel / grey.shape[1]
+    box = _detail(grey[:, : view.columns.stop - view.columns.start], low, high, pixel)
+    layout = _Layout(len(arrays), aspect, has_header=any(header))
+    figure = Figure(figsize=layout.size, dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)
+    for number, (title, array, style) in enumerate(zip(titles, arrays, styles, strict=True)):
+        whole, part = layout.whole(figure, number), layout.detail(figure, number)
+        drawn = whole.imshow(array, aspect="auto", interpolation="antialiased", **style)
+        whole.set_title(title, fontsize=8, color=INK, loc="left", pad=3)
+        _frame(whole, box)
+        part.imshow(array[box[0], box[1]], aspect="auto", interpolation="nearest", **style)
+        for side in part.spines.values():
+            side.set(color=ACCENT, linewidth=1)
+        if layout.tall:
+            part.text(0.03, 0.96, title.split(" (")[0], transform=part.transAxes, fontsize=6.5, va="top", color=INK,
+                      bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5})  # fmt: skip
+        for axes, outlined in ((whole, outline), (part, None if outline is None else outline[box[0], box[1]])):
+            axes.set(xticks=[], yticks=[])
+            if outlined is not None and np.ptp(np.nan_to_num(outlined)) > 0:
+                axes.contour(np.nan_to_num(outlined), levels=[0.5], colors=[ACCENT], linewidths=0.6)
+    bar = figure.colorbar(drawn, cax=layout.bar(figure))
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=6.5, length=2, width=0.5, colors=SOFT)
+    if first.unit:
+        bar.set_label(first.unit, fontsize=6.5, color=SOFT, labelpad=1)
+    layout.text(figure, header, _caption(first, view, low, high, in_colour=first.colour is not None))
+    data = io.BytesIO()
+    figure.savefig(data, format="png", metadata={"Software": None})
+    return write_bytes(path, data.getvalue())
+
+
+def window_of(grey: np.ndarray) -> tuple[float, float]:
+    """The grey values shown as darkest and brightest: robust, and from zero where zero is near."""
+    low, high = (float(v) for v in np.nanquantile(grey, [0.005, 0.997]))
+    if np.nanmin(grey) >= 0 and low < 0.2 * high:
+        low = 0.0
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def colours(image: Image, view: View) -> np.ndarray:
+    """The plane in its unit, or in its own colours as ``(rows, columns, 3)`` in [0, 1]."""
+    if image.colour is None:
+        return view.of(image.voxels)
+    dtype = np.dtype(image.source.dtype)
+    brightest = np.iinfo(dtype).max if dtype.kind in "iu" else max(float(image.voxels.max()), 1e-9)
+    plane = view.of(image.colour[..., :3]) + view.of(image.voxels)[..., None]
+    return np.clip(plane / brightest, 0, 1)
+
+
+def _detail(grey: np.ndarray, low: float, high: float, pixel: float) -> tuple[slice, slice]:
+    """The busiest square (in mm) of the picture, as seen in the window; the middle counts more than the rim."""
+    from scipy.ndimage import gaussian_filter, uniform_filter
+
+    seen = np.clip(np.nan_to_num(grey, nan=low), low, high)
+    edges = np.hypot(*np.gradient(gaussian_filter(seen, 1.5)))
+    edges = np.minimum(edges, np.quantile(edges, 0.85))  # many edges, not one strong one such as a full bladder's
+    shorter = min(grey.shape[1], grey.shape[0] * pixel)
+    tall = grey.shape[0] * pixel > TALL_ASPECT * grey.shape[1]
+    columns = int(np.clip((TALL_DETAIL if tall else DETAIL) * shorter, 8, grey.shape[1]))
+    rows = int(np.clip(columns / pixel, 4, grey.shape[0]))
+    middle = 0.3 if tall else 0.5  # of a body, the chest
+    down = np.exp(-np.square(3 * (np.linspace(0, 1, grey.shape[0]) - middle)))
+    across = np.exp(-np.square(3 * (np.linspace(0, 1, grey.shape[1]) - 0.5)))
+    busy = uniform_filter(edges, (rows, columns), mode="constant") * down[:, None] * across
+    row, column = np.unravel_index(busy.argmax(), busy.shape)
+    top = int(np.clip(row - rows // 2, 0, grey.shape[0] - rows))
+    left = int(np.clip(column - columns // 2, 0, grey.shape[1] - columns))
+    return slice(top, top + rows), slice(left, left + columns)
+
+
+def _frame(axes: Any, box: tuple[slice, slice]) -> None:
+    from matplotlib.patches import Rectangle
+
+    rows, columns = box
+    corner = (columns.start - 0.5, rows.start - 0.5)
+    size = (columns.stop - columns.start, rows.stop - rows.start)
+    axes.add_patch(Rectangle(corner, *size, fill=False, edgecolor=ACCENT, linewidth=0.9))
+    for side in axes.spines.values():
+        side.set_visible(False)
+
+
+def _caption(image: Image, view: View, low: float, high: float, *, in_colour: bool) -> str:
+    frames, slices = image.voxels.shape[:2]
+    frame, number = view.planes[0]
+    parts = []
+    if len(view.planes) > 1:
+        parts.append("both views")
+    elif frames > 1:
+        parts.append(f"frame {frame + 1} of {frames}")
+    if slices > 1:
+        parts.append(f"slice {number + 1} of {slices}")
+    parts.append("own colours" if in_colour else f"window {low:.4g} to {high:.4g} {image.unit}".rstrip())
+    if image.spacing[:2] != (1.0, 1.0):
+        parts.append(f"pixels {image.spacing[0]:.3g} × {image.spacing[1]:.3g} mm")
+    text = " · ".join(parts)
+    return f"{text[0].upper()}{text[1:]} · {CAUTION}"
+
+
+class _Layout:
+    """Where panels lie, in inches: details below the pictures, or in a column beside tall ones."""
+
+    def __init__(self, panels: int, aspect: float, *, has_header: bool) -> None:
+        self.tall = aspect > TALL_ASPECT
+        self.panels = panels
+        self.head = HEAD * has_header
+        self.height = TALL if self.tall else PANEL * aspect
+        self.width = self.height / aspect
+        self.side = (TALL - (panels - 1) * GAP) / panels if self.tall else PANEL
+        across = panels * self.width + (panels - 1) * GAP
+        down = self.height + (0 if self.tall else GAP + self.side)
+        beside = BAR + self.side if self.tall else BAR
+        self.size = (MARGIN + across + beside + MARGIN, self.head + TITLE + down + FOOT)
+        self.across = across
+
+    def whole(self, figure: Any, number: int) -> Any:
+        return self._axes(figure, MARGIN + number * (self.width + GAP), self.head + TITLE, self.width, self.height)
+
+    def detail(self, figure: Any, number: int) -> Any:
+        top = self.head + TITLE
+        if self.tall:
+            left = MARGIN + self.across + BAR
+            return self._axes(figure, left, top + number * (self.side + GAP), self.side, self.side)
+        return self._axes(figure, MARGIN + number * (self.width + GAP), top + self.height + GAP, self.width, self.side)
+
+    def bar(self, figure: Any) -> Any:
+        return self._axes(figure, MARGIN + self.across + 0.08, self.head + TITLE, 0.09, self.height)
+
+    def text(self, figure: Any, header: Sequence[str], caption: str) -> None:
+        left = MARGIN / self.size[0]
+        for line, size, colour, weight, below in (
+            (header[0], 10, INK, "bold", 0.22),
+            (header[1], 7.5, SOFT, "normal", 0.41),
+        ):
+            figure.text(left, 1 - below / self.size[1], line, fontsize=size, color=colour, weight=weight)
+        figure.text(left, 0.1 / self.size[1], caption, fontsize=6.5, color=SOFT)
+
+    def _axes(self, figure: Any, left: float, top: float, width: float, height: float) -> Any:
+        """Axes by their upper left corner."""
+        across, down = self.size
+        return figure.add_axes((left / across, 1 - (top + height) / down, width / across, height / down))

@@ -1,0 +1,254 @@
+"""Reports and figures: whole, honest, readable, and without anything but themselves."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from MedRestoreLib.errors import OutputError, UnsupportedImage
+from MedRestoreLib.evidence import gain as evidence
+from MedRestoreLib.evidence.audit import audit
+from MedRestoreLib.image import Image
+from MedRestoreLib.noise import model
+from MedRestoreLib.reporting.figures import before_after, compare
+from MedRestoreLib.reporting.report import Report, write_summary
+from Testing.support.paths import REPOSITORY
+
+PNG = b"\x89PNG\r\n\x1a\n"
+VOID = {"meta", "img", "br"}
+
+
+class Page(HTMLParser):
+    """Checks that tags nest, and collects what a reader and a browser would see."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.text, self.sources, self.seen = "", [], []
+        self.feed(path.read_text(encoding="utf-8"))
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.seen.append((tag, attributes))
+        self.sources += [v for k, v in attrs if k in ("src", "href")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, text):
+        self.text += text
+
+
+def scene(size: int = 96) -> np.ndarray:
+    y, x = np.mgrid[:size, :size] / size - 0.5
+    return (20.0 + 60.0 * (x**2 + y**2 < 0.1) + 40.0 * (abs(x - 0.1) < 0.04)).astype(np.float32)[None, None]
+
+
+def make(clean: np.ndarray | None = None, width: float = 1.0, **attributes) -> tuple[Image, Image, Report]:
+    """A noisy count study, its restoration by a Gaussian filter, and the report."""
+    clean = scene() if clean is None else clean
+    noisy = model("poisson").add(clean, 1.0, np.random.default_rng(0))
+    noise = model("poisson").bind(noisy, 1.0)
+
+    def denoise(voxels):
+        return gaussian_filter(voxels, (0, 0, width, width))
+
+    before = Image(noisy, **{"spacing": (2.0, 2.0, 4.0), "modality": "NM", "unit": "counts", **attributes})
+    after = before.with_voxels(noise.unbiased_inverse(denoise(noise.stabilise(noisy))))
+    report = Report(
+        study={"modality": before.modality, "size": before.voxels.shape, "spacing_mm": before.spacing},
+        plan={"method": "gauss", "noise": "poisson", "level": 1.0, "strength": 1.0,
+              "options": {"width": np.float32(1)}},
+        noise={"model": "poisson", "level": 1.0, "unit": "counts", "confidence": 0.9, "reason": "<b>raw</b> & counted",
+               "estimated": True},
+        gain=evidence.expected_gain(noisy, denoise, noise),
+        audit=audit(noisy, after.voxels, noise),
+        totals=evidence.totals(noisy, after.voxels, spacing=before.spacing, unit="counts"),
+        provenance={"software": "MedRestore", "method": "Gauss", "seconds": np.float64(1.5), "infinite": np.inf},
+        notes=("Memory ran out: tiles were halved.",),
+    )  # fmt: skip
+    return before, after, report
+
+
+def pixels(path: Path) -> np.ndarray:
+    from skimage.io import imread
+
+    assert path.read_bytes().startswith(PNG)
+    return imread(path)
+
+
+# Reports
+
+
+def test_a_report_survives_json(tmp_path):
+    _, _, report = make()
+    kept = json.loads(report.write(tmp_path / "r.json").read_text(encoding="utf-8"))
+    assert kept == report.to_dict()
+    assert kept["verdict"] == report.verdict
+    assert kept["gain"]["gain_db"] == report.gain.gain_db
+    assert set(kept["audit"]["findings"]) == {"variance", "whiteness", "leakage", "invented", "bias"}
+    assert kept["totals"]["total"]["before"] == report.totals.total.before
+    assert kept["provenance"]["infinite"] is None
+
+
+def test_the_page_needs_nothing_but_itself_and_escapes_what_it_shows(tmp_path):
+    before, after, report = make()
+    figure = before_after(before, after, tmp_path / "f.png", report=report)
+    page = Page(report.write(tmp_path / "r.html", [figure]))
+    assert len(page.sources) == 1
+    assert page.sources[0].startswith("data:image/png;base64,")
+    assert "<b>raw</b> & counted" in page.text  # as text, not as a tag
+    assert "For research use only" in page.text
+    assert report.verdict in page.text
+    assert report.notes[0] in page.text
+    assert all("alt" in attributes for tag, attributes in page.seen if tag == "img")
+    assert ("html", {"lang": "en"}) in page.seen
+    assert all("scope" in attributes for tag, attributes in page.seen if tag == "th")
+
+
+def test_the_verdict_names_the_gain_or_says_there_is_none():
+    _, _, good = make()
+    assert good.gain.reliable
+    assert f"{good.gain.gain_db:.1f} dB" in good.verdict
+    _, _, blurred = make(width=12.0)
+    assert blurred.verdict.startswith("No reliable gain")
+    assert "worth a look" in blurred.verdict
+
+
+def test_a_report_without_gain_and_audit_is_still_a_report(tmp_path):
+    from dataclasses import replace
+
+    bare = replace(make()[2], gain=None, audit=None)
+    assert bare.verdict == "The gain was not estimated."
+    assert bare.verdict in Page(bare.write(tmp_path / "r.html")).text
+
+
+def test_a_summary_has_a_row_and_a_section_for_each_study(tmp_path):
+    _, _, report = make()
+    rows = [("A & B", report, []), ("C", json.loads(json.dumps(report.to_dict())), [])]
+    page = Page(write_summary(rows, tmp_path / "all.html"))
+    links = [source for source in page.sources if source.startswith("#")]
+    sections = {f"#{attributes['id']}" for tag, attributes in page.seen if tag == "section" and "id" in attributes}
+    assert set(links) == sections
+    assert len(links) == 2
+    assert "A & B" in page.text
+
+
+def test_a_report_that_cannot_be_written_leaves_nothing(tmp_path):
+    report = make()[2]
+    with pytest.raises(OutputError, match="html"):
+        report.write(tmp_path / "r.pdf")
+    (tmp_path / "r.html").mkdir()
+    with pytest.raises(OutputError):
+        report.write(tmp_path / "r.html")
+    with pytest.raises(OutputError):
+        report.write(tmp_path / "absent" / "r.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
+
+
+# Figures
+
+
+def test_a_figure_shows_before_after_and_removed(tmp_path):
+    before, after, report = make()
+    image = pixels(before_after(before, after, tmp_path / "f.png", report=report))
+    assert image.shape[1] > 1200
+    assert np.ptp(image) == 255
+    colourful = np.ptp(image[..., :3].astype(int), axis=-1) > 60
+    assert colourful[:, image.shape[1] // 2 :].mean() > 2 * colourful[:, : image.shape[1] // 3].mean()
+
+
+def test_figures_repeat_bit_for_bit(tmp_path):
+    before, after, report = make()
+    first = before_after(before, after, tmp_path / "a.png", report=report).read_bytes()
+    assert before_after(before, after, tmp_path / "b.png", report=report).read_bytes() == first
+
+
+def test_bone_scans_are_dark_on_white_and_mri_bright_on_black(tmp_path):
+    clean = scene()
+    nm, nm_after, _ = make(clean)
+    mr, mr_after, _ = make(clean, modality="MR")
+    corner = slice(70, 100), slice(45, 75)  # of the first panel: little signal
+    white = pixels(before_after(nm, nm_after, tmp_path / "nm.png"))[corner]
+    black = pixels(before_after(mr, mr_after, tmp_path / "mr.png"))[corner]
+    assert white[..., :3].mean() > 190
+    assert black[..., :3].mean() < 65
+
+
+def test_a_figure_keeps_the_proportions_of_the_patient(tmp_path):
+    flat, flat_after, _ = make(spacing=(2.0, 1.0, 1.0))
+    square, square_after, _ = make(spacing=(1.0, 1.0, 1.0))
+    low = pixels(before_after(flat, flat_after, tmp_path / "f.png"))
+    high = pixels(before_after(square, square_after, tmp_path / "s.png"))
+    assert low.shape[1] == high.shape[1]
+    assert high.shape[0] - low.shape[0] > 200  # half the height of a panel
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(2, 1, 200, 50), (1, 1, 200, 50), (1, 1, 12, 60), (1, 5, 40, 40), (6, 1, 40, 40), (1, 1, 16, 16)],
+    ids=["two tall views", "tall", "wide", "volume", "cine", "tiny"],
+)
+def test_any_shape_of_study_has_a_figure(tmp_path, shape):
+    voxels = np.random.default_rng(0).poisson(9.0, shape).astype(np.float32)
+    before = Image(voxels, modality="NM")
+    after = before.with_voxels(gaussian_filter(voxels, (0, 0, 1, 1)))
+    image = pixels(before_after(before, after, tmp_path / "f.png", mask=np.arange(shape[3]) > 5))
+    assert min(image.shape[:2]) > 150
+
+
+def test_colour_stays_colour_and_an_unchanged_study_is_shown(tmp_path):
+    frames = np.zeros((1, 64, 64, 3), np.uint8)
+    frames[:, 16:48, 16:48] = (200, 30, 30)
+    before = Image.from_array(frames, axes="fyxc", modality="US")
+    image = pixels(before_after(before, before, tmp_path / "f.png")).astype(int)
+    red = (image[..., 0] > 180) & (image[..., 1] < 50)
+    assert red.mean() > 0.1
+
+
+def test_an_upright_patient_stands_on_the_feet_whatever_the_axes(tmp_path):
+    voxels = np.full((1, 1, 64, 64), 5.0, np.float32)
+    voxels[..., :8, 28:36] = 100.0  # the head is in the first rows
+    voxels[..., 8:, 20:44] = 40.0
+    towards_feet = (1, 0, 0, 0, 0, 1, 0, -1, 0)
+    towards_head = (1, 0, 0, 0, 0, -1, 0, 1, 0)
+    normal = Image(voxels, direction=towards_feet, modality="MR")
+    turned = Image(voxels[:, :, ::-1], direction=towards_head, modality="MR")
+    first = pixels(before_after(normal, normal, tmp_path / "a.png"))
+    assert np.array_equal(first, pixels(before_after(turned, turned, tmp_path / "b.png")))
+
+
+def test_a_comparison_has_four_panels_and_needs_one_grid(tmp_path):
+    before, after, _ = make()
+    reference = before.with_voxels(scene())
+    three = pixels(before_after(before, after, tmp_path / "f.png"))
+    four = pixels(compare(before, after, reference, tmp_path / "c.png"))
+    assert four.shape[1] > 1.2 * three.shape[1]
+    smaller = Image(after.voxels[..., :-1])
+    for draw in (lambda: before_after(before, smaller, tmp_path / "x.png"),
+                 lambda: compare(before, after, smaller, tmp_path / "x.png")):  # fmt: skip
+        with pytest.raises(UnsupportedImage, match="grid"):
+            draw()
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_drawing_leaves_pyplot_alone(tmp_path):
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, numpy as np; from MedRestoreLib.image import Image;"
+        "from MedRestoreLib.reporting.figures import before_after;"
+        f"i = Image(np.arange(4096.0).reshape(1, 1, 64, 64)); before_after(i, i, {str(tmp_path / 'f.png')!r});"
+        "print('matplotlib.pyplot' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"

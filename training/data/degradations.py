@@ -1,0 +1,291 @@
+"""How training degrades clean images: noise models, on the fly, from a generator that the caller seeds.
+
+Counts: a level is 1 to 50 grey values of 255, the noise's standard deviation where the image is 1 (``p_peak``), or its
+mean and variance in grey values (``p_lit``). Speckle: a level is the noise's standard deviation relative to the signal,
+0.1 to 0.8. Never mix their tables: they are different kinds of noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from MedRestoreLib.noise import poisson
+from MedRestoreLib.noise.bmode import simulate_envelope
+from MedRestoreLib.noise.speckle import Speckle
+
+GREY = 255.0
+
+# Of simulated B-mode images, within what scanners have: point spread (pixels), looks, and what is shown (dB).
+AXIAL, LATERAL = (0.5, 1.5), (1.0, 3.0)
+LOOKS = range(1, 9)
+DYNAMIC_RANGES = (40.0, 80.0)
+USUAL_RANGE = 60.0
+TISSUE = 1 / 3  # grey of average tissue (BUSI's mean grey), which the level of a B-mode image refers to
+BMODE_LEVELS = (0.05, 0.4)  # 8 looks at 80 dB to one look at 40 dB, nearly
+
+# Of what scanners write: scales of a font of 22 pixels, the least grey of text over tissue and of text in a box, and
+# the box's own grey, half of the time black.
+LETTERS, BRIGHT_TEXT, DIM_TEXT, BOX_GREY = (0.25, 0.8), 0.6, 0.15, (-0.15, 0.15)
+
+Degraded = dict[str, np.ndarray]
+
+
+def p_peak(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degraded:
+    """``Poisson(K clean) / K`` with K = (255 / level)²: K counts are expected where ``clean`` is 1; not clipped."""
+    return {"noisy": poisson.add_peak(clean, poisson.peak_counts(level), rng)}
+
+
+def p_lit(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degraded:
+    """``clip(clean + Poisson(level) / 255, 0, 1)`` on 8-bit grey values: mostly an offset of ``level``.
+
+    The noise behind the published table of Yu et al. (2023), as its printed row of noisy pictures gives away.
+    """
+    grey = np.rint(np.clip(clean, 0, 1) * np.float32(GREY))
+    return {"noisy": poisson.add_literal(grey, level, rng) / np.float32(GREY)}
+
+
+def p_thin(clean: np.ndarray, level: float, rng: np.random.Generator, fraction: float = 0.5) -> Degraded:
+    """A scan of counts split in two independent parts: ``fraction`` of them to restore, the remainder as target.
+
+    ``level`` is that of the thinned part, so the scan before thinning has 1 / ``fraction`` times its counts. The
+    remainder replaces ``clean``: a training signal that a real scan has too (Lehtinen et al., ICML 2018).
+    """
+    kept = poisson.peak_counts(level)
+    counts = rng.poisson(np.asarray(clean, np.float64) * (kept / fraction)).astype(np.float32)
+    part = poisson.thin(counts, fraction, rng)
+    rest = kept * (1 - fraction) / fraction
+    return {"noisy": part / np.float32(kept), "clean": (counts - part) / np.float32(rest)}
+
+
+def speckle(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degraded:
+    """``clean (1 + n)``, n normal of standard deviation ``level``, independent from pixel to pixel; not clipped."""
+    return {"noisy": Speckle.add(clean, level, rng)}
+
+
+def speckle_8bit(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degraded:
+    """``speckle`` as an 8-bit file holds it: clipped to [0, 1], in steps of 1/255. Brighter pixels lose more."""
+    noisy = Speckle.add(clean, level, rng, clip=True)
+    return {"noisy": np.rint(noisy * np.float32(GREY)) / np.float32(GREY)}
+
+
+def bmode(
+    clean: np.ndarray, level: float, rng: np.random.Generator, smooth: np.ndarray | None = None, kept: float = 0.0
+) -> Degraded:
+    """Speckle as a scanner makes it: scatterers, point spread, envelope, logarithmic display; correlated.
+
+    The image, or better ``smooth``, the image without the speckle that it has already, is taken for the display of the
+    tissue's echoes. The number of looks and the dynamic range are those that give tissue of average grey speckle of
+    standard deviation ``level`` times that grey, as nearly as scanners allow; ``level`` in the result says what it
+    became. ``clean`` in the result is seen through the same point spread: speckle is to be removed, nothing sharpened.
+    ``kept`` is the share of the speckle that ``clean`` has, too, and that is to stay: to remove all blurs fine edges.
+    """
+    from scipy.ndimage import gaussian_filter
+    from scipy.special import digamma
+
+    tissue = np.asarray(clean if smooth is None else smooth, np.float32)
+    looks, shown = _scanner(level)
+    axial, lateral = rng.uniform(*AXIAL), rng.uniform(*LATERAL)
+    echoes = np.where(tissue > 0, 10 ** (np.float32(shown / 20) * (tissue - 1)), np.float32(0))
+    envelope = simulate_envelope(echoes, rng, axial, lateral, looks=looks)
+    bias = np.exp((digamma(looks) - np.log(looks)) / 2)  # the mean logarithm of speckle is below that of its mean
+    behind = np.sqrt(gaussian_filter(echoes**2, (axial / np.sqrt(2), lateral / np.sqrt(2)), mode="nearest"))
+    noisy, target = _displayed(envelope / np.float32(bias), shown), _displayed(behind, shown)
+    return {
+        "noisy": noisy,
+        "clean": target + np.float32(kept) * (noisy - target),
+        "level": np.float32(_decibels(looks) / shown / TISSUE),
+    }
+
+
+def as_is(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degraded:
+    """Nothing is added: a real frame has its own speckle."""
+    return {"noisy": clean}
+
+
+def mixed(
+    clean: np.ndarray,
+    level: float,
+    rng: np.random.Generator,
+    smooth: np.ndarray | None = None,
+    share: float = 0.5,
+    kept: float = 0.0,
+) -> Degraded:
+    """``speckle``; or, in ``share`` of the cases, ``bmode`` at one of ``BMODE_LEVELS`` with ``kept``.
+
+    The first asks for the image with its own texture, the second for the tissue behind it: the grain tells which.
+    """
+    if rng.random() < share:
+        return bmode(clean, rng.uniform(*BMODE_LEVELS), rng, smooth, kept)
+    return speckle(clean, level, rng)
+
+
+def _scanner(level: float) -> tuple[int, float]:
+    """(looks, dynamic range in dB) that give a level nearly, the range as near to the usual as can be."""
+    wanted = max(level, 1e-3) * TISSUE
+    looks = min(LOOKS, key=lambda k: abs(np.log(_decibels(k) / wanted / USUAL_RANGE)))
+    return looks, float(np.clip(_decibels(looks) / wanted, *DYNAMIC_RANGES))
+
+
+def _decibels(looks: int) -> float:
+    """Standard deviation of speckle on a logarithmic display, dB: 5.57 for one look."""
+    from scipy.special import polygamma
+
+    return float(10 / np.log(10) * np.sqrt(polygamma(1, looks)))
+
+
+def _displayed(amplitude: np.ndarray, shown: float) -> np.ndarray:
+    decibel = 20 * np.log10(np.maximum(amplitude, np.float32(1e-30)))
+    return np.clip(1 + decibel / np.float32(shown), 0, 1).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Model:
+    """One kind of noise; called with ``(clean, level, rng)`` it returns ``noisy`` and whatever else it changes.
+
+    Attributes:
+        title: for tables and cards.
+        domain: of networks trained on it, as in ``MedRestoreLib.methods.catalogue.Method``.
+        unit: networks are told levels divided by it.
+        validated: (model, level) pairs at which networks trained on it are validated.
+        smooth: whether it also takes the source's image without speckle, ``smooth=``.
+    """
+
+    degrade: Callable[..., Degraded]
+    title: str
+    domain: str
+    unit: float
+    validated: tuple[tuple[str, float], ...]
+    smooth: bool = False
+
+    def __call__(self, clean: np.ndarray, level: float, rng: np.random.Generator, **arguments: Any) -> Degraded:
+        return self.degrade(clean, level, rng, **arguments)
+
+
+COUNTS, GREYS = (50.0, 30.0, 20.0, 10.0), (0.25, 0.5, 0.75)  # 26, 72, 163 and 650 counts; the levels of the papers
+
+MODELS: dict[str, Model] = {
+    "p_peak": Model(
+        p_peak, "counts: Poisson(K x) / K, K = (255 / level)²", "counts", GREY, tuple(("p_peak", at) for at in COUNTS)
+    ),
+    "p_lit": Model(
+        p_lit,
+        "the paper's own: x + Poisson(level) on 8-bit grey values, mostly an offset",
+        "grey",
+        GREY,
+        tuple(("p_lit", at) for at in COUNTS),
+    ),
+    "p_thin": Model(  # its clean image is noisy: validated on noise of the same kind against what is truly behind it
+        p_thin, "the real scan, thinned", "counts", GREY, tuple(("p_peak", at) for at in COUNTS)
+    ),
+    "speckle": Model(
+        speckle,
+        "the paper's own: x (1 + n), n normal, independent from pixel to pixel, not clipped",
+        "speckle",
+        1.0,
+        tuple(("speckle", at) for at in GREYS),
+    ),
+    "speckle_8bit": Model(
+        speckle_8bit,
+        "x (1 + n), n normal, clipped and rounded to 8 bits",
+        "speckle",
+        1.0,
+        tuple(("speckle_8bit", at) for at in GREYS),
+    ),
+    "bmode": Model(
+        bmode,
+        "simulated B-mode: correlated speckle on despeckled frames, logarithmic display",
+        "speckle",
+        1.0,
+        (("bmode", 0.15), ("bmode", 0.3)),
+        smooth=True,
+    ),
+    "as_is": Model(as_is, "real frames with the speckle that they have", "speckle", 1.0, (("as_is", 0.0),)),
+    "mixed": Model(
+        mixed,
+        "half x (1 + n), half simulated B-mode",
+        "speckle",
+        1.0,
+        (*(("speckle", at) for at in GREYS), ("bmode", 0.15), ("bmode", 0.3)),
+        smooth=True,
+    ),
+}
+
+
+def draw(
+    sample: dict[str, Any],
+    rng: np.random.Generator,
+    *,
+    model: str,
+    levels: tuple[float, ...],
+    even: bool = False,
+    brightness: float = 0.0,
+    annotated: float = 0.0,
+    **arguments: Any,
+) -> dict[str, Any]:
+    """A training sample from a clean one: a level is drawn, then the noise.
+
+    Args:
+        sample: holds ``clean``, ``(rows, columns)``, at most about 1; whatever else it holds is passed on, except
+            ``smooth``, which is for the model alone.
+        levels: the lowest and the highest; drawn log-uniformly between them, or uniformly if ``even``.
+        brightness: see ``training.recipe.Degradation``. In practice the brightness that a study is divided by is
+            estimated; counts are scaled along with it, so the level stays right and the maximum is no longer 1.
+        annotated: share of the samples that have text without noise in ``noisy`` and ``clean`` alike.
+
+    Returns:
+        The sample with ``noisy``, and ``level`` as networks take it (divided by the model's unit, float32).
+    """
+    level = float(rng.uniform(*levels) if even else np.exp(rng.uniform(*np.log(levels))))
+    factor = np.exp(rng.uniform(-1, 1) * np.log1p(brightness))
+    sample = {**sample, "clean": sample["clean"] * np.float32(factor)}
+    smooth = sample.pop("smooth", None)
+    if smooth is not None:
+        smooth = smooth * np.float32(factor)
+    if "mean" in sample:
+        sample["mean"] = np.float32(sample["mean"] * factor)
+    sample |= degrade(model, sample["clean"], level, rng, smooth, **arguments)
+    if annotated and rng.random() < annotated:
+        sample |= _annotated(sample["noisy"], sample["clean"], rng)
+    return sample
+
+
+def _annotated(noisy: np.ndarray, clean: np.ndarray, rng: np.random.Generator) -> Degraded:
+    """Both with the same words written over them; half of the time on a box of one dark grey, as beside the fan."""
+    import cv2
+
+    rows, columns = clean.shape
+    images = [noisy.copy(), clean.copy()]
+    top, left = rng.integers(0, (rows // 2, columns // 2))
+    lowest = BRIGHT_TEXT
+    if rng.random() < 0.5:
+        lowest = DIM_TEXT
+        bottom, right = rng.integers((rows // 2, columns // 2), (rows, columns))
+        dark = max(0.0, rng.uniform(*BOX_GREY))
+        for image in images:
+            image[top:bottom, left:right] = dark
+    words = np.zeros(clean.shape, np.uint8)
+    for _ in range(rng.integers(1, 6)):
+        word = "".join(map(chr, rng.integers(33, 127, rng.integers(1, 12))))
+        place = (int(left + rng.integers(-5, columns // 2)), int(top + rng.integers(5, rows // 2 + 5)))
+        cv2.putText(words, word, place, cv2.FONT_HERSHEY_SIMPLEX, rng.uniform(*LETTERS), 255, 1, cv2.LINE_AA)
+    cover, grey = words / np.float32(GREY), np.float32(rng.uniform(lowest, 1))
+    return dict(zip(("noisy", "clean"), (image + cover * (grey - image) for image in images), strict=True))
+
+
+def degrade(
+    model: str,
+    clean: np.ndarray,
+    level: float,
+    rng: np.random.Generator,
+    smooth: np.ndarray | None = None,
+    **arguments: Any,
+) -> Degraded:
+    """``noisy`` by the model of that name, ``clean`` as a network should restore it, ``level`` as it is told to one."""
+    row = MODELS[model]
+    if row.smooth:
+        arguments["smooth"] = smooth
+    return {"clean": clean, "level": np.float32(level / row.unit), **row(clean, level, rng, **arguments)}

@@ -1,0 +1,90 @@
+"""From a training to a release: float16 weights with their row in the manifest. Their card: see ``cards``."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from MedRestoreLib import weights
+from MedRestoreLib.files import atomic
+
+from .. import build
+from ..data.degradations import MODELS
+from ..recipe import RecipeError
+from . import cards
+
+MOST_BYTES = 16_000_000
+
+
+def weights_of(folder: Path, name: str, target: Path | None = None) -> Path:
+    """Write a training's best network as ``NAME.safetensors`` and its row into the manifest beside it.
+
+    Raises:
+        RecipeError: the file would be larger than 16 MB, or float16 cannot hold a weight.
+    """
+    import torch
+    from safetensors.torch import save
+
+    recipe, network, about = build.learned(folder)
+    half = {}
+    for key, value in network.state_dict().items():
+        half[key] = value.to(torch.float16).contiguous() if value.is_floating_point() else value.contiguous()
+        if not torch.isfinite(half[key]).all():
+            raise RecipeError(f"weight {key} does not fit into float16; train with more weight decay.")
+    data = save(half)
+    if len(data) > MOST_BYTES:
+        raise RecipeError(f"{name} would have {len(data) / 1e6:.1f} MB, more than 16; make the network narrower.")
+    target = target or weights.folder()
+    target.mkdir(parents=True, exist_ok=True)
+    path = atomic.write_bytes(target / f"{name}.safetensors", data)
+    row = {
+        "name": name,
+        "network": recipe.network.implementation,
+        "arguments": recipe.network.arguments,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "recipe": recipe.name,
+        "domain": MODELS[recipe.degradation.model].domain,
+        "trained_on": cards.of(recipe).data,
+        "steps": about["steps"],
+        "minutes": round(about["minutes"], 1),
+        "date": datetime.date.today().isoformat(),
+    }
+    _put(row, target / weights.MANIFEST)
+    return path
+
+
+def features_of(folder: Path, target: Path | None = None) -> Path:
+    """Write a training's classifier as the feature back-end that it was trained for: its first layers, float16.
+
+    Raises:
+        RecipeError: the training's network is no such classifier.
+    """
+    from safetensors.torch import save
+
+    recipe, network, _ = build.trained(folder)
+    if not hasattr(network, "file"):
+        raise RecipeError(f"{recipe.name} trained no features; vgg_features_bone and resnet_features_ultrasound do.")
+    layers = {k: v.half().contiguous() for k, v in network.layers.state_dict().items() if v.is_floating_point()}
+    return atomic.write_bytes(target or network.file, save(layers))
+
+
+def _put(row: dict[str, Any], path: Path) -> None:
+    """Replace or add one ``[[weights]]`` table of a manifest; the others stay as they are."""
+    import tomllib
+
+    rows = tomllib.loads(path.read_text(encoding="utf-8")).get("weights", []) if path.is_file() else []
+    rows = sorted([*(r for r in rows if r["name"] != row["name"]), row], key=lambda r: r["name"])
+    text = "\n".join("[[weights]]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in r.items()) for r in rows)
+    atomic.write_bytes(path, text.encode())
+
+
+def _toml(value: Any) -> str:
+    """A value in TOML's notation: text, numbers, booleans, lists and tables of these."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(one)}" for key, one in value.items()) + " }" if value else "{}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
