@@ -2,7 +2,16 @@
 
 
 class MedRestoreError(Exception):
-    """Base of every error that MedRestore raises on purpose."""
+    """Base of every error that MedRestore raises on purpose.
+
+    Attributes:
+        field: the field of ``Plan`` or the argument that would cure it ("level", "noise", "replace_nan"...), "" where
+            there is none. The command line adds its flag, the panel its own words; the message names neither.
+    """
+
+    def __init__(self, message: str = "", *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class UnsupportedImage(MedRestoreError):
