@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import weights
+from .. import modalities, weights
 from ..errors import InvalidPlan, UnknownNoise, UnsupportedImage
 from ..image import Image
 from ..methods import catalogue
@@ -18,8 +18,8 @@ from ..methods.catalogue import Method
 from ..noise import IDS, Estimate, model
 from . import device as devices
 
-# The noise of an acquisition, by modality: counting, magnitude of a complex signal, coherent scatter.
-NOISE_OF_MODALITY = {"NM": "poisson", "PT": "gaussian", "MR": "rician", "US": "speckle"}
+# Where no better model is known.
+ANY_NOISE = "gaussian"
 
 # 8-bit B-mode frames show log-compressed envelopes; scanners use 50-60 dB, which the file does not say.
 BMODE_DYNAMIC_RANGE_DB = 60.0
@@ -131,7 +131,7 @@ def recommend(image: Image, **edits: Any) -> Plan:
         if not estimate.level and not (estimate.level is None and find_method(method).blind):
             found = "no noise was found" if estimate.level == 0 else f"the {noise} noise level cannot be told"
             raise UnknownNoise(f"{found}: {estimate.reason} Give a level (--level).")
-        edits["level"] = float(estimate.level or _any_level(noise, image))
+        edits["level"] = float(estimate.level or _model(noise).usual_level(*_extremes(image)))
     if "mask" in edits:
         edits["mask"] = as_mask(edits["mask"], image)
     row = find_method(method)
@@ -169,7 +169,7 @@ def recognise(image: Image, **edits: Any) -> dict[str, Any]:
     noise, estimate = edits.get("noise") or _noise_of(image)[0], None
     if "level" not in edits:
         estimate = _model(noise).estimate(image.voxels)
-        edits["level"] = estimate.level or _any_level(noise, image)
+        edits["level"] = estimate.level or _model(noise).usual_level(*_extremes(image))
     plan = recommend(image, **edits)
     return {
         "method": plan.method,
@@ -312,47 +312,24 @@ def decided(edits: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_level_against(image: Image, plan: Plan) -> None:
-    low, high = float(image.voxels.min()), float(image.voxels.max())
-    if low < 0 and plan.noise == "poisson":
-        raise InvalidPlan(
-            f"the study has negative voxels (down to {low:g}), so they are not counts; "
-            "choose Gaussian noise (--noise gaussian)."
-        )
-    if low < 0 and plan.noise == "rician":
-        raise InvalidPlan(
-            f"the study has negative voxels (down to {low:g}), so they are not magnitudes; "
-            "choose Gaussian noise (--noise gaussian)."
-        )
-    if plan.noise == "speckle" and high <= 0:
-        raise InvalidPlan(
-            "the study has no voxel above zero, so it holds no echoes; choose Gaussian noise (--noise gaussian)."
-        )
-    if plan.noise == "gaussian" and plan.level > high - low:
-        raise InvalidPlan(
-            f"a Gaussian level of {plan.level:g} exceeds the study's whole range ({high - low:g}); "
-            "levels are in the study's own unit."
-        )
-    if plan.noise == "poisson" and plan.level * high < 0.5:
-        raise InvalidPlan(
-            f"{plan.level:g} counts per unit means less than one count at the brightest voxel; raw counts have 1."
-        )
-
-
-def _any_level(noise: str, image: Image) -> float:
-    """A usual level that no check refuses, where the true one is not known."""
-    if noise == "gaussian":
-        return float(image.voxels.max() - image.voxels.min()) / 100
-    return {"poisson": max(1.0, 1.0 / max(float(image.voxels.max()), 1e-6)), "rician": 1.0, "speckle": 0.1}[noise]
+    noise, extremes = _model(plan.noise), _extremes(image)
+    if why := noise.unfit(*extremes):
+        raise InvalidPlan(f"{why}; choose Gaussian noise.", field="noise")
+    if why := noise.level_unfit(plan.level, *extremes):
+        raise InvalidPlan(why, field="level")
 
 
 def _noise_of(image: Image) -> tuple[str, str]:
-    noise = NOISE_OF_MODALITY.get(image.modality, "gaussian")
-    if noise in ("poisson", "rician") and image.voxels.min() < 0:
-        return "gaussian", f"{image.modality} voxels below zero are neither counts nor magnitudes"
-    return (
-        noise,
-        f"{noise} noise is what {image.modality} studies have" if noise != "gaussian" else "no better model is known",
-    )
+    noise = modalities.find(image.modality).noise
+    if _model(noise).unfit(*_extremes(image)):
+        return ANY_NOISE, f"{image.modality} voxels below zero are neither counts nor magnitudes"
+    if noise == ANY_NOISE:
+        return noise, "no better model is known"
+    return noise, f"{noise} noise is what {image.modality} studies have"
+
+
+def _extremes(image: Image) -> tuple[float, float]:
+    return float(image.voxels.min()), float(image.voxels.max())
 
 
 def _method_of(image: Image, noise: str) -> tuple[str, str]:
@@ -377,7 +354,7 @@ def _method_of(image: Image, noise: str) -> tuple[str, str]:
 
 
 def _is_bmode(image: Image) -> bool:
-    return image.modality == "US" and np.dtype(image.source.dtype).itemsize == 1
+    return modalities.find(image.modality).compressed and np.dtype(image.source.dtype).itemsize == 1
 
 
 def _model(noise: str):

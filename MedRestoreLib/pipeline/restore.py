@@ -25,7 +25,7 @@ from ..evidence import gain as evidence
 from ..image import Image
 from ..methods.catalogue import Method
 from ..noise import Noise, model
-from ..reporting.report import Report
+from ..reporting.report import Level, Provenance, Report, Study
 from ..version import __version__
 from . import borders
 from . import device as devices
@@ -171,53 +171,50 @@ class Job:
         """Everything that happened, with the evidence."""
         image, plan, noise = self.image, self.plan, self.noise
         gain = evidence.expected_gain(self._sample(), self._denoise_frames, noise)
-        if noise.id == "speckle":
-            self.notes.append("Speckle is correlated: no unbiased estimate of the gain exists for it.")
+        self.notes.extend(noise.caveats)
         assumed = plan.estimate is not None and plan.estimate.level is None
         if assumed:
             self.notes.append("The noise level could not be told: a usual one stands in for it in this report.")
         elif plan.estimate is not None and plan.estimate.confidence < UNSURE:
             self.notes.append(f"The noise level is unsure (confidence {plan.estimate.confidence:.0%}): look closely.")
-        if noise.id == "rician":
-            self.notes.append("Means fall in air and dark tissue: that is the bias of Rician noise, taken out.")
         if image.colour is not None:
             self.notes.append("Only the brightness (luma) was restored; colour was kept.")
         estimate = plan.estimate
         return Report(
-            study={
-                "modality": image.modality,
-                "unit": image.unit,
-                "size": list(image.voxels.shape),
-                "spacing_mm": list(image.spacing),
-                "sha256": hashlib.sha256(np.ascontiguousarray(image.voxels).data).hexdigest(),
-            },
+            study=Study(
+                modality=image.modality,
+                unit=image.unit,
+                size=image.voxels.shape,
+                spacing_mm=image.spacing,
+                sha256=hashlib.sha256(np.ascontiguousarray(image.voxels).data).hexdigest(),
+            ),
             plan=plan.to_dict(),
-            noise={
-                "model": noise.id,
-                "title": noise.title,
-                "level": noise.level,
-                "unit": noise.unit,
-                "estimated": estimate is not None and not assumed,
-                "assumed": assumed,
-                "confidence": None if estimate is None else estimate.confidence,
-                "reason": "The level was given." if estimate is None else estimate.reason,
-            },
+            noise=Level(
+                model=noise.id,
+                title=noise.title,
+                level=noise.level,
+                unit=noise.unit,
+                estimated=estimate is not None and not assumed,
+                assumed=assumed,
+                confidence=None if estimate is None else estimate.confidence,
+                reason="The level was given." if estimate is None else estimate.reason,
+            ),
             gain=gain,
             audit=audits.audit(image.voxels, restored, noise),
             totals=evidence.totals(image.voxels, restored, spacing=image.spacing, unit=image.unit),
-            provenance={
-                "software": f"MedRestore {__version__}",
-                "method": self.method.title,
-                "citation": self.method.citation,
-                "weights": _described(self.method.weights),
-                "device": devices.describe(self.device),
-                "precision": "float32",
-                "totals_factors": self.totals_factors,
-                "seconds": round(seconds, 3),
-                "python": platform.python_version(),
-                "numpy": np.__version__,
-                "torch": _torch_version(),
-            },
+            provenance=Provenance(
+                software=f"MedRestore {__version__}",
+                method=self.method.title,
+                citation=self.method.citation,
+                weights=_described(self.method.weights),
+                device=devices.describe(self.device),
+                precision="float32",
+                totals_factors=tuple(self.totals_factors),
+                seconds=round(seconds, 3),
+                python=platform.python_version(),
+                numpy=np.__version__,
+                torch=_torch_version(),
+            ),
             notes=tuple(self.notes),
         )
 
@@ -283,7 +280,7 @@ class Job:
         strength = np.float32(self.plan.strength)
         for y, x in zip(before, restored, strict=True):
             w = np.ones(len(x), np.float32) if self.alpha is None else self.alpha
-            if self.noise.id == "poisson":
+            if self.noise.keeps_totals:
                 total, kept = (sum(float((w[k] * v[k]).sum(dtype=np.float64)) for k in range(len(v))) for v in (x, y))
                 factor = kept / total if total > 0 else 1.0
                 self.totals_factors.append(factor)

@@ -166,7 +166,7 @@ def test_new_weights_are_used_without_starting_again(folder):
 def test_the_report_names_the_weights_and_their_hash(folder):
     provenance = mr.restore(scan(frames=1), method="tested", level=1.0).report.provenance
     sha256 = hashlib.sha256((folder / "tested.safetensors").read_bytes()).hexdigest()
-    assert provenance["weights"] == f"tested, SHA-256 {sha256}"
+    assert provenance.weights == f"tested, SHA-256 {sha256}"
 
 
 def test_a_study_of_hardly_any_counts_is_restored(folder):

@@ -332,9 +332,9 @@ def test_a_level_that_cannot_be_told_does_not_stop_a_blind_network(folder):
     plan = mr.recommend(untold())
     assert plan.estimate.level is None
     report = mr.restore(untold(), plan).report
-    assert (report.noise["assumed"], report.noise["estimated"]) == (True, False)
+    assert (report.noise.assumed, report.noise.estimated) == (True, False)
     assert any("could not be told" in note for note in report.notes)
-    assert "tissue" in report.noise["reason"]
+    assert "tissue" in report.noise.reason
 
 
 def test_a_level_that_stands_in_for_one_is_not_handed_to_a_method_that_needs_it(folder):
