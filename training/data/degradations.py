@@ -2,7 +2,8 @@
 
 Counts: a level is 1 to 50 grey values of 255, the noise's standard deviation where the image is 1 (``p_peak``), or its
 mean and variance in grey values (``p_lit``). Speckle: a level is the noise's standard deviation relative to the signal,
-0.1 to 0.8. Never mix their tables: they are different kinds of noise.
+0.1 to 0.8. Gaussian: a level is the standard deviation in grey values of 255. Never mix their tables: they are
+different kinds of noise.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 
 from MedRestoreLib.noise import poisson
 from MedRestoreLib.noise.bmode import simulate_envelope
+from MedRestoreLib.noise.gaussian import Gaussian
 from MedRestoreLib.noise.speckle import Speckle
 
 GREY = 255.0
@@ -99,6 +101,11 @@ def bmode(
         "clean": target + np.float32(kept) * (noisy - target),
         "level": np.float32(_decibels(looks) / shown / TISSUE),
     }
+
+
+def gaussian(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degraded:
+    """``clean + level / 255 n``, n standard normal, independent from pixel to pixel; not clipped."""
+    return {"noisy": Gaussian.add(clean, level / GREY, rng)}
 
 
 def as_is(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degraded:
@@ -202,6 +209,13 @@ MODELS: dict[str, Model] = {
         1.0,
         (("bmode", 0.15), ("bmode", 0.3)),
         smooth=True,
+    ),
+    "gaussian": Model(
+        gaussian,
+        "x + level / 255 n, n normal, independent from pixel to pixel, not clipped",
+        "gaussian",
+        GREY,
+        tuple(("gaussian", at) for at in (7.65, 15.0, 25.0, 38.25)),
     ),
     "as_is": Model(as_is, "real frames with the speckle that they have", "speckle", 1.0, (("as_is", 0.0),)),
     "mixed": Model(
