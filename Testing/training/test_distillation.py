@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.nn.functional import batch_norm, conv2d, max_pool2d
 
+from training import build
 from training import recipe as recipes
 from training.losses import Losses
 from training.losses.back_ends import MEAN, STD
@@ -185,7 +186,7 @@ def test_a_classifier_of_frames_becomes_a_back_end(tmp_path, monkeypatch):
     written = export.features_of(run, tmp_path / "own.safetensors")
     assert written.stat().st_size < 1_200_000
     monkeypatch.setattr("training.losses.resnet.ULTRASOUND", written)
-    _, network, _ = export.build.trained(run)
+    network = build.trained(run).network
     image = torch.rand(1, 1, 64, 64)
     with torch.no_grad():
         trained = network.layers(image.expand(-1, 3, -1, -1))
