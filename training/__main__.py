@@ -31,6 +31,7 @@ Precision = Annotated[str, typer.Option(metavar="auto|float32|bfloat16", help="a
 Results = Annotated[Path | None, typer.Option(help="Folder of results; training/tables/results by default.")]
 CACHE = Path("~/.cache/medrestore")
 RUNS = Path("build/training")
+RETRAINED = Path("build/retrained")
 
 
 @app.command()
@@ -62,6 +63,24 @@ def train(
         workers=workers,
     )
     typer.echo(f"Trained: {folder}")
+
+
+@app.command("all")
+def retrain(
+    budget: Annotated[str, typer.Option(help="Time for everything, such as 9m.")],
+    device: Device = "auto",
+    precision: Precision = "auto",
+    out: Annotated[Path, typer.Option(help="Folder of the trainings, and of new weights and cards.")] = RETRAINED,
+    cache: Cache = CACHE,
+    settings: Settings = None,
+) -> None:
+    """Train all weights that ship again, in parallel, and write new weights and cards; start it again to continue."""
+    from .shipping.retrain import Plan
+    from .trainers.schedule import seconds
+
+    plan = Plan(out, cache.expanduser(), seconds(budget), device, precision, tuple(settings or ()))
+    for written in plan.run():
+        typer.echo(f"Written: {written}")
 
 
 @app.command()

@@ -114,6 +114,28 @@ def test_a_start_that_is_neither_a_training_nor_ships_is_refused(pictures):
         build.network(smoke("dncnn_bone", pictures, 'network.start="theirs"'))
 
 
+def test_all_that_ships_is_trained_again_within_a_budget(pictures, tmp_path, monkeypatch):
+    monkeypatch.setenv(weights.VARIABLE, str(tmp_path / "shipped"))
+    for name, recipe in {"small": "dncnn_bone", "same": "dncnn_bone", "levels": "level_net_bone"}.items():
+        export.weights_of(trained(recipe, pictures, tmp_path / name), name)
+    settings = [f"--set={s}" for s in smoke_settings(pictures)]
+    command = ["all", "--budget=4s", "--device=cpu", f"--out={tmp_path / 'again'}", f"--cache={tmp_path}", *settings]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    again = weights.manifest(tmp_path / "again" / "weights")
+    assert {name: row.recipe for name, row in again.items()} == {
+        "small": "dncnn_bone+smoke",
+        "same": "dncnn_bone+smoke",
+        "levels": "level_net_bone+smoke",
+    }
+    assert all(row.steps > 2 for row in again.values())
+    assert all((tmp_path / "again" / "cards" / f"{name}.md").is_file() for name in again)
+    failed = CliRunner().invoke(app, [*command, "--set=optimiser.name=Best"])  # the recipes have changed since
+    assert isinstance(failed.exception, RecipeError)
+    assert "2 of 2 trainings failed" in str(failed.exception)
+    assert "the recipe has changed" in (tmp_path / "again" / "dncnn_bone+smoke" / "log.txt").read_text()
+
+
 # Cards
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from MedRestoreLib.files import atomic
 
 EVERY = 100  # files between two lines of progress
+MOST = 8  # processes: one that simulates bone scans needs 1 GB
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ def save(path: Path, array: np.ndarray) -> None:
 
 
 def fill(folder: Path, make: Callable[..., None], jobs: Sequence[tuple[Any, ...]], processes: int, what: str) -> None:
-    """Call ``make(*job)`` for each job in ``processes`` processes (0: one per core); progress is logged.
+    """Call ``make(*job)`` for each job in ``processes`` processes (0: one per core, at most MOST); progress is logged.
 
     Args:
         folder: where the files go; made if absent, and freed of files that an earlier run left half written.
@@ -37,7 +38,7 @@ def fill(folder: Path, make: Callable[..., None], jobs: Sequence[tuple[Any, ...]
     log.info("%s: %d into %s", what, len(jobs), folder)
     folder.mkdir(parents=True, exist_ok=True)
     atomic.remove_partials(folder)
-    for done, _ in enumerate(_called(make, jobs, processes or os.cpu_count() or 1), 1):
+    for done, _ in enumerate(_called(make, jobs, processes or min(os.cpu_count() or 1, MOST)), 1):
         if done % EVERY == 0:
             log.info("  %d of %d", done, len(jobs))
 

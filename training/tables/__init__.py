@@ -45,14 +45,14 @@ def on_card(recipe: Recipe, folder: Path = FOLDER) -> str:
             printed = protocol if protocol in paper.protocols else ""
             return "\n".join(render(name, printed, folder) for name in paper.card)
     measured = Measured(read(folder))
-    data = {r.about.get("data") for r in measured.of("restoration", protocol, method_name(recipe.name))}
-    rivals = [r for r in measured.results if (r.measure, r.protocol) == ("restoration", protocol)]
-    rivals = [r for r in rivals if r.about.get("data") in data]
-    columns = {f"level {at}": (at,) for at in dict.fromkeys(at for r in rivals for at in r.values["psnr"])}
-    table = fidelity_table(Measured(rivals), protocol, "Method", {r.method: r.method for r in rivals}, columns)
-    return (
-        table and f"## PSNR (peak 1, dB) / SSIM of restored test images\n\nNoise: {MODELS[protocol].title}.\n\n{table}"
-    )
+    own = measured.of("restoration", protocol, method_name(recipe.name))
+    if not own:
+        return ""
+    data, levels = own[0].about.get("data"), own[0].values["psnr"]
+    same = [r for r in measured.results if (r.protocol, r.about.get("data")) == (protocol, data)]
+    columns = {f"level {at}": (at,) for at in levels}
+    table = fidelity_table(Measured(same), protocol, "Method", {r.method: r.method for r in same}, columns)
+    return f"## PSNR (peak 1, dB) / SSIM of restored test images\n\nNoise: {MODELS[protocol].title}.\n\n{table}"
 
 
 def page(protocol: str, folder: Path = FOLDER) -> str:
