@@ -37,9 +37,9 @@ def batch() -> dict[str, torch.Tensor]:
 
 def test_the_paper_s_teacher_wants_nothing_removed_and_the_clean_one_wants_the_truth(batch):
     nothing, truth = torch.zeros_like(batch["noise"]), batch["noise"]
-    literal = Distillation("random", guard=0)
-    assert literal(nothing, batch).item() == pytest.approx(0, abs=1e-6)
-    assert literal(truth, batch).item() > 1e-4
+    paper = Distillation("random", guard=0)
+    assert paper(nothing, batch).item() == pytest.approx(0, abs=1e-6)
+    assert paper(truth, batch).item() > 1e-4
     clean = Distillation("random", teacher="clean", guard=0)
     assert clean(truth, batch).item() == pytest.approx(0, abs=1e-6)
     assert clean(nothing, batch).item() > 1e-4

@@ -60,7 +60,9 @@ def test_weights_that_ship_have_a_row_without_an_edit(pictures, tmp_path, monkey
     write_results(tmp_path / "results", {"level_net_bone+smoke": flat(20.0)})
     assert "20.00" not in tables.render("7", "p_peak", tmp_path / "results")
     export.weights_of(trained("level_net_bone", pictures, tmp_path), "ours")
-    assert "| The level network: how noisy is a bone scan | 20.00" in tables.render("7", folder=tmp_path / "results")
+    assert "| The level network: noise level estimation in bone scans | 20.00" in tables.render(
+        "7", folder=tmp_path / "results"
+    )
 
 
 @pytest.mark.parametrize("name", tables.TABLES)

@@ -25,12 +25,12 @@ MAIN: Rows = {
     "bm3d_raw": "BM3D, raw",
     "bm3d_offset": "BM3D, offset subtracted",
     "bm3d_anscombe": "BM3D, Anscombe",
-    "dncnn_bone+literal_dncnn": "DnCNN, paper's form, half as wide",
+    "dncnn_bone+paper_dncnn": "DnCNN, paper's form, half as wide",
     "dncnn_bone": "DnCNN, recommended",
     "redcnn_bone": "RED-CNN",
     "wgan_vgg_bone": "WGAN-VGG",
-    "emanet_bone_literal": "EMANet, paper's form",
-    "emanet_bone_literal+for_cpu": "EMANet, paper's form, half as wide",
+    "emanet_bone_paper": "EMANet, paper's form",
+    "emanet_bone_paper+for_cpu": "EMANet, paper's form, half as wide",
     "emanet_bone+full": "EMANet, recommended but with all four modules",
     "emanet_bone": "EMANet, recommended",
 }
@@ -57,7 +57,7 @@ LOSSES: Rows = {
 ESTIMATORS: Rows = {
     "HBNE": "HBNE",
     "DWTNE": "DWTNE",
-    "level_net_bone+literal_level_net": "Net-50, paper's form",
+    "level_net_bone+paper_level_net": "Net-50, paper's form",
     "level_net_bone": "Net-50",
 }
 
