@@ -126,7 +126,7 @@ class Validation:
     Attributes:
         score: a key of ``training.trainers.scores.SCORES``; the weights with the greatest score are kept.
         every: steps between two validations.
-        patients: of the validation split, the first so many.
+        patients: how many, the first of the validation split.
         levels: of the noise model's ``validated`` pairs, those to use; all if empty.
     """
 

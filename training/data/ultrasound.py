@@ -57,7 +57,7 @@ class Ultrasound:
     """PNG frames below folders; ``NAME_mask.png``, ``NAME_mask_1.png`` ... are lesion masks of ``NAME.png``.
 
     The names are those of Kaggle's BUSI (``benign/benign (1).png``), of ours (``benign/benign_001.png``) and of HC18
-    (``010_2HC.png``); the first two count as one name, so that a frame lies in the same split whatever it is called.
+    (``010_2HC.png``); the first two count as one name, so that a frame lies in the same split under either.
 
     Near-duplicates (see ``duplicates``) and frames of one scan form a cluster, and a cluster lies in one split. The
     held-out splits keep one frame per cluster, a proxy for one per patient: the files do not say who the patient is.

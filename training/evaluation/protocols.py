@@ -53,7 +53,7 @@ class HeldOut:
     """Patients of a test split, with a protocol's noise.
 
     Attributes:
-        patients: the first so many.
+        patients: how many, the first of the split.
         segmenter: folder of a training that segments lesions, for ``lesions``.
     """
 

@@ -1,4 +1,4 @@
-"""The card of released weights: the network, its data and training, what it is worth, and its limits."""
+"""The card of released weights: network, data, training, results and limits."""
 
 from __future__ import annotations
 

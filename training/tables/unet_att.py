@@ -89,7 +89,7 @@ MEASURES = {
 
 
 def restoration(measured: Measured, protocol: str) -> str:
-    """Table 1: PSNR (peak 1, dB) / SSIM of restored 256 x 256 frames, without what was drawn into them.
+    """Table 1: PSNR (peak 1, dB) / SSIM of restored 256 x 256 frames, burned-in graphics excluded.
 
     Outputs are clipped to [0, 1], as on a display. A blind network serves all levels; the others were trained for one
     level each, the recommended ones starting from the blind one. Larger networks make fewer steps per minute: the table

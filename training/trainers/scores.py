@@ -1,4 +1,4 @@
-"""Scores that validation watches: what a network is worth on the validation split. The greatest ``score`` is kept."""
+"""Validation scores: how good a network is on the validation split. The weights with the greatest ``score`` are kept."""
 
 from __future__ import annotations
 
