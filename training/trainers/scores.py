@@ -1,4 +1,4 @@
-"""Validation scores: how good a network is on the validation split. The weights with the greatest ``score`` are kept."""
+"""Validation scores: how good a network is on the validation split. The weights with the greatest one are kept."""
 
 from __future__ import annotations
 
