@@ -258,17 +258,21 @@ def main() -> None:
     try:
         app()
     except MedRestoreError as error:
-        typer.echo(f"Error: {_with_flag(error)}", err=True)
+        typer.echo(f"Error: {with_flag(error, ''.join(sys.argv[1:2]))}", err=True)
         sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         typer.echo("Stopped; nothing is left half-written.", err=True)
         sys.exit(130)
 
 
-def _with_flag(error: MedRestoreError) -> str:
-    """The message, with the flag that sets the field at fault, if this command has it."""
-    command = typer.main.get_command(app).commands.get("".join(sys.argv[1:2]))
-    flags = {parameter.name: parameter.opts[0] for parameter in command.params} if command else {}
+def with_flag(error: MedRestoreError, command: str) -> str:
+    """The error's message, with the flag for the field at fault, if the command of this name has it.
+
+    >>> with_flag(InvalidPlan("too much.", field="memory_gb"), "restore")
+    'too much (--memory).'
+    """
+    found = typer.main.get_command(app).commands.get(command)
+    flags = {parameter.name: parameter.opts[0] for parameter in found.params} if found else {}
     flag = flags.get(error.field, "")
     return f"{str(error).removesuffix('.')} ({flag})." if flag.startswith("--") else str(error)
 
