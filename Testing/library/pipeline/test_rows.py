@@ -12,7 +12,7 @@ import torch
 import MedRestoreLib as mr
 from MedRestoreLib.methods import catalogue, options
 from MedRestoreLib.modalities import MODALITIES
-from MedRestoreLib.noise import IDS
+from MedRestoreLib.noise import IDS, model
 from MedRestoreLib.pipeline import device as devices
 from MedRestoreLib.pipeline.domains import DOMAINS
 from MedRestoreLib.pipeline.tiles import windows
@@ -27,8 +27,8 @@ every_method = pytest.mark.parametrize("row", catalogue.METHODS, ids=lambda row:
 
 def restored(row: catalogue.Method, images: np.ndarray, sigma: float = SIGMA, **given) -> np.ndarray:
     """One image or volume in [0, 1], restored by the row's function."""
-    if row.domain == "linear":
-        given["reference"] = 0.5
+    noise = model(row.noises[0])(sigma, 0.5)
+    given = {**DOMAINS[row.domain].options(noise, 1.0), **given}
     with torch.inference_mode():
         return row.load()(torch.from_numpy(images)[None, None], sigma, **given)[0, 0].numpy()
 
