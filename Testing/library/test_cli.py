@@ -15,6 +15,7 @@ import pydicom
 import pytest
 
 import MedRestoreLib as mr
+from MedRestoreLib import cli
 from Testing.support.paths import REPOSITORY
 from training.simulate.dicom import as_mr, as_nm
 
@@ -141,12 +142,32 @@ def test_compare_measures_against_the_truth(tmp_path, volume):
         (["--mask", "absent.nrrd"], "does not exist"),
         (["--option", "nonsense"], "NAME=VALUE"),
         (["--option", "nonsense=1"], "nonsense"),
+        (["--method", "adf", "--level", "5", "--option", "iterations=many"], "iterations"),
     ],
 )
 def test_options_that_do_not_fit_are_one_line_and_nothing_is_written(volume, options, says):
     before = listing(volume.parent)
     refused(run("restore", volume, volume.with_name("out.nrrd"), *options), says)
     assert listing(volume.parent) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "flag"),
+    [
+        (["--level", "0"], "--level"),
+        (["--strength", "2"], "--strength"),
+        (["--memory", "-1"], "--memory"),
+        (["--option", "nonsense=1"], "--option"),
+        (["--method", "bm3d", "--dimensions", "3"], "--dimensions"),
+    ],
+)
+def test_the_message_ends_with_the_flag_that_would_cure_it(volume, options, flag):
+    refused(run("restore", volume, volume.with_name("out.nrrd"), *options), f" ({flag}).")
+
+
+def test_a_flag_that_the_command_does_not_have_is_not_named():
+    for field, command in (("memory_gb", "inspect"), ("study", "restore"), ("", "restore"), ("level", ""), ("x", "x")):
+        assert cli.with_flag(mr.InvalidPlan("too much.", field=field), command) == "too much."
 
 
 def as_dicom(folder: Path) -> Path:

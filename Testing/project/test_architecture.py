@@ -36,7 +36,7 @@ LIBRARY = {
     "pipeline": {"errors", "evidence", "image", "methods", "modalities", "noise", "reporting", "version", "weights"},
     "service": {"errors", "files", "image", "noise", "pipeline", "version"},
     "mrml": {"errors", "image", "methods", "metrics", "modalities", "pipeline", "samples"},
-    "cli": {"errors", "files", "image", "methods", "pipeline", "reporting", "service"},
+    "cli": {"errors", "files", "image", "methods", "noise", "pipeline", "reporting", "service"},
     "__main__": {"cli", "service"},
     "__init__": {"errors", "files", "image", "methods", "pipeline", "reporting", "service", "version"},
 }

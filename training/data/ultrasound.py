@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from MedRestoreLib.files import atomic
+from MedRestoreLib.pipeline.plan import BMODE_DYNAMIC_RANGE_DB
 from training.data import SPLITS, TENTHS, Patient, data_folder
 from training.recipe import RecipeError
 
@@ -29,7 +30,6 @@ MASK = re.compile(r"_mask(_\d+)?$")
 HEAD = re.compile(r"(\d+)_\d*HC$")  # HC18's names: the scan's number; "2HC" and so on are more frames of one scan
 OUTLINED, DRAWN = 1, 2  # bits of the marks
 WHITE = np.float32(255)
-BMODE_DB = 60.0  # dynamic range that the despeckler is told; the files do not say
 CAREFUL = 0.7  # of the estimated level: more would smooth tissue away, and a network would learn to do so
 
 
@@ -236,7 +236,7 @@ def _despeckled(grey: np.ndarray) -> np.ndarray:
     reference = Speckle.bind(grey[None, None], level).reference
     with torch.inference_mode():
         images = torch.from_numpy(grey.astype(np.float32))[None, None]
-        return nonlocal_low_rank(images, level, compressed=BMODE_DB, reference=reference)[0, 0].numpy()
+        return nonlocal_low_rank(images, level, compressed=BMODE_DYNAMIC_RANGE_DB, reference=reference)[0, 0].numpy()
 
 
 def _read(path: Path) -> np.ndarray:
