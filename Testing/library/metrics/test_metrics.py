@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from skimage import data
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from MedRestoreLib.metrics import fidelity, no_reference, resolution, segmentation, statistics
+from Testing.support import phantoms
 
 
 @pytest.fixture(scope="module")
 def pair() -> tuple[np.ndarray, np.ndarray]:
     """A noisy copy and its reference, 8-bit grey values as float."""
-    reference = data.camera()[100:300, 100:310].astype(np.float64)
-    return reference + np.random.default_rng(0).normal(0, 20, reference.shape), reference
+    reference = 255 * phantoms.camera(200, 210)
+    return phantoms.noisy(reference, 20).astype(np.float64), reference.astype(np.float64)
 
 
 def masks() -> st.SearchStrategy:
