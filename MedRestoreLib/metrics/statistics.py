@@ -34,11 +34,17 @@ def paired_bootstrap(
     >>> paired_bootstrap([3.0, 3.0, 3.0], [1.0, 1.0, 1.0])
     Interval(mean=2.0, low=2.0, high=2.0)
     """
+    from scipy.stats import bootstrap
+
     if np.shape(a) != np.shape(b) or np.ndim(a) != 1 or len(a) < 2:
         raise ValueError("a paired bootstrap needs two equally long lists of at least 2 patients")
     difference = np.asarray(a, np.float64) - np.asarray(b, np.float64)
-    rng = np.random.default_rng(seed)
-    means = [rng.choice(difference, len(difference)).mean() for _ in range(resamples)]
-    tail = (1.0 - confidence) / 2
-    low, high = np.quantile(means, [tail, 1.0 - tail])
-    return Interval(float(difference.mean()), float(low), float(high))
+    interval = bootstrap(
+        (difference,),
+        np.mean,
+        n_resamples=resamples,
+        confidence_level=confidence,
+        method="percentile",
+        random_state=np.random.default_rng(seed),  # SciPy's rng from 1.15 on
+    ).confidence_interval
+    return Interval(float(difference.mean()), float(interval.low), float(interval.high))
