@@ -13,7 +13,7 @@ from MedRestoreLib.noise import poisson
 from MedRestoreLib.noise.blocks import cut, planes
 from Testing.support.phantoms import RAYLEIGH_DB, bmode, smooth_head
 
-GAUSSIAN, POISSON, RICIAN, SPECKLE = (noise.model(id) for id in noise.IDS)
+GAUSSIAN, POISSON, RICIAN, SPECKLE = map(noise.model, ("gaussian", "poisson", "rician", "speckle"))
 
 
 HEAD = 200 * smooth_head()
