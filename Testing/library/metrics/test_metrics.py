@@ -151,7 +151,7 @@ def test_gcnr_of_two_normal_regions_is_the_closed_form():
     assert no_reference.gcnr(inside, inside + 100) == pytest.approx(1, abs=1e-4)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(power=st.floats(0.2, 4), seed=st.integers(0, 99))
 def test_gcnr_does_not_change_with_the_grey_map_as_cnr_does(power, seed):
     rng = np.random.default_rng(seed)
@@ -184,7 +184,7 @@ def test_flicker_of_white_noise_is_its_standard_deviation_and_motion_free_drift_
 # Segmentation
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(masks())
 def test_dice_and_iou_say_the_same(pair):
     dice, iou = segmentation.dice(*pair), segmentation.iou(*pair)
@@ -193,7 +193,7 @@ def test_dice_and_iou_say_the_same(pair):
     assert dice == segmentation.dice(pair[1], pair[0])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(masks())
 def test_recall_is_the_precision_of_the_swapped_masks(pair):
     assert segmentation.recall(*pair) == segmentation.precision(pair[1], pair[0])

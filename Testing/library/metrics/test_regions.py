@@ -11,7 +11,7 @@ from scipy import ndimage
 from MedRestoreLib.metrics import regions
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     shape=st.tuples(st.integers(1, 8), st.integers(2, 16), st.integers(2, 16)),
     spacing=st.tuples(*[st.floats(0.3, 6.0)] * 3),
