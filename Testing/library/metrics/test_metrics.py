@@ -274,5 +274,13 @@ def test_a_bootstrap_repeats_itself_and_needs_pairs():
     a, b = np.arange(10.0), np.arange(10.0)[::-1]
     assert statistics.paired_bootstrap(a, b) == statistics.paired_bootstrap(a, b)
     assert not statistics.paired_bootstrap(a, b).excludes_zero
-    with pytest.raises(ValueError, match="paired"):
-        statistics.paired_bootstrap(a, b[:-1])
+    for pair in ((a, b[:-1]), ([1.0], [0.0])):
+        with pytest.raises(ValueError, match="paired"):
+            statistics.paired_bootstrap(*pair)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "significant"), [(0.1, 1, True), (-1, -0.1, True), (-1, 1, False), (0, 1, False)]
+)
+def test_a_difference_is_significant_if_its_interval_excludes_zero(low, high, significant):
+    assert statistics.Interval(0.5, low, high).excludes_zero is significant
