@@ -232,6 +232,20 @@ def test_detection_counts_lesions_not_voxels():
     assert segmentation.detection(~truth & False, ~truth & False).sensitivity == 1
 
 
+@pytest.mark.parametrize(("shift", "overlap", "found"), [(2, 0.25, 1), (3, 0.25, 0), (2, 1 / 3, 1), (2, 0.34, 0)])
+def test_a_lesion_is_found_if_intersection_over_union_is_large_enough(shift, overlap, found):
+    truth, predicted = np.zeros((12, 12), bool), np.zeros((12, 12), bool)
+    truth[4:8, 2:6] = predicted[4:8, 2 + shift : 6 + shift] = True  # IoU 8/24 and 4/28
+    assert segmentation.detection(predicted, truth, overlap=overlap) == segmentation.Detection(1, found, 1 - found)
+
+
+@pytest.mark.parametrize(("largest", "lesions"), [(15, 0), (16, 1), (None, 1)])
+def test_lesions_up_to_a_size_are_counted(largest, lesions):
+    truth = np.zeros((12, 12), bool)
+    truth[4:8, 2:6] = True
+    assert segmentation.detection(truth, truth, largest=largest) == segmentation.Detection(lesions, lesions, 0)
+
+
 # Resolution
 
 
@@ -239,6 +253,11 @@ def test_detection_counts_lesions_not_voxels():
 def test_fwhm_of_a_gaussian(sigma):
     profile = 5 + 100 * np.exp(-((np.arange(81) - 40.3) ** 2) / (2 * sigma**2))
     assert resolution.fwhm(profile, spacing=0.5) == pytest.approx(0.5 * 2.3548 * sigma, rel=0.05)
+
+
+def test_fwhm_of_a_triangle_is_where_its_sides_cross_the_middle():
+    profile = 7.0 + np.interp(np.arange(60), [20, 33, 37], [0, 100, 0])
+    assert resolution.fwhm(profile, spacing=0.5) == pytest.approx(0.5 * (35 - 26.5))
 
 
 def test_fwhm_refuses_a_profile_without_a_peak():
@@ -255,6 +274,10 @@ def test_an_edge_has_its_slope_and_its_ringing_in_units_of_its_step():
     ringing[23] += 10
     assert resolution.overshoot(ringing) == pytest.approx(10)
     assert resolution.overshoot(ringing[::-1]) == pytest.approx(10)
+    assert resolution.peak_gradient([3.0, 5.0]) == 1
+    assert resolution.peak_gradient(np.arange(40) >= 29) == 1  # a plateau of a quarter is enough
+    with pytest.raises(ValueError, match="no step"):
+        resolution.overshoot(np.arange(40) == 20)
 
 
 # Statistics
@@ -274,13 +297,15 @@ def test_a_bootstrap_repeats_itself_and_needs_pairs():
     a, b = np.arange(10.0), np.arange(10.0)[::-1]
     assert statistics.paired_bootstrap(a, b) == statistics.paired_bootstrap(a, b)
     assert not statistics.paired_bootstrap(a, b).excludes_zero
+    assert statistics.paired_bootstrap([1.0, 3.0], [0.0, 0.0]) == statistics.Interval(2.0, 1.0, 3.0)
     for pair in ((a, b[:-1]), ([1.0], [0.0])):
         with pytest.raises(ValueError, match="paired"):
             statistics.paired_bootstrap(*pair)
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "significant"), [(0.1, 1, True), (-1, -0.1, True), (-1, 1, False), (0, 1, False)]
+    ("low", "high", "significant"),
+    [(0.1, 1, True), (-1, -0.1, True), (-1, 1, False), (0, 1, False), (-1, 0, False), (-1, 0.5, False)],
 )
 def test_a_difference_is_significant_if_its_interval_excludes_zero(low, high, significant):
     assert statistics.Interval(0.5, low, high).excludes_zero is significant
