@@ -100,6 +100,8 @@ IMPORTS = {path: list(imports(source, path)) for path, source in FILES.items()}
 
 
 def below(*folders: str) -> dict[str, list[Import]]:
+    """The imports of every file below folders, each of which has some: a rule about nothing would always hold."""
+    assert all(any(path.startswith(folder) for path in IMPORTS) for folder in folders), folders
     return {path: found for path, found in IMPORTS.items() if path.startswith(folders)}
 
 
