@@ -20,8 +20,10 @@ import numpy as np
 
 from .. import weights
 from ..errors import MedRestoreError, OutOfMemory
-from ..evidence import audit as audits
-from ..evidence import gain as evidence
+from ..evidence.audit import audit
+from ..evidence.gain import expected_gain
+from ..evidence.sampling import sample_planes
+from ..evidence.totals import totals
 from ..image import Image
 from ..methods.catalogue import Method
 from ..noise import Noise, model
@@ -43,9 +45,6 @@ MOST_VOXELS_PER_WINDOW = 4_000_000
 
 # The expected gain is measured on one piece of the study: it needs the method several times over.
 EVIDENCE_VOXELS = 320 * 320
-
-# Estimates below this confidence are passed on with a warning.
-UNSURE = 0.5
 
 # A mask's edge fades in over this many voxels, inwards: nothing outside the mask is touched.
 FEATHER_VOXELS = 3.0
@@ -170,16 +169,23 @@ class Job:
     def report(self, restored: np.ndarray, seconds: float) -> Report:
         """Everything that happened, with the evidence."""
         image, plan, noise = self.image, self.plan, self.noise
-        gain = evidence.expected_gain(self._sample(), self._denoise_frames, noise)
+        gain = expected_gain(self._sample(), self._denoise_frames, noise)
         self.notes.extend(noise.caveats)
         assumed = plan.estimate is not None and plan.estimate.level is None
-        if assumed:
-            self.notes.append("The noise level could not be told: a usual one stands in for it in this report.")
-        elif plan.estimate is not None and plan.estimate.confidence < UNSURE:
-            self.notes.append(f"The noise level is unsure (confidence {plan.estimate.confidence:.0%}): look closely.")
+        estimate = plan.estimate
+        level = Level(
+            model=noise.id,
+            title=noise.title,
+            level=noise.level,
+            unit=noise.unit,
+            estimated=estimate is not None and not assumed,
+            assumed=assumed,
+            confidence=None if estimate is None else estimate.confidence,
+            reason="The level was given." if estimate is None else estimate.reason,
+        )
+        self.notes.extend([level.caution] if level.caution else [])
         if image.colour is not None:
             self.notes.append("Only the brightness (luma) was restored; colour was kept.")
-        estimate = plan.estimate
         return Report(
             study=Study(
                 modality=image.modality,
@@ -189,19 +195,10 @@ class Job:
                 sha256=hashlib.sha256(np.ascontiguousarray(image.voxels).data).hexdigest(),
             ),
             plan=plan.to_dict(),
-            noise=Level(
-                model=noise.id,
-                title=noise.title,
-                level=noise.level,
-                unit=noise.unit,
-                estimated=estimate is not None and not assumed,
-                assumed=assumed,
-                confidence=None if estimate is None else estimate.confidence,
-                reason="The level was given." if estimate is None else estimate.reason,
-            ),
+            noise=level,
             gain=gain,
-            audit=audits.audit(image.voxels, restored, noise),
-            totals=evidence.totals(image.voxels, restored, spacing=image.spacing, unit=image.unit),
+            audit=audit(image.voxels, restored, noise),
+            totals=totals(image.voxels, restored, spacing=image.spacing, unit=image.unit),
             provenance=Provenance(
                 software=f"MedRestore {__version__}",
                 method=self.method.title,
@@ -222,7 +219,7 @@ class Job:
         """What to subtract from the values that the method takes, and to divide them by (``Method.domain``)."""
         if self.method.domain == "speckle":
             return 0.0, float(self.image.voxels.max())
-        low, scale = unit_range(self.noise.stabilise(evidence.sample_planes(self.image.voxels)))
+        low, scale = unit_range(self.noise.stabilise(sample_planes(self.image.voxels)))
         if self.method.domain == "gaussian":
             return low, scale
         brightest = float(self.noise.unbiased_inverse(np.array([low + scale], np.float32))[0])
