@@ -104,13 +104,13 @@ def figure(
         for method in methods:
             result = mr.restore(image.with_voxels(part), method=method)
             restored = result.image.voxels
-            confirmed = audit.audit(rest, restored / share, model("poisson")(1.0)).findings["invented"]
+            confirmed = audit.audit(rest, restored / share, model("poisson")(1.0)).findings["unsupported"]
             one = {
                 "fraction": fraction,
                 "method": method,
                 "deviance": poisson_deviance(rest, np.maximum(restored, FLOOR) / share),
                 "total": float(restored.sum() / part.sum() - 1),
-                "unsupported": result.report.audit.findings["invented"].measures["share"],
+                "unsupported": result.report.audit.findings["unsupported"].measures["share"],
                 "unconfirmed": confirmed.measures["share"],
             }
             found.append(one)
