@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import modalities
 from ..errors import UnsupportedImage
 from ..image import Image, Source
 from .dicom_geometry import group, layout, place, plane_of
@@ -182,7 +183,7 @@ def _image(stored: np.ndarray, headers: list[Any], slope: np.ndarray, intercept:
     modality = str(header.get("Modality") or "OT")
     attributes = {
         **geometry,
-        "modality": "NM" if modality == "ST" else modality,  # ST: SPECT, a retired code
+        "modality": modalities.find(modality).code if modality in modalities.RETIRED else modality,
         "unit": _unit(header, identity=bool(np.all(slope == 1) and np.all(intercept == 0))),
         "source": source,
     }

@@ -150,8 +150,8 @@ class Model:
 
     Attributes:
         title: for tables and cards.
-        domain: of networks trained on it, as in ``MedRestoreLib.methods.catalogue.Method``; "" where the library has no
-            such noise, so that they cannot ship.
+        domain: of networks trained on it (see ``MedRestoreLib.pipeline.domains``); "" where the library has no such
+            noise, so that they cannot ship.
         unit: levels are divided by it before a network sees them.
         validated: (model, level) pairs at which networks trained on it are validated.
         smooth: whether it also takes the source's image without speckle, as ``smooth=``.
@@ -172,7 +172,7 @@ COUNTS, GREYS = (50.0, 30.0, 20.0, 10.0), (0.25, 0.5, 0.75)  # 26, 72, 163 and 6
 
 MODELS: dict[str, Model] = {
     "p_peak": Model(
-        p_peak, "counts: Poisson(K x) / K, K = (255 / level)²", "counts", GREY, tuple(("p_peak", at) for at in COUNTS)
+        p_peak, "counts: Poisson(K x) / K, K = (255 / level)²", "rate", GREY, tuple(("p_peak", at) for at in COUNTS)
     ),
     "p_lit": Model(
         p_lit,
@@ -182,35 +182,35 @@ MODELS: dict[str, Model] = {
         tuple(("p_lit", at) for at in COUNTS),
     ),
     "p_thin": Model(  # its targets are noisy: validated on the same kind of noise against the noise-free image
-        p_thin, "the real scan, thinned", "counts", GREY, tuple(("p_peak", at) for at in COUNTS)
+        p_thin, "the real scan, thinned", "rate", GREY, tuple(("p_peak", at) for at in COUNTS)
     ),
     "speckle": Model(
         speckle,
         "the paper's own: x (1 + n), n normal, independent from pixel to pixel, not clipped",
-        "speckle",
+        "linear",
         1.0,
         tuple(("speckle", at) for at in GREYS),
     ),
     "speckle_8bit": Model(
         speckle_8bit,
         "x (1 + n), n normal, clipped and rounded to 8 bits",
-        "speckle",
+        "linear",
         1.0,
         tuple(("speckle_8bit", at) for at in GREYS),
     ),
     "bmode": Model(
         bmode,
         "simulated B-mode: correlated speckle on despeckled frames, logarithmic display",
-        "speckle",
+        "linear",
         1.0,
         (("bmode", 0.15), ("bmode", 0.3)),
         smooth=True,
     ),
-    "as_is": Model(as_is, "real frames with the speckle that they have", "speckle", 1.0, (("as_is", 0.0),)),
+    "as_is": Model(as_is, "real frames with the speckle that they have", "linear", 1.0, (("as_is", 0.0),)),
     "mixed": Model(
         mixed,
         "half x (1 + n), half simulated B-mode",
-        "speckle",
+        "linear",
         1.0,
         (*(("speckle", at) for at in GREYS), ("bmode", 0.15), ("bmode", 0.3)),
         smooth=True,

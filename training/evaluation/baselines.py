@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter, median_filter
 from MedRestoreLib.methods import catalogue
 from MedRestoreLib.noise import Noise, model
 from MedRestoreLib.noise.poisson import peak_counts
-from MedRestoreLib.pipeline.restore import unit_range
+from MedRestoreLib.pipeline.domains import STABILISED
 
 from ..data import GREY
 
@@ -105,9 +105,9 @@ BMODE: Baselines = {"noisy": noisy, "median": median}
 
 
 def _stabilised_bm3d(image: np.ndarray, noise: Noise) -> np.ndarray:
-    stable = noise.stabilise(image)
-    low, scale = unit_range(stable[None])
-    return noise.unbiased_inverse(_bm3d((stable - low) / scale, 1 / scale) * scale + low)
+    low, scale = STABILISED.range(noise, image[None, None])
+    restored = _bm3d((STABILISED.forward(noise, image) - low) / scale, STABILISED.sigma(noise, scale))
+    return STABILISED.inverse(noise, restored * scale + low)
 
 
 def _bm3d(image: np.ndarray, sigma: float) -> np.ndarray:

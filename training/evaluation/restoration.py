@@ -60,7 +60,7 @@ def known_noise(test: HeldOut, levels: Levels = ()) -> Values:
     Raises:
         RecipeError: the noise is not speckle.
     """
-    if MODELS[test.protocol].domain != "speckle":
+    if MODELS[test.protocol].domain != "linear":
         raise RecipeError(f"n is known of speckle alone, not of {test.protocol}.")
 
     def divided(view: View) -> np.ndarray:
@@ -74,7 +74,7 @@ ORACLES: dict[str, Callable[[HeldOut], Values]] = {"gaussian": best_gaussian, "k
 
 
 def _measured(restored_of: Callable[[View], np.ndarray], test: HeldOut, levels: Levels) -> Values:
-    displayed = MODELS[test.protocol].domain == "speckle"
+    displayed = MODELS[test.protocol].domain == "linear"
     found: dict[str, dict[str, dict[str, list[float]]]] = {"psnr": {}, "ssim": {}}
     for view in test.views(levels or test.rules.levels):
         restored = restored_of(view)

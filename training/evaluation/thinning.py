@@ -18,7 +18,7 @@ from MedRestoreLib.evidence import audit
 from MedRestoreLib.metrics.fidelity import poisson_deviance, psnr
 from MedRestoreLib.noise import model
 from MedRestoreLib.noise.poisson import thin
-from MedRestoreLib.pipeline.restore import unit_range
+from MedRestoreLib.pipeline.domains import RATE
 
 from ..data import GREY, data_folder
 from ..tables.results import Result, Values
@@ -76,9 +76,8 @@ def of_views(restore: Restorer) -> Estimator:
 
     def estimate(counts: np.ndarray) -> np.ndarray:
         noise = model("poisson")(1.0)
-        low, scale = unit_range(noise.stabilise(counts))
-        peak = float(noise.unbiased_inverse(np.array([low + scale], np.float32))[0])
-        level = GREY / np.sqrt(peak)
+        _, peak = RATE.range(noise, counts[:, None])
+        level = GREY * RATE.sigma(noise, peak)
         return np.stack([restore(view / np.float32(peak), level) * peak for view in counts])
 
     return estimate
@@ -118,13 +117,13 @@ def figure(
         for method in methods:
             result = mr.restore(image.with_voxels(part), method=method)
             restored = result.image.voxels
-            confirmed = audit.audit(rest, restored / share, model("poisson")(1.0)).findings["invented"]
+            confirmed = audit.audit(rest, restored / share, model("poisson")(1.0)).findings["unsupported"]
             one = {
                 "fraction": fraction,
                 "method": method,
                 "deviance": poisson_deviance(rest, np.maximum(restored, FLOOR) / share),
                 "total": float(restored.sum() / part.sum() - 1),
-                "unsupported": result.report.audit.findings["invented"].measures["share"],
+                "unsupported": result.report.audit.findings["unsupported"].measures["share"],
                 "unconfirmed": confirmed.measures["share"],
             }
             found.append(one)

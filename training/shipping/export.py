@@ -31,8 +31,7 @@ def weights_of(folder: Path, name: str, target: Path | None = None) -> Path:
 
     trained = build.trained(folder)
     recipe, about = trained.recipe, trained.about
-    domain = MODELS[recipe.degradation.model].domain
-    if not domain:
+    if not MODELS[recipe.degradation.model].domain:
         raise RecipeError(f"MedRestore has no noise like {recipe.degradation.model}: such networks cannot ship.")
     half = {}
     for key, value in trained.network.state_dict().items():
@@ -51,7 +50,6 @@ def weights_of(folder: Path, name: str, target: Path | None = None) -> Path:
         "arguments": recipe.network.arguments,
         "sha256": hashlib.sha256(data).hexdigest(),
         "recipe": recipe.name,
-        "domain": domain,
         "trained_on": cards.origin(recipe).data,
         "steps": about["steps"],
         "minutes": round(about["minutes"], 1),
