@@ -16,7 +16,8 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, BinaryIO
@@ -102,6 +103,7 @@ class _Child:
         package_parent = str(Path(__file__).resolve().parents[2])
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         self.idle = True
+        self._watch = _Watch()
         self._process = subprocess.Popen(
             [sys.executable, "-c", "from MedRestoreLib.files.decoding import serve; serve()"],
             stdin=subprocess.PIPE,
@@ -113,28 +115,21 @@ class _Child:
 
     def send(self, request: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> None:
         self.idle = False
-        with self._watched():
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            for array in arrays:
-                self._process.stdin.write(np.ascontiguousarray(array).data)
-            self._process.stdin.flush()
+        self._watch = _Watch(self._kill)
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        for array in arrays:
+            self._process.stdin.write(np.ascontiguousarray(array).data)
+        self._process.stdin.flush()
 
     def receive(self) -> Any:
         """The next mapping or array; None when the child is no more."""
-        with self._watched():
-            message = _receive(self._process.stdout)
+        message = _receive(self._process.stdout)
         self.idle = isinstance(message, dict) and ("end" in message or "error" in message)
+        if self.idle or message is None:
+            self._watch.stop()
+        else:
+            self._watch.postpone()
         return message
-
-    @contextlib.contextmanager
-    def _watched(self) -> Iterator[None]:
-        watch = threading.Timer(_PATIENCE, self._kill)
-        watch.daemon = True
-        watch.start()
-        try:
-            yield
-        finally:
-            watch.cancel()
 
     def _kill(self) -> None:
         if os.name == "posix":
@@ -144,11 +139,34 @@ class _Child:
             self._process.kill()
 
     def end(self) -> None:
+        self._watch.stop()
         self._kill()
         for stream in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError):
                 stream.close()
         self._process.wait()
+
+
+class _Watch:
+    """Calls ``late`` unless it is postponed or stopped in time; without ``late`` it does nothing."""
+
+    def __init__(self, late: Callable[[], None] | None = None) -> None:
+        self._late, self._stopped = late, threading.Event()
+        self.postpone()
+        if late is not None:
+            threading.Thread(target=self._wait, daemon=True).start()
+
+    def postpone(self) -> None:
+        self._deadline = time.monotonic() + _PATIENCE
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def _wait(self) -> None:
+        while (left := self._deadline - time.monotonic()) > 0:
+            if self._stopped.wait(left):
+                return
+        self._late()
 
 
 _idle: list[_Child] = []

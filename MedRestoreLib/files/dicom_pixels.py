@@ -18,6 +18,7 @@ from .quiet import quiet_pydicom
 _FLOATS = ("FloatPixelData", "DoubleFloatPixelData")
 _PIXELS = ("PixelData", *_FLOATS)
 _JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
+_APART = 0.01  # of the range of other values: a padding value so far beyond them was not measured
 _OVERLAYS = range(0x6000, 0x6020, 2)  # groups
 
 
@@ -187,7 +188,8 @@ def _guess_syntax(dataset: Any) -> Any:
 def padding_of(header: Any, stored: np.ndarray) -> np.ndarray | None:
     """Where Pixel Padding fills the rectangle around what was measured: boolean like ``stored``, None if nowhere.
 
-    Only what touches the border of an image is padding: a value inside may have been measured.
+    Where the padding's value may have been measured, as 0 in a magnitude, only what touches the border of an image is
+    padding.
     """
     names = ("PixelPaddingValue", "FloatPixelPaddingValue", "DoubleFloatPixelPaddingValue")
     first = next((found for name in names if (found := number(header, name)) is not None), None)
@@ -200,6 +202,11 @@ def padding_of(header: Any, stored: np.ndarray) -> np.ndarray | None:
     padded = (stored >= low) & (stored <= high)
     if not padded.any() or padded.all():
         return None
+    others = stored[~padded]
+    least, greatest = float(others.min()), float(others.max())
+    apart = _APART * (greatest - least)
+    if high < least - apart or low > greatest + apart:
+        return padded
     from scipy.ndimage import binary_propagation
 
     for plane in padded.reshape(-1, *padded.shape[2:]):

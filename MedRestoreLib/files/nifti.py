@@ -221,7 +221,10 @@ def _geometry(path: Path, header: Any) -> dict[str, Any]:
             affine[:3, 2] = np.cross(affine[:3, 0], affine[:3, 1])
             affine[:3, 2] /= np.linalg.norm(affine[:3, 2]) or 1.0
         try:
-            return geometry_of(_TO_LPS @ affine[:3, :3] * _SPACE[unit], _TO_LPS @ affine[:3, 3] * _SPACE[unit])
+            geometry = geometry_of(_TO_LPS @ affine[:3, :3] * _SPACE[unit], _TO_LPS @ affine[:3, 3] * _SPACE[unit])
+            zooms = tuple(float(zoom) * _SPACE[unit] for zoom in header["pixdim"][1:4])
+            # The same lengths stand in pixdim with fewer roundings.
+            return {**geometry, "spacing": zooms} if np.allclose(zooms, geometry["spacing"], rtol=1e-4) else geometry
         except UnsupportedImage as error:  # a registration may shear the sform and leave the qform
             sheared = UnsupportedImage(f"{path}: {error}")
     if sheared is not None:

@@ -27,15 +27,14 @@ _CHUNK = 1 << 22
 
 @dataclass(frozen=True)
 class Budget:
-    """How much memory reading may take; ``memory_gb`` is the caller's word, None allows what files usually need."""
+    """How much memory reading may take: what files usually need, or ``memory_gb`` if the caller allows more."""
 
     memory_gb: float | None = None
 
     def allowed(self, *paths: Path) -> float:
         """Bytes that the voxels of these files may take."""
-        if self.memory_gb is not None:
-            return self.memory_gb * 1e9
-        return max(_SMALL, _USUAL_EXPANSION * sum(path.stat().st_size for path in paths))
+        usual = _USUAL_EXPANSION * sum(path.stat().st_size for path in paths)
+        return max(_SMALL, usual, 1e9 * (self.memory_gb or 0.0))
 
     def demand(self, path: Path | Sequence[Path], shape: Sequence[int], itemsize: int, components: int = 1) -> None:
         """Raise UnsupportedImage if an image of ``shape`` in these files needs more: as stored, and as float32."""
