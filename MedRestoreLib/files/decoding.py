@@ -35,6 +35,7 @@ JOBS = {
     "encode video": "MedRestoreLib.files.video:encode",
     "encode picture": "MedRestoreLib.files.pictures:encode",
 }
+_COMMAND = "from MedRestoreLib.files.decoding import serve; serve()"
 _PATIENCE = 15.0  # seconds without a message after which a child is taken to hang
 _SPARE = int(6e8)  # bytes that a child may take beyond what the budget allows for voxels
 _LENGTH = struct.Struct(">I")
@@ -105,7 +106,7 @@ class _Child:
         self.idle = True
         self._watch = _Watch()
         self._process = subprocess.Popen(
-            [sys.executable, "-c", "from MedRestoreLib.files.decoding import serve; serve()"],
+            [sys.executable, "-c", _COMMAND],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -118,7 +119,7 @@ class _Child:
         self._watch = _Watch(self._kill)
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
         for array in arrays:
-            self._process.stdin.write(np.ascontiguousarray(array).data)
+            self._process.stdin.write(_bytes(np.ascontiguousarray(array)))
         self._process.stdin.flush()
 
     def receive(self) -> Any:
@@ -212,8 +213,11 @@ def _receive(stream: BinaryIO) -> Any:
 
 def _read_array(stream: BinaryIO, dtype: str, shape: list[int]) -> np.ndarray | None:
     array = np.empty(shape, dtype)
-    view = memoryview(array).cast("B") if array.size else memoryview(b"")
-    return array if stream.readinto(view) == array.nbytes else None
+    return array if not array.size or stream.readinto(_bytes(array)) == array.nbytes else None
+
+
+def _bytes(array: np.ndarray) -> memoryview:
+    return memoryview(array).cast("B") if array.size else memoryview(b"")
 
 
 def serve() -> None:
@@ -245,7 +249,7 @@ def _reply(stream: BinaryIO, message: Any) -> None:
     text = json.dumps(about).encode()
     stream.write(_LENGTH.pack(len(text)) + text)
     if array is not None:
-        stream.write(array.data)
+        stream.write(_bytes(array))
     stream.flush()
 
 

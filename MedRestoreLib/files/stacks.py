@@ -251,7 +251,7 @@ def arrange(slices: Sequence[Slice]) -> tuple[int, int, np.ndarray, dict[str, An
         UnsupportedImage: some positions hold more images than others, or they make no even stack.
     """
     if any(one.plane is None for one in slices):
-        order = np.array(sorted(range(len(slices)), key=lambda k: (slices[k].file, slices[k].number)))
+        order = np.array(sorted(range(len(slices)), key=lambda k: (slices[k].number, slices[k].file)))
         return len(slices), 1, order, {}
     depths, where = _positions(slices)
     counts = np.bincount(where)

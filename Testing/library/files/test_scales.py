@@ -41,7 +41,8 @@ def test_a_real_world_value_mapping_is_the_scale_where_there_is_no_other(
 ) -> None:
     stored = head(1)[0]
     path = save(
-        dicom("NM", stored, RealWorldValueMappingSequence=[mapping(slope, unit)], PixelSpacing=[4, 4]), tmp_path / "a.dcm"
+        dicom("NM", stored, RealWorldValueMappingSequence=[mapping(slope, unit)], PixelSpacing=[4, 4]),
+        tmp_path / "a.dcm",
     )
     image = read(path)
     np.testing.assert_allclose(image.voxels[0, 0], stored * slope, rtol=1e-6)
@@ -49,7 +50,9 @@ def test_a_real_world_value_mapping_is_the_scale_where_there_is_no_other(
     out = write(halved(image), tmp_path / "out.dcm")
     (before,), (after,) = stored_by(path), stored_by(out)
     np.testing.assert_allclose(real_world(after), real_world(before) / 2, atol=1e-4 * slope * 1000)
-    np.testing.assert_allclose(rescaled(after), rescaled(before) / 2, atol=0.1)  # readers of the plain numbers agree too
+    np.testing.assert_allclose(
+        rescaled(after), rescaled(before) / 2, atol=0.1
+    )  # readers of the plain numbers agree too
     assert read(out).unit == name
     np.testing.assert_allclose(read(out).voxels, halved(image).voxels, atol=1e-4 * slope * 1000)
 
@@ -57,7 +60,9 @@ def test_a_real_world_value_mapping_is_the_scale_where_there_is_no_other(
 def test_every_mapping_of_a_series_stays_true(tmp_path: Path) -> None:
     volume = head()
     maps = [mapping(0.01, "ms"), mapping(3.0, "1")]
-    folder = series(tmp_path / "in", volume, RescaleSlope="1.5", RescaleIntercept="-7", RealWorldValueMappingSequence=maps)
+    folder = series(
+        tmp_path / "in", volume, RescaleSlope="1.5", RescaleIntercept="-7", RealWorldValueMappingSequence=maps
+    )
     out = write(halved(read(folder)), tmp_path / "out")
     for before, after in zip(stored_by(folder), stored_by(out), strict=True):
         assert len(after.RealWorldValueMappingSequence) == 2
@@ -216,7 +221,9 @@ def test_bits_above_and_below_the_stored_ones_are_no_value(high: int, signed: bo
     values = head(1)[0].astype(np.int32) * 2 - (1000 if signed else 0)
     words = ((values & 0xFFF) << (high - 11)) & 0xFFFF
     dirt = np.random.default_rng(1).integers(0, 1 << 16, words.shape) & ~(0xFFF << (high - 11)) & 0xFFFF
-    dataset = dicom("NM", (words | dirt).astype(np.uint16), BitsStored=12, HighBit=high, PixelRepresentation=int(signed))
+    dataset = dicom(
+        "NM", (words | dirt).astype(np.uint16), BitsStored=12, HighBit=high, PixelRepresentation=int(signed)
+    )
     np.testing.assert_array_equal(read(save(dataset, tmp_path / "a.dcm")).voxels[0, 0], values)
 
 
@@ -245,4 +252,6 @@ def test_general_electric_names_its_phase_images_in_private(tmp_path: Path) -> N
 
 def test_magnitudes_and_other_modalities_are_not_taken_for_phases(tmp_path: Path) -> None:
     assert read(series(tmp_path / "m", head(), ImageType=["ORIGINAL", "PRIMARY", "M_FFE", "M", "FFE"])).modality == "MR"
-    assert read(save(dicom("US", head(1)[0].astype(np.uint8), ImageType=["ORIGINAL", "PRIMARY", "P"]), tmp_path / "u.dcm"))
+    assert read(
+        save(dicom("US", head(1)[0].astype(np.uint8), ImageType=["ORIGINAL", "PRIMARY", "P"]), tmp_path / "u.dcm")
+    )
