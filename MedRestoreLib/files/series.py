@@ -77,7 +77,8 @@ def why_unreadable(path: Path) -> str:
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     if not stat.S_ISREG(mode):
-        return "is no file but a folder" if stat.S_ISDIR(mode) else "is no file but a pipe, a socket or a device"
+        folder = "is a link to a folder" if path.is_symlink() else "is a folder"
+        return folder if stat.S_ISDIR(mode) else "is no file but a pipe, a socket or a device"
     return "" if os.access(path, os.R_OK) else "cannot be read (Permission denied)"
 
 
@@ -112,7 +113,7 @@ def list_series(folder: str | Path, *, recursive: bool = True) -> list[Series]:
 
 
 def unreadable(folder: Path, *, recursive: bool = True) -> list[tuple[Path, str]]:
-    """What a search of ``folder`` passes over: pipes, devices, links to nowhere, files and folders without permission.
+    """What a search of ``folder`` passes over: pipes, devices, links to nowhere or to folders, what one may not read.
 
     Returns:
         Paths, and why each is passed over.
@@ -122,11 +123,13 @@ def unreadable(folder: Path, *, recursive: bool = True) -> list[tuple[Path, str]
 
 
 def _files(folder: Path, recursive: bool, refused: bool = False) -> Iterator[Path]:
-    """Everything below a folder that is no folder and not hidden; with ``refused`` also folders that stay shut."""
+    """Everything below a folder that is no folder and not hidden; with ``refused`` also folders that are not entered."""
     shut: list[Path] = []
     for here, below, names in os.walk(folder, onerror=lambda error: shut.append(Path(error.filename))):
         below[:] = sorted(name for name in below if not name.startswith(".")) if recursive else []
         yield from (Path(here) / name for name in sorted(names) if not name.startswith("."))
+        if refused:  # links to folders are not followed: they may lead in circles
+            yield from (path for name in below if (path := Path(here) / name).is_symlink())
     if refused:
         yield from shut
 
