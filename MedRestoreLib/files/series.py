@@ -123,7 +123,7 @@ def unreadable(folder: Path, *, recursive: bool = True) -> list[tuple[Path, str]
 
 
 def _files(folder: Path, recursive: bool, refused: bool = False) -> Iterator[Path]:
-    """Everything below a folder that is no folder and not hidden; with ``refused`` also folders that are not entered."""
+    """Everything below a folder that is no folder and not hidden; with ``refused`` also folders not entered."""
     shut: list[Path] = []
     for here, below, names in os.walk(folder, onerror=lambda error: shut.append(Path(error.filename))):
         below[:] = sorted(name for name in below if not name.startswith(".")) if recursive else []

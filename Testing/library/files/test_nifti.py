@@ -263,21 +263,19 @@ def test_a_damaged_field_is_named(at: int, form: str, value: Any, field: str, tm
     assert field in message_of(path)
 
 
-def test_a_bomb_is_refused_before_it_takes_memory(tmp_path: Path) -> None:
+def test_a_bomb_is_refused_before_it_takes_memory_and_allowed_on_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import tracemalloc
 
-    header = nib.Nifti1Header()
-    header.set_data_dtype(np.uint8)
-    header["dim"] = [3, 1500, 1500, 300, 1, 1, 1, 1]
-    header["magic"], header["vox_offset"] = b"n+1", 352
-    path = tmp_path / "bomb.nii.gz"
-    with gzip.open(path, "wb", 1) as stream:
-        stream.write(header.binaryblock + bytes(4))
-        for _ in range(300):
-            stream.write(bytes(1500 * 1500))
+    from MedRestoreLib.files import payload
+
+    monkeypatch.setattr(payload, "_SMALL", 2e7)
+    path = saved(tmp_path / "bomb.nii.gz", np.zeros((200, 200, 300), np.uint8))
     tracemalloc.start()
-    with pytest.raises(UnsupportedImage, match=r"3\.4 GB") as error:
+    with pytest.raises(UnsupportedImage, match=r"0\.1 GB") as error:
         read(path)
     assert error.value.field == "memory_gb"
-    assert tracemalloc.get_traced_memory()[1] < 1e7
+    assert tracemalloc.get_traced_memory()[1] < 1e6
     tracemalloc.stop()
+    assert read(path, memory_gb=0.1).voxels.shape == (1, 300, 200, 200)

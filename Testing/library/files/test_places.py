@@ -204,3 +204,26 @@ def test_a_damaged_attribute_is_named(name: str, raw: bytes, words: str, tmp_pat
         dataset[tag] = RawDataElement(Tag(tag), dictionary_VR(tag), len(raw), raw, 0, False, True)
 
     assert words in message_of(series(tmp_path, head(3), change))
+
+
+def test_a_deflated_object_is_read_and_a_bomb_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import zlib
+
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    from MedRestoreLib.files import payload
+
+    dataset = dicom("NM", head(1)[0])
+    dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    path = save(dataset, tmp_path / "a.dcm")
+    np.testing.assert_array_equal(read(path).stored()[0, 0], head(1)[0])
+    data = path.read_bytes()
+    start = 144 + int.from_bytes(data[140:144], "little")
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    path.write_bytes(data[:start] + packer.compress(bytes(10**7)) + packer.flush())
+    monkeypatch.setattr(payload, "_SMALL", 5e6)
+    with pytest.raises(UnsupportedImage, match="inflates") as error:
+        read(path)
+    assert error.value.field == "memory_gb"
+    with pytest.raises(UnsupportedImage, match="holds no image"):  # it may be as large as that, and is all zeros
+        read(path, memory_gb=0.1)
