@@ -41,6 +41,14 @@ _SPARE = int(6e8)  # bytes that a child may take beyond what the budget allows f
 _LENGTH = struct.Struct(">I")
 
 
+def demand_plain_name(path: Path) -> None:
+    """Raise UnsupportedImage where a path cannot be told to a library that takes UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise UnsupportedImage(f"{path} has a name, or a folder, that is not UTF-8; rename it.") from error
+
+
 class Undecodable(UnsupportedImage):
     """A decoder crashed, hung, or met an error of its own."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from ..errors import UnsupportedImage
 from .codestream import STARTS, declared
 from .decoding import Undecodable, complaints, run
 from .headers import damaged, number, text, value, whole
-from .payload import Budget
+from .payload import Budget, demand_possible
 from .quiet import quiet_pydicom
 
 _FLOATS = ("FloatPixelData", "DoubleFloatPixelData")
@@ -42,12 +43,13 @@ def read_pixels(path: Path, header: Any, budget: Budget) -> np.ndarray:
     ):
         if not good:
             raise damaged(name)
-    budget.demand(path, size, max(1, bits // 8), 3 if _has_palette(header) else samples)
     syntax = header.file_meta.get("TransferSyntaxUID") if hasattr(header, "file_meta") else None
-    if syntax is not None and syntax.is_compressed and not syntax.is_deflated:
-        stored = _compressed(path, syntax, size, budget)
-    else:
-        stored = _plain(path, header, syntax)
+    compressed = syntax is not None and syntax.is_compressed and not syntax.is_deflated
+    if syntax is None or not (syntax.is_compressed or syntax.is_deflated):
+        subsampled = "422" in text(header, "PhotometricInterpretation")
+        demand_possible(path, path.stat().st_size, math.prod(size) * (2 if subsampled else samples) * bits // 8)
+    budget.demand(path, size, max(1, bits // 8), 3 if _has_palette(header) else samples)
+    stored = _compressed(path, syntax, size, budget) if compressed else _plain(path, header, syntax)
     if _has_palette(header):
         from pydicom.pixels import apply_color_lut
 

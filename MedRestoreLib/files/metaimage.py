@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import UnsupportedImage
 from ..image import Image, Source
 from .pairs import attributes_of, is_planar, pairs_of, users_pairs
-from .payload import Budget, beside, read_voxels
+from .payload import Budget, beside, demand_possible, read_voxels
 from .placing import UNKNOWN, geometry_of
 
 _TYPES = {
@@ -88,9 +88,11 @@ def read(path: Path, budget: Budget) -> Image:
         raise UnsupportedImage(f"{path} holds {components} components a voxel, which are neither colour nor frames.")
     if fields.get("BinaryData", "True").lower() == "false":
         raise UnsupportedImage(f"{path} holds its voxels as text; convert it to binary.")
-    budget.demand(path, sizes, dtype.itemsize, components)
     count = math.prod(sizes) * components * dtype.itemsize
-    array = _voxels(path, fields, at, count).view(dtype).astype(dtype.newbyteorder("="), copy=False)
+    data = _data_file(path, fields)
+    demand_possible(data, data.stat().st_size, count, _encoding(fields))
+    budget.demand(path, sizes, dtype.itemsize, components)
+    array = _voxels(path, fields, data, at, count).view(dtype).astype(dtype.newbyteorder("="), copy=False)
     axes = {2: "yx", 3: "zyx", 4: "fzyx"}[len(sizes)]
     array = array.reshape(*sizes[::-1], components) if components > 1 else array.reshape(sizes[::-1])
     source = Source(
@@ -143,8 +145,8 @@ def data_files(path: Path) -> list[Path]:
     """The file beside a header that holds its voxels; [] when the header cannot be read."""
     try:
         with path.open("rb") as stream:
-            name = _fields(path, stream)["ElementDataFile"]
-        return [] if name.lower() == "local" else [beside(path, name)]
+            data = _data_file(path, _fields(path, stream))
+        return [] if data == path else [data]
     except (OSError, UnsupportedImage):
         return []
 
@@ -182,16 +184,22 @@ def _whole(path: Path, fields: dict[str, str], key: str, default: int) -> int:
     return _numbers(path, {key: fields.get(key, str(default))}, key, int)[0]
 
 
-def _voxels(path: Path, fields: dict[str, str], at: int, count: int) -> np.ndarray:
+def _data_file(path: Path, fields: dict[str, str]) -> Path:
     name = fields["ElementDataFile"]
     if name == "LIST" or "%" in name:
         raise UnsupportedImage(f"{path} is spread over a list of files; convert it to one file.")
-    data = path if name.lower() == "local" else beside(path, name)
+    return path if name.lower() == "local" else beside(path, name)
+
+
+def _encoding(fields: dict[str, str]) -> str:
+    return "zlib" if fields.get("CompressedData", "False").lower() == "true" else "raw"
+
+
+def _voxels(path: Path, fields: dict[str, str], data: Path, at: int, count: int) -> np.ndarray:
     skip = _whole(path, fields, "HeaderSize", 0)
-    encoding = "zlib" if fields.get("CompressedData", "False").lower() == "true" else "raw"
     with data.open("rb") as stream:
         stream.seek(data.stat().st_size - count if skip == -1 else max(skip, 0) + (at if data is path else 0))
-        return read_voxels(stream, count, data, encoding)
+        return read_voxels(stream, count, data, _encoding(fields))
 
 
 def _geometry(path: Path, fields: dict[str, str], dimension: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ..errors import OutputError, UnsupportedImage
 from ..image import Image, Source, as_integers
 from .codestream import declared
 from .containers import demand_whole
-from .decoding import complaints, run
+from .decoding import complaints, demand_plain_name, run
 from .payload import Budget
 
 _PNG_COMPONENTS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}  # of a colour type; a palette may have alpha
@@ -26,6 +26,8 @@ def read(path: Path, budget: Budget) -> Image:
     Raises:
         UnsupportedImage: damaged, truncated, or of more components than colour has.
     """
+    if path.suffix.lower() in (".tif", ".tiff"):
+        demand_plain_name(path)
     demand_whole(path)
     messages = run("picture", path, memory=budget.allowed(path))
     about = next(messages)

@@ -79,7 +79,11 @@ def why_unreadable(path: Path) -> str:
     if not stat.S_ISREG(mode):
         folder = "is a link to a folder" if path.is_symlink() else "is a folder"
         return folder if stat.S_ISDIR(mode) else "is no file but a pipe, a socket or a device"
-    return "" if os.access(path, os.R_OK) else "cannot be read (Permission denied)"
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return ""
 
 
 def list_series(folder: str | Path, *, recursive: bool = True) -> list[Series]:
@@ -204,15 +208,22 @@ def parts_of_file(path: Path, header: Any, slices: Sequence[Slice]) -> list[Seri
 
 
 def _without_copies(members: list[tuple[Path, Any]]) -> list[tuple[Path, Any]]:
-    """Files without those that repeat another one of the same instance, byte for byte."""
+    """Files without those that repeat another one of the same instance: all its bytes, or its pixels."""
     kept: list[tuple[Path, Any]] = []
     by_uid: dict[str, list[Path]] = defaultdict(list)
     for path, header in members:
         uid = text(header, "SOPInstanceUID")
-        if not any(filecmp.cmp(path, other, shallow=False) for other in by_uid[uid]):
+        if not any(filecmp.cmp(path, other, shallow=False) or _same_pixels(path, other) for other in by_uid[uid]):
             by_uid[uid].append(path)
             kept.append((path, header))
     return kept
+
+
+def _same_pixels(path: Path, other: Path) -> bool:
+    from pydicom import dcmread
+
+    pixels = [dcmread(one, force=True, specific_tags=["PixelData"]).get("PixelData") for one in (path, other)]
+    return pixels[0] is not None and pixels[0] == pixels[1]
 
 
 def _joined(found: dict[str, list[tuple[Path, Any]]]) -> dict[str, list[tuple[Path, Any]]]:

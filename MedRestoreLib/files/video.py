@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import OutputError, UnsupportedImage
 from ..image import Image, Source, as_integers
 from .containers import demand_whole
-from .decoding import run
+from .decoding import demand_plain_name, run
 from .payload import Budget
 
 _USUAL_RATE = 25.0  # frames a second of a cine that does not say
@@ -25,6 +25,7 @@ def read(path: Path, budget: Budget) -> Image:
     Raises:
         UnsupportedImage: damaged, truncated, or fewer frames than declared can be decoded.
     """
+    demand_plain_name(path)
     demand_whole(path)
     messages = run("video", path, budget.allowed(path), memory=budget.allowed(path))
     about = next(messages)

@@ -11,7 +11,7 @@ import pytest
 
 from MedRestoreLib.files.studies import list_series, read, write
 from Testing.support.dicom_objects import AXIAL, dicom, enhanced, head, item, save, series
-from Testing.support.dicom_studies import message_of
+from Testing.support.dicom_studies import edit, message_of
 
 
 def frames(count: int = 3, slices: int = 4) -> np.ndarray:
@@ -68,7 +68,7 @@ def test_times_of_frames_come_from_trigger_or_clock(tmp_path: Path) -> None:
 def test_an_incomplete_frame_is_named(tmp_path: Path) -> None:
     folder = four_dimensional(tmp_path / "in", frames(), DIFFERENCES["times"])
     (folder / "005.dcm").unlink()
-    assert "2 images lie at the same position (2.50 mm) where 3 lie elsewhere" in message_of(folder)
+    assert "there are 2 at 2.50 mm and 3 elsewhere" in message_of(folder)
 
 
 def test_magnitude_and_phase_in_one_series_are_parts_to_choose(tmp_path: Path) -> None:
@@ -154,6 +154,8 @@ def test_copies_of_a_file_count_once(tmp_path: Path) -> None:
     folder = series(tmp_path / "in", head())
     shutil.copy(folder / "0002.dcm", folder / "0002(1).dcm")
     assert read(folder).voxels.shape == (1, 6, 20, 16)
+    assert [one.images for one in list_series(folder)] == [6]
+    edit(shutil.copy(folder / "0003.dcm", folder / "again.dcm"), lambda d: setattr(d, "InstitutionName", "sent twice"))
     assert [one.images for one in list_series(folder)] == [6]
 
 
