@@ -258,15 +258,19 @@ import MedRestoreLib as mr
 from Testing.support import phantoms
 
 noisy = phantoms.study("MR", slices=3)
-with tempfile.TemporaryDirectory() as folder:
+with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as restored:
     path = mr.write(noisy, pathlib.Path(folder) / "study.npy")
     assert (mr.read(path).voxels == noisy.voxels).all()
+    plan = {"method": "adf", "noise": "gaussian", "level": 5.0}
+    assert [row.status for row in mr.batch(folder, restored, **plan)] == ["restored"]
+    assert mr.read(pathlib.Path(restored) / "study.npy").voxels.std() < noisy.voxels.std()
     path.write_bytes(b"no array")
     try:
         mr.read(path)
     except mr.UnsupportedImage as error:
         assert "damaged" in str(error)
-    assert [row.status for row in mr.batch(folder, folder + "/out", method="adf")] == ["failed"]
+    else:
+        raise AssertionError("a damaged file was read")
 """
 
 # A modality: its row
