@@ -26,7 +26,8 @@ COPIED = ("MedRestoreLib", "MedRestore", "Resources", "Testing", "training")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.egg-info", "results")
 # What holds of every checkout: rooms, packaging, README. The README's long examples have nothing to add.
 PROJECT = [f"Testing/project/test_{name}.py" for name in ("architecture", "extension", "readme")]
-RULES = (*PROJECT, "-k", "not example and not samples")
+RULES = (PROJECT, "not example and not samples")
+ROWS = "Testing/library/pipeline/test_rows.py"  # what each row of the catalogue claims
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Addition:
         rows: path → {a text that is there once: what is put right behind it}.
         works: a Python program that fails unless the addition works.
         generated: a Python program that writes what nobody edits by hand, before ``works``.
-        tests: pytest's arguments for a first run in the copy; a second one checks ``RULES``.
+        tests, only: what pytest runs in the copy, and the names that it is limited to, before ``RULES``.
         pending: why the addition cannot be as small as it should yet; "" once it can.
     """
 
@@ -51,6 +52,7 @@ class Addition:
     works: str
     generated: str = ""
     tests: tuple[str, ...] = ()
+    only: str = ""
     pending: str = ""
 
 
@@ -124,8 +126,9 @@ def made(addition: Addition, folder: Path) -> Touched:
     checkout.run("-m", "Testing.readme")
     generated = touched(checkout.before, checkout.files()) - by_hand
     checkout.run("-c", addition.works)
-    for tests in filter(None, (addition.tests, RULES)):
-        checkout.run("-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
+    for tests, only in ((addition.tests, addition.only), RULES):
+        if tests:
+            checkout.run("-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, "-k", only)
     return Touched(by_hand, generated)
 
 
@@ -144,7 +147,8 @@ ADDITIONS = (
         },
         rows={"MedRestoreLib/methods/catalogue.py": {"METHODS = (\n": toys.METHOD_ROW}},
         works=toys.METHOD_WORKS,
-        tests=("Testing/library/methods/test_median.py",),
+        tests=("Testing/library/methods/test_median.py", ROWS),
+        only="median",
     ),
     Addition(
         "network with weights",
@@ -157,7 +161,8 @@ ADDITIONS = (
         rows={"MedRestoreLib/methods/catalogue.py": {"METHODS = (\n": toys.NETWORK_ROW}},
         generated=toys.TRAINED,
         works=toys.NETWORK_WORKS,
-        tests=("Testing/library/networks/test_shallow.py", "Testing/library/test_weights.py"),
+        tests=("Testing/library/networks/test_shallow.py", ROWS, "Testing/library/test_weights.py"),
+        only="shallow or shipped",
     ),
     Addition(
         "noise model",
@@ -165,7 +170,8 @@ ADDITIONS = (
         files={"MedRestoreLib/noise/uniform.py": toys.NOISE},
         rows={"MedRestoreLib/noise/__init__.py": {'"speckle"': toys.NOISE_ROW}},
         works=toys.NOISE_WORKS,
-        tests=("Testing/library/noise/test_noise.py", "-k", "uniform"),
+        tests=("Testing/library/noise/test_noise.py", ROWS),
+        only="uniform",
     ),
     Addition(
         "format",

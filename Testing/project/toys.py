@@ -32,6 +32,7 @@ METHOD_ROW = """\
         reach=1,
         patch=3,
         bytes_per_voxel=80,
+        blind=True,
         recommended_for=(FirstChoice("a toy is good enough for it", modalities=("OT",)),),
     ),
 """
