@@ -45,14 +45,14 @@ TRAINING = {
     "recipes": set(),
     "simulate": set(),
     "checkpoint": {"recipe"},
-    "losses": {"recipe"},
     "data": {"recipe", "simulate"},
-    "tables": {"data"},
+    "losses": {"data", "recipe"},
+    "tables": {"data", "recipe"},
     "build": {"checkpoint", "data", "recipe"},
     "trainers": {"build", "checkpoint", "data", "losses", "recipe"},
     "evaluation": {"build", "data", "recipe", "tables", "trainers"},
-    "shipping": {"build", "data", "recipe", "tables"},
-    "__main__": {"build", "data", "evaluation", "recipe", "shipping", "tables", "trainers"},
+    "shipping": {"build", "checkpoint", "data", "recipe", "tables"},
+    "__main__": {"build", "evaluation", "recipe", "shipping", "tables", "trainers"},
     "__init__": set(),
 }
 MAPS = {"MedRestoreLib": LIBRARY, "training": TRAINING}
