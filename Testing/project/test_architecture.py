@@ -29,7 +29,7 @@ LIBRARY = {
     "image": {"errors"},
     "weights": {"errors"},
     "files": {"errors", "image", "modalities", "version"},
-    "methods": {"errors", "weights"},
+    "methods": {"errors", "noise", "weights"},
     "evidence": {"noise"},
     "samples": {"image", "noise"},
     "reporting": {"errors", "evidence", "files", "image", "metrics", "modalities"},
