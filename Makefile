@@ -19,7 +19,7 @@ define CHECK_PYTHON
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench train-gpu clean
+.PHONY: help demo test fuzz lint bench train-gpu clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -29,6 +29,9 @@ demo: .venv/ready  ## restore three studies; files, figures and a report go to d
 
 test: .venv/ready  ## the whole test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+fuzz: .venv/ready  ## 3,000 damaged files through the command line (ARGS="--count 500 --seed 7" for others)
+	OMP_NUM_THREADS=1 $(BIN)/python -m Testing.fuzz.run $(ARGS)
 
 lint: .venv/ready  ## ruff: rules and formatting
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -46,7 +46,9 @@ Level = Annotated[
 Strength = Annotated[float, typer.Option(metavar="0..1", help="0 leaves the study as it is, 1 is the full method.")]
 MaskFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Restore only where this image is not zero.")]
 DeviceName = Annotated[str, typer.Option(metavar="|".join(NAMES), help="Where to compute.")]
-MemoryGb = Annotated[float | None, typer.Option("--memory", metavar="GB", help="Working memory of one tile.")]
+MemoryGb = Annotated[
+    float | None, typer.Option("--memory", metavar="GB", help="Memory for one tile, and for the voxels of a file.")
+]
 Dimensions = Annotated[int | None, typer.Option(metavar="2|3", help="Slice by slice, or in 3-D where the method can.")]
 Options = Annotated[
     list[str] | None,
@@ -80,13 +82,14 @@ def inspect(
     series: Series = "",
     modality: Modality = "",
     replace_nan: ReplaceNan = None,
+    memory_gb: MemoryGb = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what a study is, the noise found in it and what is recommended. Writes nothing."""
     from .errors import UnknownNoise
     from .pipeline.plan import estimate_noise, recommend
 
-    image = _read(study, series, modality, replace_nan)
+    image = _read(study, series, modality, replace_nan, memory_gb)
     frames, slices, rows, columns = image.voxels.shape
     noise, estimate = estimate_noise(image)
     found: dict[str, Any] = {
@@ -96,7 +99,7 @@ def inspect(
         "slices": slices,
         "rows": rows,
         "columns": columns,
-        "spacing_mm": image.spacing,
+        "spacing_mm": image.spacing if image.spacing_known else "unknown",
         "colour": image.colour is not None,
         "stored_as": image.source.dtype,
         "minimum": float(image.voxels.min()),
@@ -149,8 +152,9 @@ def restore(
     wanted = {"removed": removed, "report": report, "report_json": report, "figure": figure, "film": figure}
     for path in [out, *(beside[name] for name, on in wanted.items() if on)]:
         files.check_writable(path, study)
-    image = _read(study, series, modality, replace_nan)
+    image = _read(study, series, modality, replace_nan, memory_gb)
     files.check_format(image, out)
+    files.check_space(image, out)
     plan = recommend(
         image,
         method=method,
@@ -277,10 +281,10 @@ def with_flag(error: MedRestoreError, command: str) -> str:
     return f"{str(error).removesuffix('.')} ({flag})." if flag.startswith("--") else str(error)
 
 
-def _read(study: Path, series: str, modality: str, replace_nan: float | None) -> Image:
+def _read(study: Path, series: str, modality: str, replace_nan: float | None, memory_gb: float | None = None) -> Image:
     from .files.studies import read
 
-    image = read(study, series=series or None, replace_nan=replace_nan)
+    image = read(study, series=series or None, replace_nan=replace_nan, memory_gb=memory_gb)
     return replace(image, modality=modality.upper()) if modality else image
 
 
