@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from .. import modalities
 from ..errors import UnsupportedImage
 from ..files.atomic import write_bytes
 from ..image import Image
-from .page import CAUTION
-from .report import Report
+from .report import CAUTION, Report
 
 DPI = 220
 # Sizes in inches; three panels and their colour bar fill the two columns of a journal.
@@ -62,7 +62,7 @@ def before_after(
 
     Args:
         before, after: two studies on one grid.
-        report: for the line above: the noise that was found and the gain.
+        report: for the lines above: method and gain, and the noise.
         mask: bool ``(slices, rows, columns)``; its outline is drawn.
 
     Raises:
@@ -72,7 +72,7 @@ def before_after(
     check_grid(before, after)
     view = view_of(after)
     removed = view.of(before.voxels) - view.of(after.voxels)
-    header = ("", "") if report is None else _header(report)
+    header = ("", "") if report is None else (report.headline, report.noise.summary)
     outline = None if mask is None else view.of(np.broadcast_to(np.float32(mask), after.voxels.shape))
     pictures = {"Before": before, "After": after}
     return _write(pictures, ("Removed (before − after)", removed), view, Path(path), header, outline)
@@ -98,7 +98,7 @@ def view_of(image: Image) -> View:
     from scipy.ndimage import gaussian_filter
 
     frames, slices, rows, columns = image.voxels.shape
-    if image.modality == "NM" and frames == 2 and slices == 1:
+    if modalities.find(image.modality).paired and frames == 2 and slices == 1:
         planes: tuple[tuple[int, int], ...] = ((0, 0), (1, 0))
     else:
         coarse = image.voxels[frames // 2, :, ::4, ::4]
@@ -131,22 +131,6 @@ def _extent(share: np.ndarray) -> slice:
     return slice(max(filled[0] - margin, 0), min(filled[-1] + margin + 1, size))
 
 
-def _header(report: Report) -> tuple[str, str]:
-    noise, gain = report.noise, report.gain
-    unit = noise["unit"].split(" (")[0]
-    found = f"{noise.get('title', noise['model'])} noise, level {noise['level']:.3g} ({unit})"
-    if noise.get("assumed"):
-        found += ", a usual one: none could be told"
-    elif noise.get("estimated") and noise.get("confidence") is not None:
-        found += f", found in the study with confidence {100 * noise['confidence']:.0f} %"
-    title = str(report.provenance.get("method", report.plan.get("method", "")))
-    if gain is None or not gain.available:
-        return f"{title}: gain not estimated", found
-    if not gain.reliable:
-        return f"{title}: no reliable gain", found
-    return f"{title}: expected gain {gain.gain_db:.1f} dB ({gain.estimator})", found
-
-
 def _write(
     pictures: dict[str, Image],
     signed: tuple[str, np.ndarray],
@@ -165,7 +149,7 @@ def _write(
     change = signed[1]
     limit = float(np.nanquantile(np.abs(change), 0.995)) or 1.0
     shown = [(title, colours(image, view), {"vmin": low, "vmax": high}) for title, image in pictures.items()]
-    tone = "gray_r" if first.modality == "NM" else "gray"
+    tone = "gray_r" if modalities.find(first.modality).inverted else "gray"
     styles = [{"cmap": tone, **range_} for _, _, range_ in shown] + [{"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}]
     arrays = [array for _, array, _ in shown] + [change]
     titles = [title for title, _, _ in shown] + [signed[0]]

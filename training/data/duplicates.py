@@ -1,8 +1,8 @@
-"""Which images are nearly the same: the same patient's, saved twice. They must not come to lie in two splits.
+"""Near-duplicate images: often one patient saved twice, which must not end up in two splits (test-set leakage).
 
-Each image has a perceptual hash, 64 bits that say which of its coarsest cosine waves are stronger than their median;
-images whose hashes differ in few bits belong together, and so do those that share such a neighbour. Of BUSI's pairs
-of images most differ in 20 to 40 bits; some hundred differ in at most 10, hardly any in 11 to 14.
+Each image has a perceptual hash of 64 bits: which of its lowest cosine coefficients are above their median. Images
+whose hashes differ in at most NEAR bits are linked, and linked images form a cluster. Most pairs of BUSI's images
+differ in 20 to 40 bits; about a hundred differ in at most 10, hardly any in 11 to 14.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-SIDE, WAVES = 32, 9  # pixels of the thumbnail; cosine waves in each direction, without the last ones beyond 64
+SIDE, COEFFICIENTS = (
+    32,
+    9,
+)  # pixels of the thumbnail; cosine coefficients per direction, of which 64 are used
 BITS = 64
 NEAR = 10  # bits in which two hashes of one scene may differ
 
@@ -21,12 +24,12 @@ def perceptual_hash(grey: np.ndarray) -> np.ndarray:
     import cv2
 
     small = cv2.resize(np.asarray(grey, np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    waves = cv2.dct(small)[:WAVES, :WAVES].ravel()[1 : 1 + BITS]
-    return waves > np.median(waves)
+    lowest = cv2.dct(small)[:COEFFICIENTS, :COEFFICIENTS].ravel()[1 : 1 + BITS]
+    return lowest > np.median(lowest)
 
 
 def clusters(hashes: Sequence[np.ndarray]) -> np.ndarray:
-    """The number of each image's cluster, integers ``(n,)``; images alike, over however many steps, share one.
+    """Each image's cluster, integers ``(n,)``: connected components of the graph of near-duplicates.
 
     >>> one, other = np.zeros(64, bool), np.ones(64, bool)
     >>> clusters([one, other, one]).tolist()

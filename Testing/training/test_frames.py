@@ -1,4 +1,4 @@
-"""Real frames and cines without a truth: regions where they should be, measures that move as they should."""
+"""Measures without a clean image, on frames and cines: regions lie where they should, numbers move as they should."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 from MedRestoreLib.files import studies as files
 from MedRestoreLib.image import Image
 from training.data.ultrasound import Ultrasound
-from training.evaluation import cine, frames
+from training.evaluation import cine, frames, methods
 from training.recipe import RecipeError
 
 SIDE = 192
@@ -109,7 +109,7 @@ def test_only_patients_with_a_lesion_are_measured(source):
 
 @pytest.mark.parametrize("name", ["median", "srad"])
 def test_methods_take_frames_alone_and_in_stacks_and_keep_their_brightness(name):
-    restore = frames.restorer(name)
+    restore = methods.for_frames(name).restore
     stack = np.stack([phantom(seed)[0] for seed in range(3)])
     together = restore(stack, 0.12)
     assert together.shape == stack.shape
@@ -121,7 +121,7 @@ def test_methods_take_frames_alone_and_in_stacks_and_keep_their_brightness(name)
 
 def test_a_method_that_is_unknown_is_named():
     with pytest.raises(RecipeError, match=r"'sharpen' is neither a folder of a training nor one of median, .*srad"):
-        frames.restorer("sharpen")
+        methods.for_frames("sharpen")
 
 
 # Cines
@@ -176,6 +176,6 @@ def test_frames_that_are_shown_twice_count_once(tmp_path):
 
 
 def test_the_real_clips_calm_down_under_a_median(data_folder):
-    found = cine.measure(frames.restorer("median"), cine.clips()[6:9:2], 4)["flicker"]
+    found = cine.measure(methods.for_frames("median").restore, cine.clips()[6:9:2], 4)["flicker"]
     assert len(found["after"]) == 2
     assert all(found["after"][name] <= before for name, before in found["before"].items())
