@@ -136,6 +136,8 @@ def restate(
     else:
         _forget(dataset)
     _state_rescale(dataset, factors, offsets)
+    if unit == "HU" and text(dataset, "RescaleType") == "US":
+        dataset.RescaleType = unit
     if not frames and uniform and not _has_unit(dataset, unit):
         _state_mapping(dataset, kind, limits, unit)
 
