@@ -31,12 +31,11 @@ from . import borders
 from . import device as devices
 from . import plan as plans
 from .plan import Plan
+from .progress import Progress, ignore
 from .tiles import Window, windows
 
 if TYPE_CHECKING:
     import torch
-
-Progress = Callable[[float, str], None]
 
 # Windows on a CPU are kept this small so that a job stops soon after it is told to, and stays in the cache.
 MOST_VOXELS_PER_WINDOW = 4_000_000
@@ -90,7 +89,7 @@ def restore(image: Image, plan: Plan | None = None, *, progress: Progress | None
         MedRestoreError: the study or the plan is unfit, or memory ran out; nothing is left half done.
     """
     plan = plans.recommend(image, **edits) if plan is None else plans.edited(plan, image, **edits)
-    progress = progress or (lambda fraction, message: None)
+    progress = progress or ignore
     start = time.perf_counter()
     device = devices.resolve(plan.device)
     job = Job(image, plan, device)
