@@ -19,7 +19,8 @@ from ..files.atomic import remove_partials
 from ..files.dicom import is_dicom
 from ..pipeline.device import require_torch
 from ..pipeline.plan import decided, recommend
-from ..pipeline.restore import Progress, restore
+from ..pipeline.progress import Progress, ignore
+from ..pipeline.restore import restore
 from ..version import __version__
 
 
@@ -83,7 +84,7 @@ def batch(
     """
     require_torch()
     source, target = Path(source), Path(target)
-    progress = progress or (lambda fraction, message: None)
+    progress = progress or ignore
     edits = decided(edits)
     _check_folders(source, target)
     studies = list(find_studies(source))

@@ -9,7 +9,8 @@ from ..image import Image
 from ..pipeline import device as devices
 from ..pipeline import plan as plans
 from ..pipeline.plan import Plan
-from ..pipeline.restore import Job, Progress, feathered
+from ..pipeline.progress import Progress
+from ..pipeline.restore import Job, feathered
 
 
 def preview(

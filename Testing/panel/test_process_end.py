@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import MedRestoreLib as mr
 from Testing.support.worker_process import (  # noqa: F401  (fixtures)
     ADF,
     LONG,
@@ -89,7 +90,9 @@ def test_an_error_is_a_sentence_and_the_worker_stays(host, worker):
     large, small = upload(host, worker, [study(40, 512, 512)]), upload(host, worker, [study(3, 64, 64)])
     assert finished(host, ask(worker, "restore", small, **ADF)[1]).reply
     pid = worker.pid
-    assert "did you mean 'bm3d'" in finished(host, ask(worker, "restore", small, method="bm3b")[1]).message
+    wrong = finished(host, ask(worker, "restore", small, method="bm3b")[1])
+    assert "did you mean 'bm3d'" in wrong.message
+    assert type(wrong.error) is mr.InvalidPlan
     now = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
     resource.prlimit(pid, resource.RLIMIT_AS, (now + 10_000_000, resource.RLIM_INFINITY))
     assert "not enough memory" in finished(host, ask(worker, "restore", large, **ADF)[1]).message

@@ -103,6 +103,11 @@ def test_errors_come_back_as_what_they_are_and_it_goes_on(scratch):
     with mr.Worker() as worker:
         with pytest.raises(mr.InvalidPlan, match="did you mean 'bm3d'"):
             worker.restore(study(), method="bm3b")
+        with pytest.raises(mr.OutOfMemory) as raised:
+            worker.restore(study(256), method="adf", level=5.0, memory_gb=1e-6)
+        with pytest.raises(mr.OutOfMemory) as expected:
+            mr.restore(study(256), method="adf", level=5.0, memory_gb=1e-6)
+        assert (str(raised.value), raised.value.field) == (str(expected.value), expected.value.field)
         restored, _ = worker.restore(study(), method="adf", noise="gaussian", level=5.0)
         assert restored.voxels.shape == (1, 1, 64, 64)
 
