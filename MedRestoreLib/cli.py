@@ -144,6 +144,7 @@ def restore(
         files.check_writable(path, study)
     image = _read(study, series, modality, replace_nan)
     files.check_format(image, out)
+    files.check_space(image, out)
     plan = recommend(
         image,
         method=method,

@@ -78,7 +78,7 @@ class _Coding:
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a file is one that ``write_derived`` put into a folder."""
+    """Whether a file is one that ``write`` put into a folder."""
     from pydicom import dcmread
 
     if not _NAME.fullmatch(path.name) or not path.is_file() or not is_dicom(path):
@@ -89,14 +89,14 @@ def is_ours(path: Path) -> bool:
         return bool(equipment) and equipment[-1].get("Manufacturer") == _MAKER
 
 
-def write_derived(image: Image, path: Path, derivation: str, label: str) -> None:
+def write(image: Image, path: Path, *, derivation: str, label: str) -> None:
     """Write one object to ``path`` (a name ending in .dcm) or one for each source header into a new folder.
 
     An untouched image keeps its very stored numbers and rescale. Other values are stored with a rescale slope whose
     step is 1/65535 of their range (1/32767 for signed types), far below any noise; ultrasound and colour stay 8-bit
     or 16-bit without rescale, as their SOP classes demand.
 
-    The study must have been read from DICOM; ``files.write`` sees to that.
+    The study must have been read from DICOM; ``formats`` sees to that.
 
     Raises:
         OutputError: the source's headers are unfit for it.

@@ -97,7 +97,12 @@ def list_series(folder: str | Path, *, recursive: bool = True) -> list[Series]:
     return sorted(series, key=lambda one: (one.number is None, one.number or 0, one.uid))
 
 
-def read_folder(folder: Path, series: str | None) -> Image:
+def read_file(path: Path) -> Image:
+    """The image of one file."""
+    return read_files([path])
+
+
+def read_folder(folder: Path, series: str | None = None) -> Image:
     """One series of a folder; ``series`` is its place in ``list_series`` (from 1) or its SeriesInstanceUID."""
     found = list_series(folder)
     chosen = [one for index, one in enumerate(found, 1) if series in (str(index), one.uid)]
@@ -106,7 +111,7 @@ def read_folder(folder: Path, series: str | None) -> Image:
     if not chosen:
         lines = "; ".join(f"{index}: {describe(one)}" for index, one in enumerate(found, 1))
         problem = "holds several series" if series is None else f"has no series '{series}'"
-        raise UnsupportedImage(f"{folder} {problem}; choose one with --series N ({lines}).")
+        raise UnsupportedImage(f"{folder} {problem}; choose one by its number ({lines}).", field="series")
     return read_files(chosen[0].files)
 
 

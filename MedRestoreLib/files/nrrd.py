@@ -12,25 +12,19 @@ from pathlib import Path
 import numpy as np
 
 from ..image import Image
+from .itk import is_planar, metadata_of
 
 _TYPES = {"f4": "float", "f8": "double", "i1": "int8", "u1": "uint8", "i2": "int16", "u2": "uint16"}
 _TYPES |= {"i4": "int32", "u4": "uint32", "i8": "int64", "u8": "uint64"}
 _COLOUR = {3: "RGB-color", 4: "RGBA-color"}
 
 
-def write_nrrd(
-    image: Image, path: Path, metadata: dict[str, str], *, planar: bool, data: Path | None = None, data_name: str = ""
-) -> None:
-    """Write ``image`` to ``path``; with ``data`` the voxels go there and ``path`` holds the header alone.
-
-    Args:
-        metadata: key/value pairs.
-        planar: write one slice of one frame as a 2-D image.
-        data, data_name: the file of the voxels, and the name by which the header calls it.
-    """
+def write(image: Image, path: Path) -> None:
+    """Write ``image`` to ``path``; of an ``.nhdr`` the voxels go beside it, into a ``.raw.gz`` of the same name."""
     stored = image.stored()
     stored = stored.astype(np.uint8) if stored.dtype == bool else stored
-    header = _header(image, stored, metadata, planar) + (f"data file: {data_name}\n" if data else "\n")
+    data = path.with_suffix(".raw.gz") if path.suffix.lower() == ".nhdr" else None
+    header = _header(image, stored) + (f"data file: {data.name}\n" if data else "\n")
     with path.open("wb") as stream:
         stream.write(header.encode())
         if data is None:
@@ -45,7 +39,8 @@ def _write_voxels(stored: np.ndarray, stream) -> None:
         compressed.write(np.ascontiguousarray(stored, stored.dtype.newbyteorder("<")).data)
 
 
-def _header(image: Image, stored: np.ndarray, metadata: dict[str, str], planar: bool) -> str:
+def _header(image: Image, stored: np.ndarray) -> str:
+    planar = is_planar(image)
     frames, slices, rows, columns = stored.shape[:4]
     space = 2 if planar else 3
     axes = np.reshape(image.direction, (3, 3))[:space, :space] * np.array(image.spacing)[:space]
@@ -57,7 +52,7 @@ def _header(image: Image, stored: np.ndarray, metadata: dict[str, str], planar: 
         kinds = [_COLOUR[stored.shape[4]], *kinds]
     if frames > 1:
         sizes, directions, kinds = [*sizes, frames], [*directions, "none"], [*kinds, "list"]
-    pairs = dict(metadata)
+    pairs = metadata_of(image)
     if image.frame_times:
         axis = len(sizes) - 1
         pairs[f"axis {axis} index type"] = "numeric"

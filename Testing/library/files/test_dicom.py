@@ -134,7 +134,7 @@ def test_several_series_are_listed_and_chosen(tmp_path: Path) -> None:
         ("MR", 6, 8, 10, 7),
     ]
     text = message_of(tmp_path)
-    assert "--series N" in text
+    assert "choose one by its number" in text
     assert "2: MR 8x10, 6 images, series number 7" in text
     assert read(tmp_path, series="2").voxels.shape[1] == 6
     assert read(tmp_path, series=found[0].uid).voxels.shape[1] == 4

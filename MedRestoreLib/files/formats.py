@@ -1,0 +1,101 @@
+"""The table of formats. A new format is one row here and one file that reads or writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import OutputError
+from ..image import Image
+from . import derived, dicom, itk, nrrd, video
+
+
+@dataclass(frozen=True)
+class Format:
+    """One way of storing a study.
+
+    Attributes:
+        name: what people call it.
+        suffixes: lower case, with the dot; "" is a folder.
+        read: reads the file at a path; raises UnsupportedImage.
+        write: writes an image to a path, and any further file beside it. None: the format is only read.
+        refuses: why the format cannot hold an image, and what to do; "" if it can.
+        explained: ``write`` also takes ``derivation`` and ``label``.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    read: Callable[[Path], Image]
+    write: Callable[..., None] | None = None
+    refuses: Callable[[Image], str] = lambda image: ""
+    explained: bool = False
+
+
+def _refused_by_series(image: Image) -> str:
+    if image.source.headers:
+        return ""
+    return "only a study read from DICOM is written as DICOM; choose .nrrd or .nii.gz."
+
+
+def _refused_by_dicom_file(image: Image) -> str:
+    files = len(image.source.headers)
+    if files > 1:
+        return f"this study is a series of {files} DICOM files; give a folder, not a .dcm file."
+    return _refused_by_series(image)
+
+
+def _refused_by_png(image: Image) -> str:
+    pictures = image.voxels.shape[0] * image.voxels.shape[1]
+    if pictures > 1:
+        return f"a .png holds one picture, this study has {pictures}; choose .nrrd, or .mp4 for a cine."
+    if np.dtype(image.source.dtype).kind not in "iub" or image.source.slope != 1.0:
+        return "a .png holds whole numbers and this study has fractions; choose .nrrd."
+    return ""
+
+
+def _refused_by_video(image: Image) -> str:
+    if image.voxels.shape[1] > 1 or np.dtype(image.source.dtype) != np.uint8:
+        return "an .mp4 holds 8-bit pictures over time and this study is something else; choose .nrrd."
+    return ""
+
+
+FORMATS = (
+    Format("DICOM", (".dcm",), dicom.read_file, derived.write, _refused_by_dicom_file, explained=True),
+    Format("DICOM series", ("",), dicom.read_folder, derived.write, _refused_by_series, explained=True),
+    Format("NRRD", (".nrrd", ".nhdr"), itk.read, nrrd.write),
+    Format("NIfTI", (".nii", ".nii.gz"), itk.read, itk.write),
+    Format("MetaImage", (".mha",), itk.read, itk.write),
+    Format("MetaImage", (".mhd",), itk.read),
+    Format("picture", (".png",), itk.read, itk.write_picture, _refused_by_png),
+    Format("picture", (".tif", ".tiff", ".jpg", ".jpeg", ".bmp"), itk.read),
+    Format("video", (".mp4",), video.read, video.write, _refused_by_video),
+    Format("video", (".mov", ".avi", ".mpeg", ".mpg", ".mkv", ".m4v", ".wmv", ".webm"), video.read),
+)
+_BY_SUFFIX = {suffix: row for row in FORMATS for suffix in row.suffixes}
+WRITTEN = tuple(suffix for suffix, row in _BY_SUFFIX.items() if row.write and suffix)
+IMAGES = tuple(suffix for suffix in _BY_SUFFIX if suffix not in ("", ".dcm"))  # DICOM is known by its content
+
+
+def suffix_of(path: Path) -> str:
+    """Lower-case suffix, ``.nii.gz`` as one; "" when the name has none."""
+    name = path.name.lower()
+    return ".nii.gz" if name.endswith(".nii.gz") else Path(name).suffix
+
+
+def format_of(path: Path) -> Format | None:
+    """The row of a file's suffix; None where there is none."""
+    return _BY_SUFFIX.get(suffix_of(path))
+
+
+def check_format(image: Image, path: str | Path) -> None:
+    """Raise OutputError unless the format of ``path`` can hold a study like ``image``."""
+    path = Path(path)
+    row = format_of(path)
+    if row is None or row.write is None:
+        raise OutputError(f"{path.name}: cannot write '{suffix_of(path)}'; choose {', '.join(WRITTEN)} or a folder.")
+    reason = row.refuses(image)
+    if reason:
+        raise OutputError(reason)
