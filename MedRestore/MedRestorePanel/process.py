@@ -5,11 +5,9 @@ Nothing here waits: Qt says when the process has written something or ended, and
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -286,12 +284,12 @@ class WorkerProcess:
         )
 
     def _kill(self) -> None:
-        """Kill the worker. Its launcher, if there is one, then leaves by itself, so once that is gone both are."""
-        if self.pid is None:
+        """Kill the worker and its launcher, if there is one."""
+        from MedRestoreLib.service.exchange import kill
+
+        kill(self.exchange.folder, self.pid)
+        if self.pid is None:  # else its launcher, if it was not killed, leaves by itself: once it has gone, both have
             self._process.kill()
-            return
-        with contextlib.suppress(OSError):  # it is gone already
-            os.kill(self.pid, getattr(signal, "SIGKILL", signal.SIGTERM))  # Windows: ends it at once, too
 
     def _note(self, text: bytes) -> None:
         self._details = (self._details + text)[-DETAILS_BYTES:]

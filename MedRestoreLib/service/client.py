@@ -17,7 +17,7 @@ from ..image import Image
 from ..pipeline.plan import Plan, as_mask
 from ..pipeline.progress import Progress, ignore
 from .conversation import GRACE_SECONDS, Conversation, Event, JobCancelled, JobDone, JobFailed, JobProgress
-from .exchange import Exchange, Upload, command, search_path
+from .exchange import Exchange, Upload, command, kill, search_path
 
 
 class Worker:
@@ -86,11 +86,10 @@ class Worker:
         if self._process is not None:
             with contextlib.suppress(OSError):  # it may be dead already
                 self._process.stdin.close()
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(GRACE_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            self._kill()
+            self._process.wait()
             self._process.stdout.close()
         if self._exchange is not None:
             self._exchange.close()
@@ -130,7 +129,7 @@ class Worker:
     def _cancel(self, id: int) -> None:
         """End a job: ask, and kill a worker that does not hear in time."""
         self._conversation.cancel(id)
-        watchdog = threading.Timer(GRACE_SECONDS, self._process.kill)
+        watchdog = threading.Timer(GRACE_SECONDS, self._kill)
         watchdog.start()
         try:
             while self._conversation.is_busy:
@@ -140,6 +139,10 @@ class Worker:
             raise
         finally:
             watchdog.cancel()
+
+    def _kill(self) -> None:
+        kill(self._exchange.folder, self.pid)
+        self._process.kill()  # if it has not become the command yet, or the system does not tell
 
     def _next_event(self) -> Event:
         """Carry bytes both ways until something happens."""

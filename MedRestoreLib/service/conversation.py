@@ -122,7 +122,7 @@ def decode(line: bytes) -> Event:
     except (ValueError, RecursionError):
         return ForeignLine(line)
     match reply:
-        case {"event": "ready", "pid": int(pid)} if pid > 1:
+        case {"event": "ready", "pid": int(pid)} if pid >= 1:  # 1 in a container
             return Ready(pid, str(reply.get("version", "")))
         case {"event": "progress", "id": id, "fraction": int() | float() as fraction, "message": str(message)}:
             return JobProgress(id, fraction, message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ class Exchange:
 
     def __init__(self) -> None:
         folders.sweep()
-        self.folder = folders.make()
+        self.folder, self._hold = folders.make()
         self._count = 0
 
     def __enter__(self) -> Exchange:
@@ -49,6 +50,8 @@ class Exchange:
     def close(self) -> None:
         """Remove the folder and all in it."""
         folders.remove(self.folder)
+        if self._hold is not None:
+            self._hold.release()
 
     def sending(self, frames: Sequence[np.ndarray], described: Mapping[str, Any]) -> Generator[float, None, Upload]:
         """Copy a study into the folder, a slab of some 2 MB at each step; yields the fraction done.
@@ -173,6 +176,28 @@ def command(python: str, folder: Path) -> list[str]:
     Python's -P keeps it from importing what happens to lie in the working directory.
     """
     return [python, "-P", "-m", "MedRestoreLib", "worker", str(folder)]
+
+
+def kill(folder: Path, pid: int | None) -> None:
+    """Kill the worker of an exchange folder, and its launcher if there is one.
+
+    On Linux these are the processes of this user whose command names the folder: a launcher may end before its worker,
+    and in a container of its own a worker has another number there than here. Elsewhere it is the process ``pid``.
+    """
+    pids = [] if pid in (None, 1) else [pid]
+    if Path("/proc/self/cmdline").exists():
+        name = os.fsencode(folder.name)
+        pids = [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if name in _command_line(entry)]
+    for one in pids:
+        with contextlib.suppress(OSError):  # it is gone, or another user's
+            os.kill(one, getattr(signal, "SIGKILL", signal.SIGTERM))  # on Windows this one ends it at once, too
+
+
+def _command_line(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def search_path() -> str:

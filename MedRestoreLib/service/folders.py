@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
 from ..errors import OutputError
+from ..files import held
+from ..files.held import Held
 
-PREFIX = "medrestore-"  # of the folders' names; no other folder is ever removed
+PREFIX = "medrestore-exchange-"  # of the folders' names; no other folder is ever removed
 
 
-def make() -> Path:
-    """A new folder that only this user can read; its name holds the id of this process.
+def make() -> tuple[Path, Held | None]:
+    """A new folder that only this user can open, and the hold that keeps ``sweep`` from it.
 
     Raises:
         OutputError: the disk is full or the temporary folder is not writable.
     """
     try:
-        return Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+        return held.new_folder(lambda: Path(tempfile.mkdtemp(prefix=PREFIX)))
     except OSError as error:
         raise OutputError(f"no temporary folder can be made ({error.strerror}); make room on that disk.") from error
 
@@ -31,20 +34,9 @@ def remove(folder: Path) -> None:
 
 
 def sweep() -> None:
-    """Remove the folders of processes that died before they could."""
-    if os.name != "posix":  # elsewhere a process cannot be asked for by number without risk
+    """Remove the folders of this user's whose callers died before they could."""
+    if os.name != "posix":  # elsewhere nobody can tell whether a caller lives
         return
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}[0-9]*-*"):
-        pid = int(folder.name.removeprefix(PREFIX).split("-")[0])
-        if not _is_running(pid):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+    with contextlib.suppress(OSError):
+        for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+            held.remove_abandoned(folder)

@@ -6,7 +6,7 @@ worker itself creates no file: inputs are ``(frames, slices, rows, columns[, com
 float32, or the input's type in colour.
 
 A job is done as ``restore(image, plan, **edits)`` does it; without "plan" one is recommended. When standard input ends,
-the worker stops at the next tile, removes FOLDER and leaves.
+the worker stops its job, removes FOLDER and leaves; a job that does not hear is left after ``GRACE_SECONDS``.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ import contextlib
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -32,9 +33,11 @@ from ..pipeline.plan import Plan, edited, recognise, recommend
 from ..pipeline.restore import restore
 from ..version import __version__
 from . import folders, slabs
-from .conversation import Event, JobCancelled, JobDone, JobFailed, JobProgress, Ready, encode
+from .conversation import GRACE_SECONDS, Event, JobCancelled, JobDone, JobFailed, JobProgress, Ready, encode
 from .plain import from_plain
 from .preview import preview
+
+LONGEST_LINE = 1 << 26  # bytes: a request may hold an array of options, never a study
 
 NO_MEMORY = (
     "there is not enough memory for this study; close other programs, restore fewer slices or frames, "
@@ -42,29 +45,28 @@ NO_MEMORY = (
 )
 
 
-def serve(folder: Path, requests: IO[bytes], replies: IO[bytes]) -> None:
-    """Answer requests until standard input ends or "quit" comes."""
-    server = _Server(folder, requests, replies)
+def main(folder: Path) -> None:
+    """The worker process. Whatever else prints goes to standard error, so replies stay one JSON object a line."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's, who then says what to do
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    server = _Server(folder, sys.stdin.buffer, replies)
     try:
         server.run()
     finally:
         folders.remove(folder)
 
 
-def main(folder: Path) -> None:
-    """The worker process. Whatever else prints goes to standard error, so replies stay one JSON object a line."""
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    serve(folder, sys.stdin.buffer, replies)
-
-
 class _Server:
+    """Does one job after the other, until its input ends or "quit" comes."""
+
     def __init__(self, folder: Path, requests: IO[bytes], replies: IO[bytes]) -> None:
         self.folder, self.requests, self.replies = folder, requests, replies
         self.jobs: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self.pending: set[Any] = set()  # ids of the jobs that have not ended
         self.cancelled: set[Any] = set()
         self.studies: dict[str, Image] = {}  # by the file's name: the one that was used last
-        self.closing = threading.Event()
+        self.closing, self.finished = threading.Event(), threading.Event()
         self.lock = threading.Lock()
 
     def run(self) -> None:
@@ -73,25 +75,29 @@ class _Server:
         self._reply(Ready(os.getpid(), __version__))
         while (request := self.jobs.get()) is not None:
             self._answer(request)
+        self.finished.set()
 
     def _listen(self) -> None:
         """Read requests while the main thread works, so that a cancel is heard in time."""
-        for line in self.requests:
+        for line in _lines(self.requests):
             try:
-                request = json.loads(line)
-                if not isinstance(request, dict):
-                    raise ValueError("a request is a JSON object")
-            except ValueError as error:
+                request = _request(line)
+            except (ValueError, RecursionError, MemoryError) as error:
                 self._reply(JobFailed(None, "BadRequest", f"not understood: {error}"))
                 continue
+            id = request.get("id")
             if request.get("do") == "cancel":
-                self.cancelled.add(request.get("id"))
+                self.cancelled |= {id} & self.pending
             elif request.get("do") == "quit":
                 break
             else:
+                self.pending.add(id)
                 self.jobs.put(request)
         self.closing.set()
         self.jobs.put(None)
+        if not self.finished.wait(GRACE_SECONDS):  # a job does not hear
+            folders.remove(self.folder)
+            os._exit(1)
 
     def _answer(self, request: dict[str, Any]) -> None:
         id = request.get("id")
@@ -121,6 +127,7 @@ class _Server:
             message = f"an unexpected {type(error).__name__} ended the job; the worker's log says where."
             self._reply(JobFailed(id, "Unexpected", message))
         finally:
+            self.pending.discard(id)
             self.cancelled.discard(id)
 
     def _recommend(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -205,9 +212,33 @@ class _Server:
 
     def _reply(self, event: Event) -> None:
         line = encode(event)
-        with self.lock, contextlib.suppress(BrokenPipeError):  # the caller left: the end of its input says so too
+        with self.lock, contextlib.suppress(OSError):  # the caller left: the end of its input says so too
             self.replies.write(line)
             self.replies.flush()
+
+
+def _lines(stream: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a stream; one that is too long comes cut."""
+    while line := stream.readline(LONGEST_LINE):
+        yield line
+        while len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+            line = stream.readline(LONGEST_LINE)
+
+
+def _request(line: bytes) -> dict[str, Any]:
+    """The request that a line holds.
+
+    Raises:
+        ValueError, RecursionError, MemoryError: it holds none.
+    """
+    if len(line) == LONGEST_LINE:
+        raise ValueError("the line is too long")
+    request = json.loads(line)
+    if not isinstance(request, dict):
+        raise ValueError("a request is a JSON object")
+    if not isinstance(request.get("id"), int | str | None):
+        raise ValueError("an id is a number or a text")
+    return request
 
 
 def _load(path: Path) -> Image:

@@ -37,7 +37,7 @@ REPLIES = st.one_of(
 FOREIGN = st.binary(max_size=40).map(lambda text: text.replace(b"\n", b"")) | st.sampled_from(
     [
         *(b"", b"null", b"[]", b"[" * 100_000, b"\xff\xfe\x00"),
-        *(b'{"event": []}', b'{"event": "ready"}', b'{"event": "ready", "pid": -1}', b'{"event": "done"}'),
+        *(b'{"event": []}', b'{"event": "ready"}', b'{"event": "ready", "pid": 0}', b'{"event": "done"}'),
         b'{"event": "progress", "id": 1, "fraction": "half", "message": ""}',
     ]
 )
