@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from ..errors import OutputError
 from ..image import Image
-from . import derived, dicom, itk, nrrd, video
+from . import derived, dicom, metaimage, nifti, nrrd, pictures, video
+from .payload import Budget
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Format:
 
     name: str
     suffixes: tuple[str, ...]
-    read: Callable[[Path], Image]
+    read: Callable[[Path, Budget], Image]
     write: Callable[..., None] | None = None
     refuses: Callable[[Image], str] = lambda image: ""
     explained: bool = False
@@ -47,31 +46,16 @@ def _refused_by_dicom_file(image: Image) -> str:
     return _refused_by_series(image)
 
 
-def _refused_by_png(image: Image) -> str:
-    pictures = image.voxels.shape[0] * image.voxels.shape[1]
-    if pictures > 1:
-        return f"a .png holds one picture, this study has {pictures}; choose .nrrd, or .mp4 for a cine."
-    if np.dtype(image.source.dtype).kind not in "iub" or image.source.slope != 1.0:
-        return "a .png holds whole numbers and this study has fractions; choose .nrrd."
-    return ""
-
-
-def _refused_by_video(image: Image) -> str:
-    if image.voxels.shape[1] > 1 or np.dtype(image.source.dtype) != np.uint8:
-        return "an .mp4 holds 8-bit pictures over time and this study is something else; choose .nrrd."
-    return ""
-
-
 FORMATS = (
     Format("DICOM", (".dcm",), dicom.read_file, derived.write, _refused_by_dicom_file, explained=True),
     Format("DICOM series", ("",), dicom.read_folder, derived.write, _refused_by_series, explained=True),
-    Format("NRRD", (".nrrd", ".nhdr"), itk.read, nrrd.write),
-    Format("NIfTI", (".nii", ".nii.gz"), itk.read, itk.write),
-    Format("MetaImage", (".mha",), itk.read, itk.write),
-    Format("MetaImage", (".mhd",), itk.read),
-    Format("picture", (".png",), itk.read, itk.write_picture, _refused_by_png),
-    Format("picture", (".tif", ".tiff", ".jpg", ".jpeg", ".bmp"), itk.read),
-    Format("video", (".mp4",), video.read, video.write, _refused_by_video),
+    Format("NRRD", (".nrrd", ".nhdr"), nrrd.read, nrrd.write),
+    Format("NIfTI", (".nii", ".nii.gz"), nifti.read, nifti.write),
+    Format("MetaImage", (".mha",), metaimage.read, metaimage.write),
+    Format("MetaImage", (".mhd",), metaimage.read),
+    Format("picture", (".png",), pictures.read, pictures.write, pictures.refuses),
+    Format("picture", (".tif", ".tiff", ".jpg", ".jpeg", ".bmp"), pictures.read),
+    Format("video", (".mp4",), video.read, video.write, video.refuses),
     Format("video", (".mov", ".avi", ".mpeg", ".mpg", ".mkv", ".m4v", ".wmv", ".webm"), video.read),
 )
 _BY_SUFFIX = {suffix: row for row in FORMATS for suffix in row.suffixes}

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import OutputError, UnsupportedImage
+from ..errors import MedRestoreError, OutputError, UnsupportedImage
 from ..image import Image
 from . import dicom
 from .atomic import cannot_write, disk_full, staged, write_bytes
-from .dicom import Series, list_series
 from .formats import IMAGES, WRITTEN, check_format, format_of, suffix_of
+from .headers import is_dicom
+from .payload import Budget
+from .series import Series, list_series, why_unreadable
 
 __all__ = [
     "IMAGES",
@@ -35,7 +37,9 @@ __all__ = [
 ]
 
 
-def read(path: str | Path, *, series: str | None = None, replace_nan: float | None = None) -> Image:
+def read(
+    path: str | Path, *, series: str | None = None, replace_nan: float | None = None, memory_gb: float | None = None
+) -> Image:
     """The study in a file or a DICOM folder.
 
     Args:
@@ -43,15 +47,23 @@ def read(path: str | Path, *, series: str | None = None, replace_nan: float | No
             read alone, even when it is a slice of a series.
         series: which series of a folder that holds several: its number in ``list_series``, from 1, or its UID.
         replace_nan: value for voxels that are NaN or infinite; None refuses such studies.
+        memory_gb: memory that the voxels may take; None allows 2 GB, or 50 times the size of a larger file.
 
     Raises:
         UnsupportedImage: the study is absent, damaged, of another kind, or holds values that are not numbers.
+        MissingPackage: the package that decodes it is not installed.
     """
     path = Path(path)
     try:
-        image = _read(path, series)
+        image = _read(path, series, Budget(memory_gb))
+    except MedRestoreError:
+        raise
+    except MemoryError as error:
+        raise UnsupportedImage(f"{path} needs more memory than there is; close other programs.") from error
     except OSError as error:
         raise UnsupportedImage(f"{path} cannot be read ({error.strerror or type(error).__name__}).") from error
+    except Exception as error:  # whatever a damaged file provokes; its text may hold what a header says of a patient
+        raise UnsupportedImage(f"{path} is damaged, or of an unusual kind ({type(error).__name__}).") from error
     return _finite(image, path, replace_nan)
 
 
@@ -133,21 +145,21 @@ def _is_our_series(folder: Path) -> bool:
     return all(is_ours(entry) for entry in folder.iterdir())
 
 
-def _read(path: Path, series: str | None) -> Image:
+def _read(path: Path, series: str | None, budget: Budget) -> Image:
     if path.is_dir():
-        return dicom.read_folder(path, series)
-    if not path.is_file():
-        raise UnsupportedImage(f"{path} does not exist.")
+        return dicom.read_folder(path, budget, series)
+    if reason := why_unreadable(path):
+        raise UnsupportedImage(f"{path} {reason}.")
     if not path.stat().st_size:
         raise UnsupportedImage(f"{path} is empty.")
-    if dicom.is_dicom(path):
-        return dicom.read_file(path)
+    if is_dicom(path):
+        return dicom.read_file(path, budget, series)
     row = format_of(path)
     if row is None or suffix_of(path) not in IMAGES:
         raise UnsupportedImage(
             f"{path} is not a study that MedRestore reads (DICOM, NRRD, NIfTI, MHA, picture, video)."
         )
-    return row.read(path)
+    return row.read(path, budget)
 
 
 def _finite(image: Image, path: Path, replace_nan: float | None) -> Image:

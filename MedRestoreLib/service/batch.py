@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import Cancelled, MedRestoreError, OutputError, UnsupportedImage
 from ..files import studies as files
 from ..files.atomic import remove_partials
-from ..files.dicom import is_dicom
+from ..files.headers import is_dicom
 from ..pipeline.device import require_torch
 from ..pipeline.plan import decided, recommend
 from ..pipeline.progress import Progress, ignore
