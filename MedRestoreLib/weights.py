@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pkgutil
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,6 @@ class Weights:
         arguments: of the class.
         sha256: of the file, in hexadecimal.
         recipe: what it was trained with: a name in training/recipes.
-        domain: the scale of the images it restores; see ``Method.domain``.
         trained_on: the data, in a sentence.
         date: of the training, year-month-day.
         steps, minutes: how long the last training was, 0 where that is not known; the card tells of earlier ones.
@@ -49,7 +48,6 @@ class Weights:
     sha256: str
     arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
     recipe: str = ""
-    domain: str = ""
     trained_on: str = ""
     date: str = ""
     steps: int = 0
@@ -88,9 +86,8 @@ class Weights:
         from safetensors.torch import load
 
         contents = self.contents()
-        module, _, name = self.network.partition(":")
         try:
-            network = getattr(import_module(f".networks.{module}", __package__), name)(**self.arguments)
+            network = pkgutil.resolve_name(f"{__package__}.networks.{self.network}")(**self.arguments)
             network.load_state_dict(load(contents))
         except (ImportError, AttributeError, TypeError, RuntimeError):
             raise WeightsMissing(

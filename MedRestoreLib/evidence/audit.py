@@ -14,7 +14,6 @@ from .gain import (
     REGIONS,
     autocorrelation,
     brightness_regions,
-    has_noise,
     plane_numbers,
     sample_planes,
 )
@@ -98,7 +97,7 @@ def audit(before: np.ndarray, after: np.ndarray, noise: Noise, *, seed: int = 0)
     The residual is divided by the noise's standard deviation. For Rician noise the difference is taken on the
     stabilised scale. Speckle's standard deviation depends on an unknown display curve: there it is measured from the
     residual in five brightness regions, so that only its local differences can be judged. Voxels without noise
-    (``has_noise``) and those that were not restored (outside a mask) are left out.
+    (``Noise.covers``) and those that were not restored (outside a mask) are left out.
 
     Args:
         before, after: float32 ``(frames, slices, rows, columns)`` in the study's unit.
@@ -112,19 +111,19 @@ def audit(before: np.ndarray, after: np.ndarray, noise: Noise, *, seed: int = 0)
     if not np.isfinite(x).all():
         raise ValueError("the restored study holds values that are not numbers")
     planes = tuple(int(n) for n in plane_numbers(before.shape))
-    where = has_noise(y, noise)
+    where = noise.covers(y)
     changed = _restored_part(x - y)
     if changed.any():
         where &= changed
     if not where.any():
         return Audit({}, 0, planes, np.full(y.shape, np.nan, np.float32))
     labels = brightness_regions(x)
-    observed, expected, std = _standardisation(y, x, labels, where, noise)
+    observed, expected, std = noise.standardisation(y, x, where, labels)
     residual = np.where(where, (observed - expected) / std, 0).astype(np.float32)
     map_, variance = _variance(residual, where)
     findings = {
         "variance": variance,
-        "whiteness": _whiteness(residual, where, expected_white=noise.id != "speckle"),
+        "whiteness": _whiteness(residual, where, expected_white=noise.white),
         "leakage": _leakage(residual, expected / std, where, np.random.default_rng(seed)),
         "invented": _invented(observed, expected, std, where),
         "bias": _bias(residual, labels, where),
@@ -138,27 +137,6 @@ def _restored_part(change: np.ndarray) -> np.ndarray:
 
     touched = maximum_filter(change != 0, size=(1, 5, 5))
     return ~maximum_filter(~touched, size=(1, 5, 5))
-
-
-def _standardisation(
-    y: np.ndarray, x: np.ndarray, labels: np.ndarray, where: np.ndarray, noise: Noise
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What was observed, what is expected of it if ``x`` is true, and the noise's standard deviation there."""
-    if noise.id == "rician":
-        # The mean of a stabilised magnitude, which is what the exact unbiased inverse inverts.
-        stable = noise.stabilise(y)
-        scale = np.linspace(0, max(float(stable.max()), 1.0), 4096, dtype=np.float32)
-        levels = noise.unbiased_inverse(scale)
-        start = max(int(np.searchsorted(levels, levels[0], side="right")) - 1, 0)  # the last that inverts to zero
-        return stable, np.interp(x, levels[start:], scale[start:]).astype(np.float32), np.ones_like(x)
-    if noise.id == "poisson":
-        return y, x, noise.std(np.maximum(x, np.float32(0.5 / noise.level)))
-    if noise.id == "speckle":
-        squared = np.square(y - x)
-        power = [squared[where & (labels == n)] for n in range(len(REGIONS))]
-        root = np.sqrt([max(float(p.mean(dtype=np.float64)), 1e-12) if p.size else 1.0 for p in power])
-        return y, x, root.astype(np.float32)[labels]
-    return y, x, noise.std(x)
 
 
 def _variance(residual: np.ndarray, where: np.ndarray) -> tuple[np.ndarray, Finding]:

@@ -22,7 +22,6 @@ EXCESS_CORRELATION = 0.1  # beyond what white noise leaves: a tenth of the resid
 
 REGIONS = ("background", "dark", "medium", "bright", "brightest")
 REGION_WINDOW = 7
-COUNT_WINDOW = 15  # wide, so that a voxel's own counts hardly decide whether it is judged
 FOREGROUND_SHARE = 0.1  # of the brightest: below is background
 
 
@@ -122,14 +121,14 @@ def expected_gain(
         noise: the model, bound to the study.
         probes: random perturbations to average over.
     """
-    if noise.id == "speckle":
+    if not noise.risk:
         return _unavailable(
             "The gain cannot be estimated: speckle is correlated, and no unbiased estimate holds for it."
         )
     if min(noisy.shape[-2:]) <= BLOCK:
         return _unavailable("No reliable gain: the study is too small to estimate one.")
-    where = has_noise(noisy, noise)
-    if not (where if noise.id != "poisson" else noisy).any():
+    where = noise.covers(noisy)
+    if not (noisy if noise.risk == "PURE" else where).any():
         return _unavailable("No reliable gain: no part of the study shows this noise.")
     stable = noise.stabilise(noisy)
     denoised = denoise(stable)
@@ -148,7 +147,7 @@ def expected_gain(
 
     # Risk of the blend y + a (f - y): mean of power - 2 a removable + a² removed, for every model below.
     unit = 1.0
-    if noise.id == "poisson":
+    if noise.risk == "PURE":
         estimator, domain, where = "PURE", "counts squared", np.ones_like(where)  # where no count is seen is no plateau
         power = noisy * noise.level
         restored, change = _with_one_count_less(noisy, stable, denoised, slope, slope_squared, noise)
@@ -159,7 +158,7 @@ def expected_gain(
         power = np.ones_like(stable)
         removable = 1 - slope
         removed = (denoised - stable) ** 2
-        if noise.id == "gaussian":
+        if noise.linear:
             domain, unit = "the study's unit squared", float(noise.std(np.zeros(1, np.float32))[0]) ** 2
     input_risk = _block_mean(power, where)[0]
     improvement, error = _block_mean(2 * removable - removed, where)
@@ -218,22 +217,6 @@ def brightness_regions(planes: np.ndarray) -> np.ndarray:
     if not foreground.size:
         return np.zeros(planes.shape, np.int8)
     return np.digitize(smooth, [floor, *np.quantile(foreground, [0.25, 0.5, 0.75])], right=True).astype(np.int8)
-
-
-def has_noise(voxels: np.ndarray, noise: Noise) -> np.ndarray:
-    """Where the noise model holds: ``(..., rows, columns)`` to a boolean array.
-
-    Left out are plateaus of one value, 5x5 or larger (masked air, burned-in text, saturation), and for Poisson noise
-    surroundings of less than one count, where a residual is too skewed to be judged.
-    """
-    from scipy.ndimage import maximum_filter, minimum_filter, uniform_filter
-
-    if noise.id == "poisson":
-        window = (1,) * (voxels.ndim - 2) + (COUNT_WINDOW,) * 2
-        return uniform_filter(voxels, size=window, mode="nearest") * noise.level >= 1.0
-    window = (1,) * (voxels.ndim - 2) + (5, 5)
-    flat = minimum_filter(voxels, size=window) == maximum_filter(voxels, size=window)
-    return ~maximum_filter(flat, size=window)
 
 
 def autocorrelation(residual: np.ndarray, where: np.ndarray) -> np.ndarray:

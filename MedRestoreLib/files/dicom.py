@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import modalities
 from ..errors import UnsupportedImage
 from ..image import Image, Source
 from .dicom_frames import layout
@@ -128,7 +129,7 @@ def _image(stored: np.ndarray, headers: list[Any], native: Native, geometry: dic
     modality = text(headers[0], "Modality") or "OT"
     attributes = {
         **geometry,
-        "modality": "NM" if modality == "ST" else modality,  # ST: SPECT, a retired code
+        "modality": modalities.find(modality).code if modality in modalities.RETIRED else modality,
         "unit": native.scale.unit,
         "source": source,
     }

@@ -5,10 +5,9 @@ from __future__ import annotations
 import slicer
 import vtk
 
+from .. import modalities
 from .sequences import is_sequence, proxy_of, sequence_of
 from .volumes import is_volume
-
-UNKNOWN = "OT"  # DICOM's code for other
 
 MODALITY = "MedRestore.Modality"
 METHOD = "MedRestore.method"
@@ -29,7 +28,7 @@ def modality_of(node: slicer.vtkMRMLNode) -> str:
         next(filter(None, answers), None)
         or next(filter(None, map(_modality_in_hierarchy, nodes)), None)
         or next(filter(None, map(_modality_in_database, nodes)), None)
-        or UNKNOWN
+        or modalities.UNKNOWN
     )
 
 

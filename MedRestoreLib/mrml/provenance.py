@@ -10,7 +10,8 @@ from typing import Any
 import slicer
 
 from ..methods import catalogue
-from .hierarchy import INSTANCES, METHOD, MODALITY, UNKNOWN, kin
+from ..modalities import UNKNOWN
+from .hierarchy import INSTANCES, METHOD, MODALITY, kin
 
 DERIVED_FROM = "MedRestore.derivedFrom"
 REPORT = "MedRestore.report"

@@ -7,6 +7,7 @@ import slicer
 import vtk
 from vtk.util.numpy_support import get_vtk_array_type
 
+from .. import modalities
 from ..image import Image
 from ..samples import SAMPLES, make
 from .hierarchy import set_modality
@@ -79,5 +80,5 @@ def _show(node: slicer.vtkMRMLVolumeNode, image: Image) -> None:
     display = node.GetVolumeDisplayNode()
     display.AutoWindowLevelOff()
     display.SetWindowLevelMinMax(0.0, float(np.quantile(image.voxels, 1 - _SATURATED)))
-    colours = "InvertedGrey" if image.modality == "NM" else "Grey"
+    colours = "InvertedGrey" if modalities.find(image.modality).inverted else "Grey"
     display.SetAndObserveColorNodeID(f"vtkMRMLColorTableNode{colours}")

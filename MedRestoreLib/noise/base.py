@@ -40,6 +40,11 @@ class Noise(ABC):
     title: ClassVar[str]
     unit: ClassVar[str]  # of the level, for people: "% of the maximum"
     limits: ClassVar[tuple[float, float]]  # levels outside are refused
+    white: ClassVar[bool] = True  # independent from voxel to voxel
+    linear: ClassVar[bool] = False  # stabilising is a multiplication, so errors are those of the study's unit
+    keeps_totals: ClassVar[bool] = False  # the sum of a frame is a quantity that restoring must not change
+    risk: ClassVar[str] = "SURE"  # the unbiased estimate of the error that holds for it, "" for none
+    caveats: ClassVar[tuple[str, ...]] = ()  # what every report on this noise says to a person
 
     @classmethod
     def bind(cls, voxels: np.ndarray, level: float) -> Noise:
@@ -50,6 +55,21 @@ class Noise(ABC):
     def reference_of(cls, voxels: np.ndarray, level: float) -> float:
         """The grey value that ``level`` refers to, found in a noisy study."""
         return 1.0
+
+    @classmethod
+    def unfit(cls, low: float, high: float) -> str:
+        """Why voxels between ``low`` and ``high`` cannot have this noise; "" where they can."""
+        return ""
+
+    @classmethod
+    def level_unfit(cls, level: float, low: float, high: float) -> str:
+        """Why ``level`` cannot be that of voxels between ``low`` and ``high``; "" where it can."""
+        return ""
+
+    @classmethod
+    @abstractmethod
+    def usual_level(cls, low: float, high: float) -> float:
+        """A low level that fits voxels between ``low`` and ``high``, for where the true one is not known."""
 
     @classmethod
     @abstractmethod
@@ -72,3 +92,29 @@ class Noise(ABC):
     @abstractmethod
     def std(self, clean: np.ndarray) -> np.ndarray:
         """Standard deviation of the noise, in the study's unit, where the clean study has these values."""
+
+    def covers(self, voxels: np.ndarray) -> np.ndarray:
+        """Where the model holds in a noisy study ``(..., rows, columns)``: boolean, the same shape.
+
+        Left out are plateaus of one value, 5x5 or larger: masked air, burned-in text, saturation.
+        """
+        from scipy.ndimage import maximum_filter, minimum_filter
+
+        window = (1,) * (voxels.ndim - 2) + (5, 5)
+        plateau = minimum_filter(voxels, size=window) == maximum_filter(voxels, size=window)
+        return ~maximum_filter(plateau, size=window)
+
+    def standardisation(
+        self, noisy: np.ndarray, restored: np.ndarray, where: np.ndarray, regions: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What is compared to tell whether noise alone was removed.
+
+        Args:
+            noisy, restored: of one shape, in the study's unit.
+            where: boolean, where the model holds.
+            regions: int8, number of each voxel's brightness region.
+
+        Returns:
+            Observed values, their expectation if ``restored`` is true, and the standard deviation of the noise there.
+        """
+        return noisy, restored, self.std(restored)

@@ -19,6 +19,20 @@ class Gaussian(Noise):
     title: ClassVar[str] = "Gaussian"
     unit: ClassVar[str] = "standard deviation, in the study's unit"
     limits: ClassVar[tuple[float, float]] = (0.0, np.inf)
+    linear: ClassVar[bool] = True
+
+    @classmethod
+    def level_unfit(cls, level: float, low: float, high: float) -> str:
+        if level <= high - low:
+            return ""
+        return (
+            f"a Gaussian level of {level:g} exceeds the study's whole range ({high - low:g}); "
+            "levels are in the study's own unit."
+        )
+
+    @classmethod
+    def usual_level(cls, low: float, high: float) -> float:
+        return (high - low) / 100
 
     @classmethod
     def add(cls, clean: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:

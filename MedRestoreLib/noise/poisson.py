@@ -18,6 +18,7 @@ from .base import Estimate, Noise
 from .blocks import BAND_SIZE, WHITE, Blocks, cut, noise_curve
 from .chunks import in_pieces
 
+_COUNT_WINDOW = 15  # voxels: wide, so that a voxel's own counts hardly decide whether it is judged
 _ANSCOMBE_ZERO = np.float32(2 * np.sqrt(3 / 8))  # the transform of no counts
 
 
@@ -29,6 +30,22 @@ class Poisson(Noise):
     title: ClassVar[str] = "Poisson"
     unit: ClassVar[str] = "counts per unit (1 for raw counts)"
     limits: ClassVar[tuple[float, float]] = (0.0, 1e9)
+    keeps_totals: ClassVar[bool] = True
+    risk: ClassVar[str] = "PURE"
+
+    @classmethod
+    def unfit(cls, low: float, high: float) -> str:
+        return f"the study has negative voxels (down to {low:g}), so they are not counts" if low < 0 else ""
+
+    @classmethod
+    def level_unfit(cls, level: float, low: float, high: float) -> str:
+        if level * high >= 0.5:
+            return ""
+        return f"{level:g} counts per unit means less than one count at the brightest voxel; raw counts have 1."
+
+    @classmethod
+    def usual_level(cls, low: float, high: float) -> float:
+        return max(1.0, 1.0 / max(high, 1e-6))
 
     @classmethod
     def add(cls, clean: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
@@ -81,6 +98,18 @@ class Poisson(Noise):
 
     def std(self, clean: np.ndarray) -> np.ndarray:
         return in_pieces(lambda x: np.sqrt(np.maximum(x, 0) / np.float32(self.level)), clean)
+
+    def covers(self, voxels: np.ndarray) -> np.ndarray:
+        """Surroundings of one count or more: a residual of fewer is too skewed to be judged."""
+        from scipy.ndimage import uniform_filter
+
+        window = (1,) * (voxels.ndim - 2) + (_COUNT_WINDOW,) * 2
+        return uniform_filter(voxels, size=window, mode="nearest") * self.level >= 1.0
+
+    def standardisation(
+        self, noisy: np.ndarray, restored: np.ndarray, where: np.ndarray, regions: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return noisy, restored, self.std(np.maximum(restored, np.float32(0.5 / self.level)))
 
     def algebraic_inverse(self, stabilised: np.ndarray) -> np.ndarray:
         """The voxels that ``stabilise`` gave these values for; ``unbiased_inverse`` is for denoised values."""

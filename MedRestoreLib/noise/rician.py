@@ -24,11 +24,22 @@ class Rician(Noise):
     title: ClassVar[str] = "Rician"
     unit: ClassVar[str] = "% of the study's maximum"
     limits: ClassVar[tuple[float, float]] = (0.0, 100.0)
+    caveats: ClassVar[tuple[str, ...]] = (
+        "Means fall in air and dark tissue: that is the bias of Rician noise, taken out.",
+    )
 
     @property
     def sigma(self) -> float:
         """Standard deviation of the noise in each channel, in the study's unit."""
         return self.level / 100 * self.reference
+
+    @classmethod
+    def unfit(cls, low: float, high: float) -> str:
+        return f"the study has negative voxels (down to {low:g}), so they are not magnitudes" if low < 0 else ""
+
+    @classmethod
+    def usual_level(cls, low: float, high: float) -> float:
+        return 1.0
 
     @classmethod
     def add(cls, clean: np.ndarray, level: float, rng: np.random.Generator, n_coils: int = 1) -> np.ndarray:
@@ -99,6 +110,16 @@ class Rician(Noise):
     def std(self, clean: np.ndarray) -> np.ndarray:
         sigma = self.sigma
         return in_pieces(lambda x: rice.std(np.maximum(x, 0) / sigma) * sigma, clean)
+
+    def standardisation(
+        self, noisy: np.ndarray, restored: np.ndarray, where: np.ndarray, regions: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """On the stabilised scale, where the expectation is the mean that the exact unbiased inverse inverts."""
+        stable = self.stabilise(noisy)
+        scale = np.linspace(0, max(float(stable.max()), 1.0), 4096, dtype=np.float32)
+        levels = self.unbiased_inverse(scale)
+        start = max(int(np.searchsorted(levels, levels[0], side="right")) - 1, 0)  # the last that inverts to zero
+        return stable, np.interp(restored, levels[start:], scale[start:]).astype(np.float32), np.ones_like(restored)
 
 
 class _Noise(NamedTuple):

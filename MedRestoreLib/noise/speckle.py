@@ -32,6 +32,17 @@ class Speckle(Noise):
     title: ClassVar[str] = "Speckle"
     unit: ClassVar[str] = "standard deviation relative to the signal"
     limits: ClassVar[tuple[float, float]] = (0.0, 2.0)
+    white: ClassVar[bool] = False
+    risk: ClassVar[str] = ""
+    caveats: ClassVar[tuple[str, ...]] = ("Speckle is correlated: no unbiased estimate of the gain exists for it.",)
+
+    @classmethod
+    def unfit(cls, low: float, high: float) -> str:
+        return "the study has no voxel above zero, so it holds no echoes" if high <= 0 else ""
+
+    @classmethod
+    def usual_level(cls, low: float, high: float) -> float:
+        return 0.1
 
     @classmethod
     def reference_of(cls, voxels: np.ndarray, level: float) -> float:
@@ -110,6 +121,18 @@ class Speckle(Noise):
 
     def std(self, clean: np.ndarray) -> np.ndarray:
         return np.multiply(np.abs(clean), np.float32(self.level), dtype=np.float32)
+
+    def standardisation(
+        self, noisy: np.ndarray, restored: np.ndarray, where: np.ndarray, regions: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The standard deviation depends on an unknown display curve: it is measured from the change, region by region.
+
+        So only local differences can be judged.
+        """
+        squared = np.square(noisy - restored)
+        power = [squared[where & (regions == n)] for n in range(int(regions.max()) + 1)]
+        root = np.sqrt([max(float(p.mean(dtype=np.float64)), 1e-12) if p.size else 1.0 for p in power])
+        return noisy, restored, root.astype(np.float32)[regions]
 
     @property
     def _offset(self) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import modalities
 from ..errors import UnsupportedImage
 from ..files.atomic import write_bytes
 from ..image import Image
@@ -98,7 +99,7 @@ def view_of(image: Image) -> View:
     from scipy.ndimage import gaussian_filter
 
     frames, slices, rows, columns = image.voxels.shape
-    if image.modality == "NM" and frames == 2 and slices == 1:
+    if modalities.find(image.modality).paired and frames == 2 and slices == 1:
         planes: tuple[tuple[int, int], ...] = ((0, 0), (1, 0))
     else:
         coarse = image.voxels[frames // 2, :, ::4, ::4]
@@ -133,13 +134,13 @@ def _extent(share: np.ndarray) -> slice:
 
 def _header(report: Report) -> tuple[str, str]:
     noise, gain = report.noise, report.gain
-    unit = noise["unit"].split(" (")[0]
-    found = f"{noise.get('title', noise['model'])} noise, level {noise['level']:.3g} ({unit})"
-    if noise.get("assumed"):
+    unit = noise.unit.split(" (")[0]
+    found = f"{noise.title} noise, level {noise.level:.3g} ({unit})"
+    if noise.assumed:
         found += ", a usual one: none could be told"
-    elif noise.get("estimated") and noise.get("confidence") is not None:
-        found += f", found in the study with confidence {100 * noise['confidence']:.0f} %"
-    title = str(report.provenance.get("method", report.plan.get("method", "")))
+    elif noise.estimated:
+        found += f", found in the study with confidence {100 * noise.confidence:.0f} %"
+    title = report.provenance.method
     if gain is None or not gain.available:
         return f"{title}: gain not estimated", found
     if not gain.reliable:
@@ -165,7 +166,7 @@ def _write(
     change = signed[1]
     limit = float(np.nanquantile(np.abs(change), 0.995)) or 1.0
     shown = [(title, colours(image, view), {"vmin": low, "vmax": high}) for title, image in pictures.items()]
-    tone = "gray_r" if first.modality == "NM" else "gray"
+    tone = "gray_r" if modalities.find(first.modality).inverted else "gray"
     styles = [{"cmap": tone, **range_} for _, _, range_ in shown] + [{"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}]
     arrays = [array for _, array, _ in shown] + [change]
     titles = [title for title, _, _ in shown] + [signed[0]]

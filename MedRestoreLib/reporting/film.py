@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import modalities
 from ..errors import UnsupportedImage
 from ..files.atomic import write_bytes
 from ..image import Image
@@ -63,7 +64,7 @@ def _panel(image: Image, view: View, low: float, high: float) -> np.ndarray:
     from PIL import Image as Picture
 
     seen = colours(image, view) if image.colour is not None else (view.of(image.voxels) - low) / (high - low)
-    if image.modality == "NM":
+    if modalities.find(image.modality).inverted:
         seen = 1 - seen
     grey = np.uint8(np.rint(255 * np.clip(seen, 0, 1)))
     rows, columns = grey.shape[0] * image.spacing[1] / image.spacing[0], grey.shape[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +19,96 @@ from . import page
 
 
 @dataclass(frozen=True)
+class Study:
+    """What was restored.
+
+    Attributes:
+        modality: DICOM code.
+        unit: of a voxel, "" when unknown.
+        size: ``(frames, slices, rows, columns)``.
+        spacing_mm: of columns, rows and slices.
+        sha256: of the voxels, float32, before.
+    """
+
+    modality: str
+    unit: str
+    size: tuple[int, ...]
+    spacing_mm: tuple[float, ...]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Level:
+    """The noise, and where its level is from.
+
+    Attributes:
+        model, title: the noise model's id and name.
+        level, unit: as ``Plan.level``.
+        estimated: the level was estimated from the study; False where a person gave it.
+        assumed: the estimation failed, and a usual level stands in.
+        confidence: of the estimate, 0 to 1; None where a person gave the level.
+        reason: what the estimate rests on.
+    """
+
+    model: str
+    title: str
+    level: float
+    unit: str
+    estimated: bool
+    assumed: bool
+    confidence: float | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What made the result.
+
+    Attributes:
+        software: MedRestore with its version.
+        method, citation: title and source of the method.
+        weights: name and SHA-256 of a network's weights; None for methods without.
+        device, precision: what it ran on, and in which floating-point format.
+        totals_factors: what each frame was multiplied by to keep its total; empty where totals are not kept.
+        seconds: of the restoration, without the evidence.
+        python, numpy, torch: versions.
+    """
+
+    software: str
+    method: str
+    citation: str
+    weights: str | None
+    device: str
+    precision: str
+    totals_factors: tuple[float, ...]
+    seconds: float
+    python: str
+    numpy: str
+    torch: str
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything that happened to one study. No name, number or date of a patient is in it.
 
     Attributes:
-        study: modality, unit, size ``(frames, slices, rows, columns)``, spacing.
-        plan: the plan that was run, as plain values.
-        noise: model, level, unit, confidence, reason, and whether the level was estimated, given or assumed.
+        study: what was restored.
+        plan: the plan that was run, as plain values (``Plan.to_dict``).
+        noise: the noise, and where its level is from.
         gain: the expected gain; None if it was not estimated.
         audit: of what was removed; None if it was not done.
         totals: sums and region means before and after.
-        provenance: version, method, citation, parameters, weights' hash, device, precision, seconds, packages.
+        provenance: what made the result.
         notes: sentences for a person: what went differently, and why.
     """
 
-    study: Mapping[str, Any]
+    study: Study
     plan: Mapping[str, Any]
-    noise: Mapping[str, Any]
+    noise: Level
     gain: Gain | None
     audit: Audit | None
     totals: Totals
-    provenance: Mapping[str, Any]
+    provenance: Provenance
     notes: tuple[str, ...] = ()
 
     @property
@@ -55,7 +124,7 @@ class Report:
     def derivation(self) -> str:
         """What was done, in one line, for a derived file's description."""
         return (
-            f"{self.plan['method']}, {self.noise['model']} noise, level {self.noise['level']:.4g}, "
+            f"{self.plan['method']}, {self.noise.model} noise, level {self.noise.level:.4g}, "
             f"strength {self.plan['strength']:g}"
         )
 
@@ -65,13 +134,13 @@ class Report:
             {
                 "verdict": self.verdict,
                 "derivation": self.derivation,
-                "study": self.study,
+                "study": asdict(self.study),
                 "plan": self.plan,
-                "noise": self.noise,
+                "noise": asdict(self.noise),
                 "gain": None if self.gain is None else self.gain.to_dict(),
                 "audit": None if self.audit is None else self.audit.to_dict(),
                 "totals": self.totals.to_dict(),
-                "provenance": self.provenance,
+                "provenance": asdict(self.provenance),
                 "notes": self.notes,
                 "caution": page.CAUTION,
             }

@@ -29,7 +29,7 @@ import numpy as np
 from ..errors import Cancelled, InvalidPlan, MedRestoreError, OutOfMemory, UnsupportedImage
 from ..image import Image, Source
 from ..pipeline import device as devices
-from ..pipeline.plan import Plan, edited, recognise, recommend
+from ..pipeline.plan import Plan, draft, revise
 from ..pipeline.restore import restore
 from ..version import __version__
 from . import folders, slabs
@@ -133,10 +133,11 @@ class _Server:
     def _recommend(self, request: dict[str, Any]) -> dict[str, Any]:
         image = self._study(request)
         plan, edits = self._plan(request)
-        return {"plan": (recommend(image, **edits) if plan is None else edited(plan, image, **edits)).to_dict()}
+        return {"plan": revise(image, plan, **edits).to_dict()}
 
     def _recognise(self, request: dict[str, Any]) -> dict[str, Any]:
-        return recognise(self._study(request), **self._plan(request)[1])
+        plan = draft(self._study(request), **self._plan(request)[1])
+        return plan.to_dict() | {"level": None if plan.level_is_default else plan.level}
 
     def _restore(self, request: dict[str, Any]) -> dict[str, Any]:
         image = self._study(request)

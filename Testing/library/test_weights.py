@@ -24,7 +24,6 @@ network = "dncnn:DnCNN"
 arguments = {{ layers = 3, width = 8 }}
 sha256 = "{sha256}"
 recipe = "small"
-domain = "counts"
 trained_on = "nothing: random numbers"
 date = "2026-11-20"
 """
@@ -59,7 +58,7 @@ def test_a_network_comes_back_as_it_was_saved(folder):
 
 def test_what_the_manifest_says_can_be_read_without_loading(folder):
     row = weights.find("small")
-    assert (row.network, row.domain, row.trained_on) == ("dncnn:DnCNN", "counts", "nothing: random numbers")
+    assert (row.network, row.trained_on) == ("dncnn:DnCNN", "nothing: random numbers")
     assert weights.installed("small")
 
 
@@ -131,7 +130,7 @@ def test_shipped_weights_are_recorded_whole_and_small():
     assert {p.stem for p in SHIPPED.glob("*.safetensors")} == set(rows)
     for row in rows.values():
         assert len(row.contents()) < 16e6
-        assert "" not in (row.recipe, row.domain, row.trained_on, row.date)
+        assert "" not in (row.recipe, row.trained_on, row.date)
         assert (REPOSITORY / "Resources" / "cards" / f"{row.name}.md").is_file()
         row.load()
 

@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter, median_filter
 from MedRestoreLib.methods import catalogue
 from MedRestoreLib.noise import Noise, model
 from MedRestoreLib.noise.poisson import peak_counts
-from MedRestoreLib.pipeline.restore import unit_range
+from MedRestoreLib.pipeline.domains import unit_range
 
 from ..data.degradations import GREY
 

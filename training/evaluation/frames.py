@@ -26,8 +26,9 @@ from MedRestoreLib.methods import catalogue
 from MedRestoreLib.metrics import no_reference
 from MedRestoreLib.noise import model
 from MedRestoreLib.pipeline import device
+from MedRestoreLib.pipeline.denoising import Denoising
 from MedRestoreLib.pipeline.plan import recommend
-from MedRestoreLib.pipeline.restore import Job
+from MedRestoreLib.pipeline.restore import run_plan
 
 from ..data import Source
 from ..data.ultrasound import LABELS
@@ -178,8 +179,8 @@ def _library(method: str, frames: np.ndarray, level: float) -> np.ndarray:
     grey = np.uint8(np.rint(255 * np.clip(frames, 0, 1))).reshape(-1, *frames.shape[-2:])
     study = Image.from_array(grey, axes="fyx", modality="US")
     plan = recommend(study, method=method, noise="speckle", level=level)
-    restored = Job(study, plan, device.resolve(plan.device)).run(lambda fraction: None)
-    return restored.reshape(frames.shape) / np.float32(255)
+    denoising = Denoising.of(study, plan, device.resolve(plan.device))
+    return run_plan(denoising, study.voxels, plan).voxels.reshape(frames.shape) / np.float32(255)
 
 
 def _each(restore: Callable[[np.ndarray], np.ndarray], frames: np.ndarray) -> np.ndarray:

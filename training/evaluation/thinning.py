@@ -19,7 +19,7 @@ from MedRestoreLib.evidence import audit
 from MedRestoreLib.metrics.fidelity import poisson_deviance, psnr
 from MedRestoreLib.noise import model
 from MedRestoreLib.noise.poisson import thin
-from MedRestoreLib.pipeline.restore import unit_range
+from MedRestoreLib.pipeline.domains import unit_range
 
 from ..data import data_folder
 from ..data.degradations import GREY

@@ -12,7 +12,6 @@ from MedRestoreLib import weights
 from MedRestoreLib.files import atomic
 
 from .. import build
-from ..data.degradations import MODELS
 from ..recipe import RecipeError
 from . import cards
 
@@ -46,7 +45,6 @@ def weights_of(folder: Path, name: str, target: Path | None = None) -> Path:
         "arguments": recipe.network.arguments,
         "sha256": hashlib.sha256(data).hexdigest(),
         "recipe": recipe.name,
-        "domain": MODELS[recipe.degradation.model].domain,
         "trained_on": cards.of(recipe).data,
         "steps": about["steps"],
         "minutes": round(about["minutes"], 1),

@@ -185,7 +185,7 @@ def test_tiles_agree_with_the_whole(camera, sigma):
 
 def test_catalogue_knows_the_reach():
     row = catalogue.find("bm3d")
-    assert row.halo >= HALO
+    assert row.reach >= HALO
     assert row.align % ALIGN == 0
 
 

@@ -13,23 +13,19 @@ from safetensors.torch import save_file
 import MedRestoreLib as mr
 from MedRestoreLib import weights
 from MedRestoreLib.methods import catalogue, learned
-from MedRestoreLib.methods.catalogue import Method
+from MedRestoreLib.methods.catalogue import FirstChoice
 from MedRestoreLib.networks.emanet import EMANet
 
-ROW = Method(
+ROW = catalogue.network(
+    "rate",
     id="tested",
     title="A tested network",
     summary="Random weights: it smooths, and errs a little.",
     citation="none",
-    implementation="learned:counts",
-    domain="counts",
-    dimensions=(2,),
     modalities=("NM",),
-    noises=("poisson",),
-    halo=96,
-    patch=16,
-    align=16,
+    reach=96,
     bytes_per_voxel=300,
+    recommended_for=(FirstChoice("it was trained for it", modalities=("NM",)),),
     weights="tested",
 )
 
@@ -101,13 +97,13 @@ def test_the_unit_of_the_study_does_not_matter_only_its_counts(folder, counts_pe
 
 def test_the_network_is_told_how_noisy_the_study_is(folder, monkeypatch):
     seen = []
-    network = learned.counts
+    network = learned.rate
 
     def overheard(images, sigma, *, weights):
         seen.append((float(images.max()), sigma))
         return network(images, sigma, weights=weights)
 
-    monkeypatch.setattr(learned, "counts", overheard)
+    monkeypatch.setattr(learned, "rate", overheard)
     mr.restore(scan(frames=1, peak=400.0), method="tested", level=1.0)
     brightest, sigma = seen[0]
     assert sigma == pytest.approx(1 / np.sqrt(400), rel=0.1)  # 1/sqrt(K), K counts where the clean study is brightest
@@ -166,7 +162,7 @@ def test_new_weights_are_used_without_starting_again(folder):
 def test_the_report_names_the_weights_and_their_hash(folder):
     provenance = mr.restore(scan(frames=1), method="tested", level=1.0).report.provenance
     sha256 = hashlib.sha256((folder / "tested.safetensors").read_bytes()).hexdigest()
-    assert provenance["weights"] == f"tested, SHA-256 {sha256}"
+    assert provenance.weights == f"tested, SHA-256 {sha256}"
 
 
 def test_a_study_of_hardly_any_counts_is_restored(folder):

@@ -17,11 +17,11 @@ from safetensors.torch import save_file
 import MedRestoreLib as mr
 from MedRestoreLib import weights
 from MedRestoreLib.methods import catalogue
-from MedRestoreLib.methods.catalogue import Method
+from MedRestoreLib.methods.catalogue import CINE, ULTRASOUND, FirstChoice
 from MedRestoreLib.networks.dncnn import PaperDnCNN, SpeckleDnCNN
 from MedRestoreLib.networks.dran import DRAN, DynamicConvolution
 from MedRestoreLib.networks.unet_att import Gate, PaperUNetAtt, UNet, UNetAtt
-from MedRestoreLib.pipeline.plan import edited
+from MedRestoreLib.pipeline.plan import revise
 from Testing.support.small_networks import blocks, made
 
 NETWORKS = {
@@ -266,24 +266,24 @@ def test_a_chain_that_predicts_differences_needs_no_level():
 
 # ----- as methods -----------------------------------------------------------------------------------------------------
 
-ROW = Method(
+ROW = catalogue.network(
+    "linear",
     id="careful",
     title="A tested network",
     summary="Random weights: it smooths, and errs a little.",
     citation="none",
-    implementation="learned:grey",
-    domain="speckle",
-    dimensions=(2,),
-    modalities=("US", "OT"),
-    noises=("speckle",),
-    halo=REACH,
-    patch=16,
-    align=16,
+    modalities=ULTRASOUND,
+    reach=REACH,
     bytes_per_voxel=300,
-    blind=True,
+    recommended_for=(FirstChoice("it was trained for it", ULTRASOUND),),
     weights="tested",
 )
-QUICK = replace(ROW, id="fast", title="A quick network", quick=True)
+QUICK = replace(
+    ROW,
+    id="fast",
+    title="A quick network",
+    recommended_for=(FirstChoice("it is quick enough for a cine", ULTRASOUND, CINE),),
+)
 
 
 @pytest.fixture
@@ -296,7 +296,7 @@ def folder(tmp_path, monkeypatch) -> Path:
     lines += [f'sha256 = "{hashlib.sha256(path.read_bytes()).hexdigest()}"']
     (tmp_path / "manifest.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
     monkeypatch.setenv(weights.VARIABLE, str(tmp_path))
-    monkeypatch.setattr(catalogue, "METHODS", (ROW, QUICK, *(row for row in catalogue.METHODS if not row.learned)))
+    monkeypatch.setattr(catalogue, "METHODS", (QUICK, ROW, *(row for row in catalogue.METHODS if not row.learned)))
     return tmp_path
 
 
@@ -332,16 +332,16 @@ def test_a_level_that_cannot_be_told_does_not_stop_a_blind_network(folder):
     plan = mr.recommend(untold())
     assert plan.estimate.level is None
     report = mr.restore(untold(), plan).report
-    assert (report.noise["assumed"], report.noise["estimated"]) == (True, False)
+    assert (report.noise.assumed, report.noise.estimated) == (True, False)
     assert any("could not be told" in note for note in report.notes)
-    assert "tissue" in report.noise["reason"]
+    assert "tissue" in report.noise.reason
 
 
 def test_a_level_that_stands_in_for_one_is_not_handed_to_a_method_that_needs_it(folder):
     plan = mr.recommend(untold())
     with pytest.raises(mr.UnknownNoise, match="cannot be told"):
         mr.restore(untold(), plan, method="srad")
-    assert edited(plan, untold(), method="srad", level=0.2).level == 0.2
+    assert revise(untold(), plan, method="srad", level=0.2).level == 0.2
 
 
 def test_the_unit_of_the_study_does_not_matter(folder):

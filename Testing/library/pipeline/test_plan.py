@@ -9,7 +9,7 @@ import pytest
 
 import MedRestoreLib as mr
 from MedRestoreLib.noise import IDS, model
-from MedRestoreLib.pipeline.plan import edited
+from MedRestoreLib.pipeline.plan import revise
 
 RAMP = np.add.outer(np.arange(64.0), np.arange(64.0))
 
@@ -126,11 +126,11 @@ def test_a_plan_is_checked_again_when_it_is_edited():
 def test_what_belonged_to_the_former_method_or_model_is_recommended_anew():
     volume = mr.Image(np.repeat(study().voxels, 12, axis=1), modality="MR")
     plan = mr.recommend(volume, level=3.0, strength=0.5)
-    other = edited(plan, volume, method="bm3d")
+    other = revise(volume, plan, method="bm3d")
     assert (other.dimensions, other.level, other.strength) == (2, 3.0, 0.5)
     speckled = mr.recommend(study("US"), level=0.2)
-    assert "compressed" not in edited(speckled, study("US"), method="bm3d").options
-    changed = edited(mr.recommend(study(), noise="rician", level=9.0), study(), noise="gaussian")
+    assert "compressed" not in revise(study("US"), speckled, method="bm3d").options
+    changed = revise(study(), mr.recommend(study(), noise="rician", level=9.0), noise="gaussian")
     assert changed.level == pytest.approx(3.0, rel=0.2)
     assert changed.estimate is not None
 

@@ -16,7 +16,7 @@ from MedRestoreLib.evidence.audit import audit
 from MedRestoreLib.image import Image
 from MedRestoreLib.noise import model
 from MedRestoreLib.reporting.figures import before_after, compare
-from MedRestoreLib.reporting.report import Report, write_summary
+from MedRestoreLib.reporting.report import Level, Provenance, Report, Study, write_summary
 from Testing.support.paths import REPOSITORY
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -64,15 +64,16 @@ def make(clean: np.ndarray | None = None, width: float = 1.0, **attributes) -> t
     before = Image(noisy, **{"spacing": (2.0, 2.0, 4.0), "modality": "NM", "unit": "counts", **attributes})
     after = before.with_voxels(noise.unbiased_inverse(denoise(noise.stabilise(noisy))))
     report = Report(
-        study={"modality": before.modality, "size": before.voxels.shape, "spacing_mm": before.spacing},
+        study=Study(before.modality, before.unit, before.voxels.shape, before.spacing, "0" * 64),
         plan={"method": "gauss", "noise": "poisson", "level": 1.0, "strength": 1.0,
               "options": {"width": np.float32(1)}},
-        noise={"model": "poisson", "level": 1.0, "unit": "counts", "confidence": 0.9, "reason": "<b>raw</b> & counted",
-               "estimated": True},
+        noise=Level("poisson", "Poisson", 1.0, "counts", True, False, 0.9, "<b>raw</b> & counted"),
         gain=evidence.expected_gain(noisy, denoise, noise),
         audit=audit(noisy, after.voxels, noise),
         totals=evidence.totals(noisy, after.voxels, spacing=before.spacing, unit="counts"),
-        provenance={"software": "MedRestore", "method": "Gauss", "seconds": np.float64(1.5), "infinite": np.inf},
+        provenance=Provenance(
+            "MedRestore", "Gauss", "", None, "cpu", "float32", (np.inf,), np.float64(1.5), "3.12", "2.4", "2.13"
+        ),
         notes=("Memory ran out: tiles were halved.",),
     )  # fmt: skip
     return before, after, report
@@ -96,7 +97,7 @@ def test_a_report_survives_json(tmp_path):
     assert kept["gain"]["gain_db"] == report.gain.gain_db
     assert set(kept["audit"]["findings"]) == {"variance", "whiteness", "leakage", "invented", "bias"}
     assert kept["totals"]["total"]["before"] == report.totals.total.before
-    assert kept["provenance"]["infinite"] is None
+    assert kept["provenance"]["totals_factors"] == [None], "JSON has no infinity"
 
 
 def test_the_page_needs_nothing_but_itself_and_escapes_what_it_shows(tmp_path):

@@ -1,0 +1,69 @@
+"""One table of modalities: what an acquisition implies before anybody has looked at its voxels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Modality:
+    """One row of the table.
+
+    Attributes:
+        code: DICOM's (0008,0060).
+        title: for a person.
+        noise: id of the noise model that its studies have.
+        aliases: retired DICOM codes and words that people type, in lower case.
+        unit: of its voxels as acquired, "" where that is not fixed.
+        inverted: shown dark on light.
+        paired: two frames of one slice are two views of one patient (anterior and posterior), not moments in time.
+        dynamic_range_db: that 8-bit frames show, whose grey is the logarithm of the echoes; 0 where grey is linear.
+    """
+
+    code: str
+    title: str
+    noise: str
+    aliases: tuple[str, ...] = ()
+    unit: str = ""
+    inverted: bool = False
+    paired: bool = False
+    dynamic_range_db: float = 0.0
+
+
+MODALITIES = (
+    Modality(
+        "NM",
+        "Nuclear medicine: planar, bone scan, SPECT",
+        noise="poisson",
+        aliases=("st", "spect", "scintigraphy", "bone scan"),
+        unit="counts",
+        inverted=True,
+        paired=True,
+    ),
+    Modality("MR", "Magnetic resonance", noise="rician", aliases=("mri", "t1", "t2", "flair", "pd")),
+    Modality(
+        "US",
+        "Ultrasound",
+        noise="speckle",
+        aliases=("ultrasound", "sonography", "echo"),
+        dynamic_range_db=60.0,  # scanners use 50 to 60; the files do not say
+    ),
+    Modality("PT", "PET", noise="gaussian", aliases=("pet",)),
+    Modality("CT", "CT or cone beam", noise="gaussian", aliases=("cbct",), unit="HU"),
+    Modality("OT", "Other", noise="gaussian", aliases=("other",)),
+)
+
+UNKNOWN = "OT"  # DICOM's code for other
+RETIRED = ("ST",)  # DICOM codes that files of former years still have: ST was SPECT
+
+
+def find(code: str) -> Modality:
+    """The row of a DICOM code or alias, in any case; that of "OT" for any other.
+
+    >>> find("MRI").code, find("ST").code, find("XA").code
+    ('MR', 'NM', 'OT')
+    """
+    for row in MODALITIES:
+        if code.upper() == row.code or code.lower() in row.aliases:
+            return row
+    return MODALITIES[-1]
