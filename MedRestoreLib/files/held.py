@@ -5,11 +5,13 @@ A hold is ``flock``'s, which also keeps apart containers that share a folder but
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,6 +22,7 @@ except ImportError:  # Windows
 
 # Where nobody can tell who holds a file (Windows, some network disks), it counts as abandoned after so long.
 ABANDONED_SECONDS = 86_400.0
+WAITING_SECONDS = 0.2
 
 
 class Held:
@@ -74,6 +77,28 @@ def new_folder(make: Callable[[], Path]) -> tuple[Path, Held | None]:
         held = hold(folder)
         if held is not None:  # else somebody took it for abandoned before it was held
             return folder, held
+
+
+@contextmanager
+def alone(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold a file while the block runs, and remove it then; whoever else wants to hold it waits.
+
+    Args:
+        path: it is made if need be.
+        waiting: called several times a second while somebody else holds the file; what it raises ends the waiting.
+
+    Raises:
+        OSError: the file cannot be made.
+    """
+    while (holder := hold(path, create=True)) is None:
+        waiting()
+        time.sleep(WAITING_SECONDS)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # Windows removes no open file
+            path.unlink()
+        holder.release()
 
 
 def remove_abandoned(path: Path) -> None:
