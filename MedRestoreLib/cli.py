@@ -46,7 +46,9 @@ Level = Annotated[
 Strength = Annotated[float, typer.Option(metavar="0..1", help="0 leaves the study as it is, 1 is the full method.")]
 MaskFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Restore only where this image is not zero.")]
 DeviceName = Annotated[str, typer.Option(metavar="|".join(NAMES), help="Where to compute.")]
-MemoryGb = Annotated[float | None, typer.Option("--memory", metavar="GB", help="Working memory of one tile.")]
+MemoryGb = Annotated[
+    float | None, typer.Option("--memory", metavar="GB", help="Memory for one tile, and for the voxels of a file.")
+]
 Dimensions = Annotated[int | None, typer.Option(metavar="2|3", help="Slice by slice, or in 3-D where the method can.")]
 Options = Annotated[
     list[str] | None,
@@ -80,13 +82,14 @@ def inspect(
     series: Series = "",
     modality: Modality = "",
     replace_nan: ReplaceNan = None,
+    memory_gb: MemoryGb = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what a study is, the noise found in it and what is recommended. Writes nothing."""
     from .errors import UnknownNoise
     from .pipeline.plan import estimate_noise, recommend
 
-    image = _read(study, series, modality, replace_nan)
+    image = _read(study, series, modality, replace_nan, memory_gb)
     frames, slices, rows, columns = image.voxels.shape
     noise, estimate = estimate_noise(image)
     found: dict[str, Any] = {
@@ -96,7 +99,7 @@ def inspect(
         "slices": slices,
         "rows": rows,
         "columns": columns,
-        "spacing_mm": image.spacing,
+        "spacing_mm": image.spacing if image.spacing_known else "unknown",
         "colour": image.colour is not None,
         "stored_as": image.source.dtype,
         "minimum": float(image.voxels.min()),
@@ -150,7 +153,7 @@ def restore(
     for path in [out, *(beside[name] for name, on in wanted.items() if on)]:
         for read in filter(None, (study, mask)):
             files.check_writable(path, read)
-    image = _read(study, series, modality, replace_nan)
+    image = _read(study, series, modality, replace_nan, memory_gb)
     files.check_format(image, out)
     files.check_space(image, out)
     plan = recommend(
@@ -260,25 +263,29 @@ def main() -> None:
     try:
         app()
     except MedRestoreError as error:
-        typer.echo(f"Error: {_with_flag(error)}", err=True)
+        typer.echo(f"Error: {with_flag(error, ''.join(sys.argv[1:2]))}", err=True)
         sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         typer.echo("Stopped; nothing is left half-written.", err=True)
         sys.exit(130)
 
 
-def _with_flag(error: MedRestoreError) -> str:
-    """The message, with the flag that sets the field at fault, if this command has it."""
-    command = typer.main.get_command(app).commands.get("".join(sys.argv[1:2]))
-    flags = {parameter.name: parameter.opts[0] for parameter in command.params} if command else {}
+def with_flag(error: MedRestoreError, command: str) -> str:
+    """The error's message, with the flag for the field at fault, if the command of this name has it.
+
+    >>> with_flag(InvalidPlan("too much.", field="memory_gb"), "restore")
+    'too much (--memory).'
+    """
+    found = typer.main.get_command(app).commands.get(command)
+    flags = {parameter.name: parameter.opts[0] for parameter in found.params} if found else {}
     flag = flags.get(error.field, "")
     return f"{str(error).removesuffix('.')} ({flag})." if flag.startswith("--") else str(error)
 
 
-def _read(study: Path, series: str, modality: str, replace_nan: float | None) -> Image:
+def _read(study: Path, series: str, modality: str, replace_nan: float | None, memory_gb: float | None = None) -> Image:
     from .files.studies import read
 
-    image = read(study, series=series or None, replace_nan=replace_nan)
+    image = read(study, series=series or None, replace_nan=replace_nan, memory_gb=memory_gb)
     return replace(image, modality=modality.upper()) if modality else image
 
 

@@ -40,13 +40,13 @@ class Image:
     Attributes:
         voxels: float32, read-only, ``(frames, slices, rows, columns)``, in the study's own unit.
         spacing: distance between voxel centres along columns, rows and slices (x, y, z), mm; all > 0.
-        spacing_known: False where the source does not state its spacing, as a PNG: ``spacing`` then counts voxels
-            (1 where nothing is known), and lengths, areas and volumes cannot be given in mm.
         origin: position of voxel (0, 0, 0), LPS, mm.
         direction: 3x3, row-major; column k is the unit vector along image axis k (x, y, z), LPS, as in ITK.
         frame_times: start of each frame in ms, or () when unknown or there is one frame.
         modality: DICOM code: "MR", "NM", "US"..., "OT" when unknown.
         unit: unit of a voxel ("counts", "HU"...), "" when unknown.
+        spacing_known: False where the source does not state its spacing, as a PNG: ``spacing`` then counts voxels
+            (1 where nothing is known), and lengths, areas and volumes cannot be given in mm.
         colour: None, or float32 ``(frames, slices, rows, columns, components)``: what must be added to the luma in
             ``voxels`` to get red, green and blue; further components (alpha) stand as they are.
         remainder: None, or float64 like ``voxels``: what float32 could not hold of the stored numbers (64-bit types).
@@ -61,9 +61,9 @@ class Image:
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
     direction: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
     frame_times: tuple[float, ...] = ()
-    spacing_known: bool = True
     modality: str = "OT"
     unit: str = ""
+    spacing_known: bool = True
     colour: np.ndarray | None = field(default=None, repr=False)
     remainder: np.ndarray | None = field(default=None, repr=False)
     padding: np.ndarray | None = field(default=None, repr=False)

@@ -17,7 +17,7 @@ class Modality:
         unit: of its voxels as acquired, "" where that is not fixed.
         inverted: shown dark on light.
         paired: two frames of one slice are two views of one patient (anterior and posterior), not moments in time.
-        dynamic_range_db: that 8-bit frames show, whose grey is the logarithm of the echoes; 0 where grey is linear.
+        compressed: 8-bit frames show log-compressed amplitudes.
     """
 
     code: str
@@ -27,7 +27,7 @@ class Modality:
     unit: str = ""
     inverted: bool = False
     paired: bool = False
-    dynamic_range_db: float = 0.0
+    compressed: bool = False
 
 
 MODALITIES = (
@@ -41,13 +41,7 @@ MODALITIES = (
         paired=True,
     ),
     Modality("MR", "Magnetic resonance", noise="rician", aliases=("mri", "t1", "t2", "flair", "pd")),
-    Modality(
-        "US",
-        "Ultrasound",
-        noise="speckle",
-        aliases=("ultrasound", "sonography", "echo"),
-        dynamic_range_db=60.0,  # scanners use 50 to 60; the files do not say
-    ),
+    Modality("US", "Ultrasound", noise="speckle", aliases=("ultrasound", "sonography", "echo"), compressed=True),
     Modality("PT", "PET", noise="gaussian", aliases=("pet",)),
     Modality("CT", "CT or cone beam", noise="gaussian", aliases=("cbct",), unit="HU"),
     Modality("OT", "Other", noise="gaussian", aliases=("other",)),

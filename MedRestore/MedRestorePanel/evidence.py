@@ -1,6 +1,5 @@
 """The Evidence section: what was gained, what was removed, what a person should look at."""
 
-import json
 from pathlib import Path
 
 import qt
@@ -37,8 +36,9 @@ class EvidenceSection:
             self.ui.evidenceBrowser.setHtml(_("No restored volume is chosen."))
             return
         from MedRestoreLib.reporting import page
+        from MedRestoreLib.reporting.report import Report
 
-        self.ui.evidenceBrowser.setHtml(page.brief(report))
+        self.ui.evidenceBrowser.setHtml(page.brief(Report.from_dict(report)))
 
     def report(self):
         """The report of the result on show, as ``Report.to_dict()`` gives it; None where there is none."""
@@ -51,15 +51,13 @@ class EvidenceSection:
 
     def onSave(self):
         from MedRestoreLib import MedRestoreError
-        from MedRestoreLib.files import atomic
-        from MedRestoreLib.reporting import page
+        from MedRestoreLib.reporting.report import Report
 
         path, report = self.askFile(), self.report()
         if not path or report is None:
             return
-        text = json.dumps(report, indent=2) if path.endswith(".json") else page.single(report, ())
         try:
-            atomic.write_bytes(Path(path), text.encode())
+            Report.from_dict(report).write(path if Path(path).suffix else f"{path}.html")
         except MedRestoreError as error:
             self.showError(str(error))
 

@@ -13,6 +13,11 @@ from typing import BinaryIO
 
 from ..errors import UnsupportedImage
 
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES = 256, 257, 258, 259, 277
+_STRIPS, _STRIP_LENGTHS, _TILES, _TILE_LENGTHS = 273, 279, 324, 325
+_TIFF_TAGS = (_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES, _STRIPS, _STRIP_LENGTHS, _TILES, _TILE_LENGTHS)
+_EXPANSION = 1032  # the most that deflate, the strongest of TIFF's lossless codecs, makes of a byte
+
 
 def demand_whole(path: Path) -> None:
     """Raise UnsupportedImage where a PNG, BMP, JPEG, TIFF, AVI, MP4, QuickTime or Matroska file is cut short.
@@ -39,7 +44,7 @@ def _declared_end(start: bytes, stream: BinaryIO, size: int) -> int:
     if start[:3] == b"\xff\xd8\xff":
         return _jpeg_end(stream, size)
     if start[:4] in (b"II*\0", b"MM\0*"):
-        return max(_tiff_ends(stream, "<" if start[:1] == b"I" else ">"))
+        return max(_tiff_ends(stream, "<" if start[:1] == b"I" else ">", size))
     if start[:4] == b"RIFF" and start[8:12] == b"AVI ":
         return 8 + struct.unpack("<I", start[4:8])[0]
     if start[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
@@ -92,9 +97,8 @@ def _jpeg_end(stream: BinaryIO, size: int) -> int:
     return size + 1
 
 
-def _tiff_ends(stream: BinaryIO, order: str) -> Iterator[int]:
-    """Where each page's table and each of its strips or tiles ends."""
-    sizes = {1: "B", 2: "B", 3: "H", 4: "I", 16: "Q"}
+def _tiff_ends(stream: BinaryIO, order: str, size: int) -> Iterator[int]:
+    """Where each page's table and each of its strips or tiles ends; beyond the file where they are too few."""
     seen = set()
     (at,) = struct.unpack(f"{order}I", stream.read(8)[4:])
     yield 8
@@ -104,19 +108,29 @@ def _tiff_ends(stream: BinaryIO, order: str) -> Iterator[int]:
         (count,) = struct.unpack(f"{order}H", stream.read(2))
         table = stream.read(12 * count + 4)
         yield at + 2 + 12 * count + 4
-        found = {}
-        for entry in range(count):
-            tag, kind, number = struct.unpack_from(f"{order}HHI", table, 12 * entry)
-            if tag not in (273, 279, 324, 325) or kind not in sizes:
-                continue
-            width = number * struct.calcsize(sizes[kind])
-            (where,) = struct.unpack_from(f"{order}I", table, 12 * entry + 8)
-            stream.seek(where)
-            raw = table[12 * entry + 8 : 12 * entry + 8 + width] if width <= 4 else stream.read(width)
-            found[tag] = struct.unpack(f"{order}{number}{sizes[kind]}", raw)
-        for starts, lengths in ((273, 279), (324, 325)):
-            yield from (a + n for a, n in zip(found.get(starts, ()), found.get(lengths, ()), strict=False))
+        tags = dict(_tiff_tags(stream, order, table, count))
+        lengths = tags.get(_STRIP_LENGTHS) or tags.get(_TILE_LENGTHS) or (0,)
+        starts = tags.get(_STRIPS) or tags.get(_TILES) or (0,)
+        yield from (a + n for a, n in zip(starts, lengths, strict=False))
+        width, height, bits = (tags.get(tag, (1,))[0] for tag in (_WIDTH, _HEIGHT, _BITS))
+        samples, compression = tags.get(_SAMPLES, (1,))[0], tags.get(_COMPRESSION, (1,))[0]
+        most = sum(lengths) * (1 if compression == 1 else _EXPANSION)
+        yield size + 1 if width * height * samples * bits // 8 > most else 0
         (at,) = struct.unpack_from(f"{order}I", table, 12 * count)
+
+
+def _tiff_tags(stream: BinaryIO, order: str, table: bytes, count: int) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """The whole numbers of a page's table that say how it is stored."""
+    sizes = {1: "B", 3: "H", 4: "I"}
+    for entry in range(count):
+        tag, kind, number = struct.unpack_from(f"{order}HHI", table, 12 * entry)
+        if tag not in _TIFF_TAGS or kind not in sizes:
+            continue
+        width = number * struct.calcsize(sizes[kind])
+        (where,) = struct.unpack_from(f"{order}I", table, 12 * entry + 8)
+        stream.seek(where)
+        raw = table[12 * entry + 8 : 12 * entry + 8 + width] if width <= 4 else stream.read(width)
+        yield tag, struct.unpack(f"{order}{number}{sizes[kind]}", raw)
 
 
 def _boxes_end(stream: BinaryIO, size: int) -> int:

@@ -16,7 +16,8 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, BinaryIO
@@ -34,9 +35,18 @@ JOBS = {
     "encode video": "MedRestoreLib.files.video:encode",
     "encode picture": "MedRestoreLib.files.pictures:encode",
 }
+_COMMAND = "from MedRestoreLib.files.decoding import serve; serve()"
 _PATIENCE = 15.0  # seconds without a message after which a child is taken to hang
 _SPARE = int(6e8)  # bytes that a child may take beyond what the budget allows for voxels
 _LENGTH = struct.Struct(">I")
+
+
+def demand_plain_name(path: Path) -> None:
+    """Raise UnsupportedImage where a path cannot be told to a library that takes UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise UnsupportedImage(f"{path} has a name, or a folder, that is not UTF-8; rename it.") from error
 
 
 class Undecodable(UnsupportedImage):
@@ -102,8 +112,9 @@ class _Child:
         package_parent = str(Path(__file__).resolve().parents[2])
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         self.idle = True
+        self._watch = _Watch()
         self._process = subprocess.Popen(
-            [sys.executable, "-c", "from MedRestoreLib.files.decoding import serve; serve()"],
+            [sys.executable, "-c", _COMMAND],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -113,28 +124,21 @@ class _Child:
 
     def send(self, request: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> None:
         self.idle = False
-        with self._watched():
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            for array in arrays:
-                self._process.stdin.write(np.ascontiguousarray(array).data)
-            self._process.stdin.flush()
+        self._watch = _Watch(self._kill)
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        for array in arrays:
+            self._process.stdin.write(_bytes(np.ascontiguousarray(array)))
+        self._process.stdin.flush()
 
     def receive(self) -> Any:
         """The next mapping or array; None when the child is no more."""
-        with self._watched():
-            message = _receive(self._process.stdout)
+        message = _receive(self._process.stdout)
         self.idle = isinstance(message, dict) and ("end" in message or "error" in message)
+        if self.idle or message is None:
+            self._watch.stop()
+        else:
+            self._watch.postpone()
         return message
-
-    @contextlib.contextmanager
-    def _watched(self) -> Iterator[None]:
-        watch = threading.Timer(_PATIENCE, self._kill)
-        watch.daemon = True
-        watch.start()
-        try:
-            yield
-        finally:
-            watch.cancel()
 
     def _kill(self) -> None:
         if os.name == "posix":
@@ -144,11 +148,34 @@ class _Child:
             self._process.kill()
 
     def end(self) -> None:
+        self._watch.stop()
         self._kill()
         for stream in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError):
                 stream.close()
         self._process.wait()
+
+
+class _Watch:
+    """Calls ``late`` unless it is postponed or stopped in time; without ``late`` it does nothing."""
+
+    def __init__(self, late: Callable[[], None] | None = None) -> None:
+        self._late, self._stopped = late, threading.Event()
+        self.postpone()
+        if late is not None:
+            threading.Thread(target=self._wait, daemon=True).start()
+
+    def postpone(self) -> None:
+        self._deadline = time.monotonic() + _PATIENCE
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def _wait(self) -> None:
+        while (left := self._deadline - time.monotonic()) > 0:
+            if self._stopped.wait(left):
+                return
+        self._late()
 
 
 _idle: list[_Child] = []
@@ -194,8 +221,11 @@ def _receive(stream: BinaryIO) -> Any:
 
 def _read_array(stream: BinaryIO, dtype: str, shape: list[int]) -> np.ndarray | None:
     array = np.empty(shape, dtype)
-    view = memoryview(array).cast("B") if array.size else memoryview(b"")
-    return array if stream.readinto(view) == array.nbytes else None
+    return array if not array.size or stream.readinto(_bytes(array)) == array.nbytes else None
+
+
+def _bytes(array: np.ndarray) -> memoryview:
+    return memoryview(array).cast("B") if array.size else memoryview(b"")
 
 
 def serve() -> None:
@@ -227,7 +257,7 @@ def _reply(stream: BinaryIO, message: Any) -> None:
     text = json.dumps(about).encode()
     stream.write(_LENGTH.pack(len(text)) + text)
     if array is not None:
-        stream.write(array.data)
+        stream.write(_bytes(array))
     stream.flush()
 
 

@@ -43,7 +43,7 @@ def read_series(series: Series, budget: Budget) -> Image:
 def read_file(path: Path, budget: Budget, series: str | None = None, chosen: Series | None = None) -> Image:
     """The image of one file, or one part of it where it holds several things."""
     with quiet_pydicom():
-        header = _image_header(path)
+        header = _image_header(path, budget)
         slices = slices_of(path, header)
         if chosen is None:
             found = parts_of_file(path, header, slices)
@@ -75,7 +75,7 @@ def _restrict(header: Any, frames: tuple[int, ...]) -> None:
 
 def _read_series(files: Sequence[Path], budget: Budget) -> Image:
     with quiet_pydicom():
-        headers = [_image_header(path) for path in files]
+        headers = [_image_header(path, budget) for path in files]
         slices = [slices_of(path, header, k)[0] for k, (path, header) in enumerate(zip(files, headers, strict=True))]
         _demand_values(files[0], slices[0])
         parts = parts_of(slices, text(headers[0], "Modality"))
@@ -103,8 +103,8 @@ def _read_series(files: Sequence[Path], budget: Budget) -> Image:
         return _image(stored, headers, Native(np.arange(len(headers)), scale), geometry)
 
 
-def _image_header(path: Path) -> Any:
-    header = read_header(path)
+def _image_header(path: Path, budget: Budget) -> Any:
+    header = read_header(path, budget=budget)
     if "Rows" not in header or "Columns" not in header or "DoseGridScaling" in header:
         uid = header.get("SOPClassUID")
         raise UnsupportedImage(f"{path} holds no image ({uid.name if uid else 'no DICOM object'}).")

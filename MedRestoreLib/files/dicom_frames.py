@@ -14,6 +14,7 @@ from .stacks import Slice, arrange
 
 _PHASE_VECTOR, _SLICE_VECTOR, _TIME_SLICE_VECTOR = 0x00540030, 0x00540080, 0x00540100
 _OFFSETS = 0x3004000C  # Grid Frame Offset Vector: where slices lie along the normal
+_VOLUMES = ("CT", "MR", "PT")
 _OVER_TIME = ("US", "XA", "RF", "ES", "XC", "GM", "IVUS", "OCT")  # multi-frame is a cine unless it says otherwise
 
 Layout = tuple[int, int, np.ndarray, dict[str, Any]]
@@ -47,13 +48,15 @@ def layout(header: Any, slices: list[Slice]) -> Layout:
 
 
 def _is_volume(header: Any, plane: Plane | None) -> bool:
-    """Whether frames without a place of their own are slices: the first one has a place, and nothing tells of time."""
+    """Whether frames without a place of their own are slices: their distance is said, and nothing tells of time."""
     if "RECON TOMO" in texts(header, "ImageType"):
         return True
     timed = any(number(header, name) for name in ("FrameTime", "CineRate", "RecommendedDisplayFrameRate"))
-    if timed or numbers(header, "FrameTimeVector") or frame_groups(header) or plane is None:
+    if timed or numbers(header, "FrameTimeVector") or frame_groups(header):
         return False
-    return text(header, "Modality") not in _OVER_TIME and plane.thickness is not None
+    step = plane.thickness if plane else thickness(header)
+    modality = text(header, "Modality")
+    return step is not None and (modality in _VOLUMES or (plane is not None and modality not in _OVER_TIME))
 
 
 def _first_plane(header: Any, plane: Plane | None, stacked: bool) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ from ..errors import UnsupportedImage
 from .codestream import STARTS, declared
 from .decoding import Undecodable, complaints, run
 from .headers import damaged, number, text, value, whole
-from .payload import Budget
+from .payload import Budget, demand_possible
 from .quiet import quiet_pydicom
 
 _FLOATS = ("FloatPixelData", "DoubleFloatPixelData")
 _PIXELS = ("PixelData", *_FLOATS)
 _JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
+_APART = 0.01  # of the range of other values: a padding value so far beyond them was not measured
 _OVERLAYS = range(0x6000, 0x6020, 2)  # groups
 
 
@@ -41,12 +43,13 @@ def read_pixels(path: Path, header: Any, budget: Budget) -> np.ndarray:
     ):
         if not good:
             raise damaged(name)
-    budget.demand(path, size, max(1, bits // 8), 3 if _has_palette(header) else samples)
     syntax = header.file_meta.get("TransferSyntaxUID") if hasattr(header, "file_meta") else None
-    if syntax is not None and syntax.is_compressed and not syntax.is_deflated:
-        stored = _compressed(path, syntax, size, budget)
-    else:
-        stored = _plain(path, header, syntax)
+    compressed = syntax is not None and syntax.is_compressed and not syntax.is_deflated
+    if syntax is None or not (syntax.is_compressed or syntax.is_deflated):
+        subsampled = "422" in text(header, "PhotometricInterpretation")
+        demand_possible(path, path.stat().st_size, math.prod(size) * (2 if subsampled else samples) * bits // 8)
+    budget.demand(path, size, max(1, bits // 8), 3 if _has_palette(header) else samples)
+    stored = _compressed(path, syntax, size, budget) if compressed else _plain(path, header, syntax)
     if _has_palette(header):
         from pydicom.pixels import apply_color_lut
 
@@ -187,7 +190,8 @@ def _guess_syntax(dataset: Any) -> Any:
 def padding_of(header: Any, stored: np.ndarray) -> np.ndarray | None:
     """Where Pixel Padding fills the rectangle around what was measured: boolean like ``stored``, None if nowhere.
 
-    Only what touches the border of an image is padding: a value inside may have been measured.
+    Where the padding's value may have been measured, as 0 in a magnitude, only what touches the border of an image is
+    padding.
     """
     names = ("PixelPaddingValue", "FloatPixelPaddingValue", "DoubleFloatPixelPaddingValue")
     first = next((found for name in names if (found := number(header, name)) is not None), None)
@@ -200,6 +204,11 @@ def padding_of(header: Any, stored: np.ndarray) -> np.ndarray | None:
     padded = (stored >= low) & (stored <= high)
     if not padded.any() or padded.all():
         return None
+    others = stored[~padded]
+    least, greatest = float(others.min()), float(others.max())
+    apart = _APART * (greatest - least)
+    if high < least - apart or low > greatest + apart:
+        return padded
     from scipy.ndimage import binary_propagation
 
     for plane in padded.reshape(-1, *padded.shape[2:]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import UnsupportedImage
+from .payload import Budget
 
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
 _SUFFIXES = {".dcm", ".dicom", ".ima", ""}
 
 
@@ -22,16 +26,35 @@ def is_dicom(path: Path) -> bool:
     return path.suffix.lower() in _SUFFIXES and len(start) >= 8 and start[:2] in (b"\x08\x00", b"\x00\x08", b"\x02\x00")
 
 
-def read_header(path: Path, tags: Iterable[str] | None = None) -> Any:
+def read_header(path: Path, tags: Iterable[str] | None = None, budget: Budget = Budget()) -> Any:  # noqa: B008
     """The dataset of a file without its pixels; with ``tags`` those attributes alone."""
     from pydicom import dcmread
 
+    _demand_inflatable(path, budget)
     try:
         return dcmread(path, force=is_dicom(path), stop_before_pixels=True, specific_tags=tags and list(tags))
     except OSError:
         raise
     except Exception as error:
         raise UnsupportedImage(f"{path} is not a DICOM file, or its header is damaged.") from error
+
+
+def _demand_inflatable(path: Path, budget: Budget) -> None:
+    """Raise where a deflated dataset inflates to more than may be taken: pydicom inflates the whole of it."""
+    with path.open("rb") as stream:
+        start = stream.read(2048)
+        if start[128:132] != b"DICM" or _DEFLATED not in start:
+            return
+        (length,) = struct.unpack_from("<I", start, 140)  # of the file meta group, behind its own element
+        stream.seek(144 + length)
+        inflater, left = zlib.decompressobj(-zlib.MAX_WBITS), budget.allowed(path)
+        try:
+            while not inflater.eof and (data := inflater.unconsumed_tail or stream.read(1 << 16)):
+                left -= len(inflater.decompress(data, 1 << 22))
+                if left < 0:
+                    raise UnsupportedImage(f"{path} inflates to more than is allowed.", field="memory_gb")
+        except zlib.error as error:
+            raise UnsupportedImage(f"{path} is not a DICOM file, or its header is damaged.") from error
 
 
 def damaged(name: str) -> UnsupportedImage:

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import UnsupportedImage
 from ..image import Image, Source
 from .pairs import attributes_of, is_planar, pairs_of, users_pairs
-from .payload import Budget, beside, read_voxels
+from .payload import Budget, beside, demand_possible, read_voxels
 from .placing import UNKNOWN, geometry_of
 
 _TYPES = {
@@ -77,20 +77,22 @@ def read(path: Path, budget: Budget) -> Image:
         fields = _fields(path, stream)
         at = stream.tell()
     sizes = _numbers(path, fields, "DimSize", int)
-    if len(sizes) not in (2, 3, 4) or min(sizes) < 1 or int(fields.get("NDims", len(sizes))) != len(sizes):
+    if len(sizes) not in (2, 3, 4) or min(sizes) < 1 or _whole(path, fields, "NDims", len(sizes)) != len(sizes):
         raise _damaged(path, "DimSize")
     if fields.get("ElementType") not in _TYPES:
         raise _damaged(path, "ElementType")
     big = any(fields.get(key, "").lower() == "true" for key in ("BinaryDataByteOrderMSB", "ElementByteOrderMSB"))
     dtype = np.dtype(_TYPES[fields["ElementType"]]).newbyteorder(">" if big else "<")
-    components = int(fields.get("ElementNumberOfChannels", 1))
+    components = _whole(path, fields, "ElementNumberOfChannels", 1)
     if components != 1 and not (components in (3, 4) and dtype.kind == "u" and dtype.itemsize <= 2):
         raise UnsupportedImage(f"{path} holds {components} components a voxel, which are neither colour nor frames.")
     if fields.get("BinaryData", "True").lower() == "false":
         raise UnsupportedImage(f"{path} holds its voxels as text; convert it to binary.")
-    budget.demand(path, sizes, dtype.itemsize, components)
     count = math.prod(sizes) * components * dtype.itemsize
-    array = _voxels(path, fields, at, count).view(dtype).astype(dtype.newbyteorder("="), copy=False)
+    data = _data_file(path, fields)
+    demand_possible(data, data.stat().st_size, count, _encoding(fields))
+    budget.demand(path, sizes, dtype.itemsize, components)
+    array = _voxels(path, fields, data, at, count).view(dtype).astype(dtype.newbyteorder("="), copy=False)
     axes = {2: "yx", 3: "zyx", 4: "fzyx"}[len(sizes)]
     array = array.reshape(*sizes[::-1], components) if components > 1 else array.reshape(sizes[::-1])
     source = Source(
@@ -139,6 +141,16 @@ def write(image: Image, path: Path) -> None:
     path.write_bytes(header.encode() + packed)
 
 
+def data_files(path: Path) -> list[Path]:
+    """The file beside a header that holds its voxels; [] when the header cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            data = _data_file(path, _fields(path, stream))
+        return [] if data == path else [data]
+    except (OSError, UnsupportedImage):
+        return []
+
+
 def _text(values: Any) -> str:
     return " ".join(repr(float(value)) for value in values)
 
@@ -168,16 +180,26 @@ def _numbers(path: Path, fields: dict[str, str], key: str, kind: type) -> list[A
         raise _damaged(path, key) from error
 
 
-def _voxels(path: Path, fields: dict[str, str], at: int, count: int) -> np.ndarray:
+def _whole(path: Path, fields: dict[str, str], key: str, default: int) -> int:
+    return _numbers(path, {key: fields.get(key, str(default))}, key, int)[0]
+
+
+def _data_file(path: Path, fields: dict[str, str]) -> Path:
     name = fields["ElementDataFile"]
     if name == "LIST" or "%" in name:
         raise UnsupportedImage(f"{path} is spread over a list of files; convert it to one file.")
-    data = path if name.lower() == "local" else beside(path, name)
-    skip = int(fields.get("HeaderSize", 0))
-    encoding = "zlib" if fields.get("CompressedData", "False").lower() == "true" else "raw"
+    return path if name.lower() == "local" else beside(path, name)
+
+
+def _encoding(fields: dict[str, str]) -> str:
+    return "zlib" if fields.get("CompressedData", "False").lower() == "true" else "raw"
+
+
+def _voxels(path: Path, fields: dict[str, str], data: Path, at: int, count: int) -> np.ndarray:
+    skip = _whole(path, fields, "HeaderSize", 0)
     with data.open("rb") as stream:
         stream.seek(data.stat().st_size - count if skip == -1 else max(skip, 0) + (at if data is path else 0))
-        return read_voxels(stream, count, data, encoding)
+        return read_voxels(stream, count, data, _encoding(fields))
 
 
 def _geometry(path: Path, fields: dict[str, str], dimension: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import numpy as np
 from ..errors import UnsupportedImage
 from ..image import Image, Source
 from .pairs import is_planar
-from .payload import Budget, fill, read_voxels, truncated
+from .payload import Budget, demand_possible, fill
 from .placing import UNKNOWN, geometry_of
 
 _TO_LPS = np.diag([-1.0, -1.0, 1.0])
@@ -62,14 +62,11 @@ def read(path: Path, budget: Budget) -> Image:
         stream: Any = gzip.GzipFile(fileobj=file) if packed else file
         header = _header(path, stream)
         sizes, dtype, components = _voxel_type(path, header)
-        budget.demand(path, sizes, dtype.itemsize, components)
         count = math.prod(sizes) * components * dtype.itemsize
+        demand_possible(path, path.stat().st_size, count, "gzip" if packed else "raw")
+        budget.demand(path, sizes, dtype.itemsize, components)
         extensions = _extensions(path, header, stream)
-        if packed:
-            _demand_possible(path, count)
-            raw = fill(stream, count, path)
-        else:
-            raw = read_voxels(stream, count, path)
+        raw = fill(stream, count, path)
         _demand_no_more(path, stream, max(1, count // max(1, sizes[3])))
     x, y, z, t = sizes
     stored = raw.view(dtype)
@@ -174,12 +171,6 @@ def _extensions(path: Path, header: Any, stream: Any) -> bytes:
     return between[4:] if between[0] else b""
 
 
-def _demand_possible(path: Path, count: int) -> None:
-    most = 1032 * path.stat().st_size
-    if count > most:
-        raise truncated(path, count, most)
-
-
 def _demand_no_more(path: Path, stream: Any, volume: int) -> None:
     """Raise where another whole volume follows: then the header says less than the file holds."""
     try:
@@ -221,7 +212,10 @@ def _geometry(path: Path, header: Any) -> dict[str, Any]:
             affine[:3, 2] = np.cross(affine[:3, 0], affine[:3, 1])
             affine[:3, 2] /= np.linalg.norm(affine[:3, 2]) or 1.0
         try:
-            return geometry_of(_TO_LPS @ affine[:3, :3] * _SPACE[unit], _TO_LPS @ affine[:3, 3] * _SPACE[unit])
+            geometry = geometry_of(_TO_LPS @ affine[:3, :3] * _SPACE[unit], _TO_LPS @ affine[:3, 3] * _SPACE[unit])
+            zooms = tuple(float(zoom) * _SPACE[unit] for zoom in header["pixdim"][1:4])
+            # The same lengths stand in pixdim with fewer roundings.
+            return {**geometry, "spacing": zooms} if np.allclose(zooms, geometry["spacing"], rtol=1e-4) else geometry
         except UnsupportedImage as error:  # a registration may shear the sform and leave the qform
             sheared = UnsupportedImage(f"{path}: {error}")
     if sheared is not None:

@@ -17,7 +17,7 @@ from ..errors import UnsupportedImage
 from ..image import Image, Source
 from .nrrd_header import TYPES, Header, Native
 from .pairs import attributes_of, is_planar, pairs_of, users_pairs
-from .payload import Budget, read_voxels
+from .payload import Budget, demand_possible, read_voxels
 
 _TYPES = {code: names[-2] if len(names) > 1 else names[0] for code, names in TYPES.items()}
 _COLOUR = {3: "RGB-color", 4: "RGBA-color"}
@@ -35,10 +35,11 @@ def read(path: Path, budget: Budget) -> Image:
         header = Header(path, stream)
     axes, dtype = header.axes(), header.dtype
     components = header.sizes[axes.index("c")] if "c" in axes else 1
-    budget.demand(
-        path, [n for n, axis in zip(header.sizes, axes, strict=True) if axis != "c"], dtype.itemsize, components
-    )
-    array = _voxels(header, math.prod(header.sizes) * dtype.itemsize).view(dtype)
+    shape = [size for size, axis in zip(header.sizes, axes, strict=True) if axis != "c"]
+    count = math.prod(header.sizes) * dtype.itemsize
+    demand_possible(path, sum(file.stat().st_size for file in header.data_files()), count, header.encoding)
+    budget.demand(path, shape, dtype.itemsize, components)
+    array = _voxels(header, count).view(dtype)
     array = array.astype(dtype.newbyteorder("="), copy=False).reshape(header.sizes[::-1])
     metadata = {key: value for key, value in users_pairs(header.pairs).items() if not key.startswith("axis ")}
     source = Source(

@@ -76,7 +76,7 @@ class Header:
         self.pairs: dict[str, str] = {}
         self.lists: list[str] = []
         if not stream.readline(16).startswith(b"NRRD000"):
-            raise UnsupportedImage(f"{path} is no NRRD file: it does not begin with NRRD000.")
+            raise UnsupportedImage(f"{path} is damaged, or no NRRD file: it does not begin with NRRD000.")
         while stream.tell() < _LONGEST_HEADER:
             line = stream.readline(_LONGEST_HEADER).decode("utf-8", "replace")
             text = line.strip("\r\n")

@@ -20,6 +20,7 @@ import numpy as np
 from ..errors import UnsupportedImage
 
 _DEFLATE_LIMIT = 1032  # zlib's largest expansion; see zlib.net, "zlib technical details"
+_EXPANSIONS = {"raw": 1, "bzip2": 10**6}
 _SMALL = 2e9  # bytes that any file may take
 _USUAL_EXPANSION = 50  # and how many times its own size a larger one may take: uint8 compressed tenfold comes to 50
 _CHUNK = 1 << 22
@@ -27,15 +28,14 @@ _CHUNK = 1 << 22
 
 @dataclass(frozen=True)
 class Budget:
-    """How much memory reading may take; ``memory_gb`` is the caller's word, None allows what files usually need."""
+    """How much memory reading may take: what files usually need, or ``memory_gb`` if the caller allows more."""
 
     memory_gb: float | None = None
 
     def allowed(self, *paths: Path) -> float:
         """Bytes that the voxels of these files may take."""
-        if self.memory_gb is not None:
-            return self.memory_gb * 1e9
-        return max(_SMALL, _USUAL_EXPANSION * sum(path.stat().st_size for path in paths))
+        usual = _USUAL_EXPANSION * sum(path.stat().st_size for path in paths)
+        return max(_SMALL, usual, 1e9 * (self.memory_gb or 0.0))
 
     def demand(self, path: Path | Sequence[Path], shape: Sequence[int], itemsize: int, components: int = 1) -> None:
         """Raise UnsupportedImage if an image of ``shape`` in these files needs more: as stored, and as float32."""
@@ -51,9 +51,9 @@ class Budget:
 
 
 def truncated(path: Path, declared: int, there: int) -> UnsupportedImage:
-    """The error for a file that holds fewer bytes of voxels than its header declares."""
+    """The error for a file that holds fewer bytes of voxels, at most ``there``, than its header declares."""
     return UnsupportedImage(
-        f"{path} is truncated: its header declares {declared} bytes of voxels, and {there} are there; fetch it again."
+        f"{path} is truncated: its header declares {declared} bytes of voxels, {there} are there; fetch it again."
     )
 
 
@@ -72,6 +72,13 @@ def beside(header: Path, name: str) -> Path:
     return path
 
 
+def demand_possible(path: Path, there: int, count: int, encoding: str = "raw") -> None:
+    """Raise UnsupportedImage where ``there`` bytes of a file cannot be ``count`` bytes of voxels."""
+    most = there * _EXPANSIONS.get(encoding, _DEFLATE_LIMIT)
+    if count > most:
+        raise truncated(path, count, most)
+
+
 def read_voxels(stream: BinaryIO, count: int, path: Path, encoding: str = "raw") -> np.ndarray:
     """``count`` bytes from where ``stream`` stands: "raw", or compressed by "gzip", "zlib" or "bzip2".
 
@@ -81,9 +88,7 @@ def read_voxels(stream: BinaryIO, count: int, path: Path, encoding: str = "raw")
     here = stream.tell()
     there = stream.seek(0, 2) - here
     stream.seek(here)
-    most = there * {"raw": 1, "bzip2": 10**6}.get(encoding, _DEFLATE_LIMIT)
-    if count > most:
-        raise truncated(path, count, there if encoding == "raw" else most)
+    demand_possible(path, there, count, encoding)
     opened: Any = stream
     if encoding == "gzip":
         opened = gzip.GzipFile(fileobj=stream)

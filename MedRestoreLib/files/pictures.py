@@ -13,7 +13,7 @@ from ..errors import OutputError, UnsupportedImage
 from ..image import Image, Source, as_integers
 from .codestream import declared
 from .containers import demand_whole
-from .decoding import complaints, run
+from .decoding import complaints, demand_plain_name, run
 from .payload import Budget
 
 _PNG_COMPONENTS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}  # of a colour type; a palette may have alpha
@@ -26,6 +26,8 @@ def read(path: Path, budget: Budget) -> Image:
     Raises:
         UnsupportedImage: damaged, truncated, or of more components than colour has.
     """
+    if path.suffix.lower() in (".tif", ".tiff"):
+        demand_plain_name(path)
     demand_whole(path)
     messages = run("picture", path, memory=budget.allowed(path))
     about = next(messages)
@@ -77,7 +79,7 @@ def _whole_numbers(image: Image) -> np.ndarray:
 
 def decode(path: str) -> Iterator[Any]:
     """In a child: what the picture is, and then its pixels."""
-    if path.lower().endswith((".png", ".jpg", ".jpeg")):
+    if path.lower().endswith((".png", ".jpg", ".jpeg", ".bmp")):
         return _decode_with_opencv(path)
     return _decode_with_itk(path)
 
@@ -105,15 +107,7 @@ def _decode_with_opencv(path: str) -> Iterator[Any]:
     import cv2
 
     code = np.fromfile(path, np.uint8)
-    head = code[:64].tobytes()
-    if head.startswith(b"\x89PNG"):
-        columns, rows, bits, kind = struct.unpack_from(">IIBB", head, 16)
-        size, components, itemsize = (rows, columns), _PNG_COMPONENTS.get(kind, 4), 2 if bits == 16 else 1
-    else:
-        picture = declared(code.tobytes())
-        if picture is None:
-            raise UnsupportedImage(f"{path} is no JPEG, or its header is damaged; fetch it again.")
-        size, components, itemsize = picture[:2], picture.components, 1
+    size, components, itemsize = _declared(path, code.tobytes())
     about = {"dimension": 2, "spacing": (1.0, 1.0), "known": False, "itemsize": itemsize}
     yield {**about, "size": size, "components": components}
     with complaints() as said:
@@ -126,6 +120,20 @@ def _decode_with_opencv(path: str) -> Iterator[Any]:
         yield array[..., [0, 3]]
     else:
         yield array[..., [2, 1, 0, 3][: array.shape[2]]]  # OpenCV gives blue first
+
+
+def _declared(path: str, code: bytes) -> tuple[tuple[int, int], int, int]:
+    """Rows and columns, components, and bytes of each, as the picture's header has them."""
+    if code.startswith(b"\x89PNG"):
+        columns, rows, bits, kind = struct.unpack_from(">IIBB", code, 16)
+        return (rows, columns), _PNG_COMPONENTS.get(kind, 4), 2 if bits == 16 else 1
+    if code.startswith(b"BM"):
+        columns, rows, bits = *struct.unpack_from("<ii", code, 18), struct.unpack_from("<H", code, 28)[0]
+        return (abs(rows), columns), 4 if bits == 32 else 3, 1
+    picture = declared(code)
+    if picture is None:
+        raise UnsupportedImage(f"{path} is no picture of its kind, or its header is damaged; fetch it again.")
+    return picture[:2], picture.components, 1
 
 
 def _states_centimetres(path: str) -> bool:

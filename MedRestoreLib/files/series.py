@@ -77,8 +77,13 @@ def why_unreadable(path: Path) -> str:
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     if not stat.S_ISREG(mode):
-        return "is no file but a folder" if stat.S_ISDIR(mode) else "is no file but a pipe, a socket or a device"
-    return "" if os.access(path, os.R_OK) else "cannot be read (Permission denied)"
+        folder = "is a link to a folder" if path.is_symlink() else "is a folder"
+        return folder if stat.S_ISDIR(mode) else "is no file but a pipe, a socket or a device"
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return ""
 
 
 def list_series(folder: str | Path, *, recursive: bool = True) -> list[Series]:
@@ -120,7 +125,7 @@ def series_of(paths: Iterable[Path]) -> list[Series]:
 
 
 def unreadable(folder: Path, *, recursive: bool = True) -> list[tuple[Path, str]]:
-    """What a search of ``folder`` passes over: pipes, devices, links to nowhere, files and folders without permission.
+    """What a search of ``folder`` passes over: pipes, devices, links to nowhere or to folders, what one may not read.
 
     Returns:
         Paths, and why each is passed over.
@@ -130,11 +135,13 @@ def unreadable(folder: Path, *, recursive: bool = True) -> list[tuple[Path, str]
 
 
 def _files(folder: Path, recursive: bool, refused: bool = False) -> Iterator[Path]:
-    """Everything below a folder that is no folder and not hidden; with ``refused`` also folders that stay shut."""
+    """Everything below a folder that is no folder and not hidden; with ``refused`` also folders not entered."""
     shut: list[Path] = []
     for here, below, names in os.walk(folder, onerror=lambda error: shut.append(Path(error.filename))):
         below[:] = sorted(name for name in below if not name.startswith(".")) if recursive else []
         yield from (Path(here) / name for name in sorted(names) if not name.startswith("."))
+        if refused:  # links to folders are not followed: they may lead in circles
+            yield from (path for name in below if (path := Path(here) / name).is_symlink())
     if refused:
         yield from shut
 
@@ -209,15 +216,22 @@ def parts_of_file(path: Path, header: Any, slices: Sequence[Slice]) -> list[Seri
 
 
 def _without_copies(members: list[tuple[Path, Any]]) -> list[tuple[Path, Any]]:
-    """Files without those that repeat another one of the same instance, byte for byte."""
+    """Files without those that repeat another one of the same instance: all its bytes, or its pixels."""
     kept: list[tuple[Path, Any]] = []
     by_uid: dict[str, list[Path]] = defaultdict(list)
     for path, header in members:
         uid = text(header, "SOPInstanceUID")
-        if not any(filecmp.cmp(path, other, shallow=False) for other in by_uid[uid]):
+        if not any(filecmp.cmp(path, other, shallow=False) or _same_pixels(path, other) for other in by_uid[uid]):
             by_uid[uid].append(path)
             kept.append((path, header))
     return kept
+
+
+def _same_pixels(path: Path, other: Path) -> bool:
+    from pydicom import dcmread
+
+    pixels = [dcmread(one, force=True, specific_tags=["PixelData"]).get("PixelData") for one in (path, other)]
+    return pixels[0] is not None and pixels[0] == pixels[1]
 
 
 def _joined(found: dict[str, list[tuple[Path, Any]]]) -> dict[str, list[tuple[Path, Any]]]:

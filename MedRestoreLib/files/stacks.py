@@ -251,7 +251,7 @@ def arrange(slices: Sequence[Slice]) -> tuple[int, int, np.ndarray, dict[str, An
         UnsupportedImage: some positions hold more images than others, or they make no even stack.
     """
     if any(one.plane is None for one in slices):
-        order = np.array(sorted(range(len(slices)), key=lambda k: (slices[k].file, slices[k].number)))
+        order = np.array(sorted(range(len(slices)), key=lambda k: (slices[k].number, slices[k].file)))
         return len(slices), 1, order, {}
     depths, where = _positions(slices)
     counts = np.bincount(where)
@@ -262,7 +262,7 @@ def arrange(slices: Sequence[Slice]) -> tuple[int, int, np.ndarray, dict[str, An
         if usual == 1 and counts.max() > 1:
             odd = int(np.argmax(counts))
         raise UnsupportedImage(
-            f"{counts[odd]} images lie at the same position ({depths[odd]:.2f} mm) where {usual} lie elsewhere, "
+            f"of images at the same position there are {counts[odd]} at {depths[odd]:.2f} mm and {usual} elsewhere, "
             "so they are no volume with frames; add the missing files, or remove those that do not belong to it."
         )
     ranks = _ranks(slices, where)

@@ -17,11 +17,11 @@ from ..errors import MedRestoreError, OutputError, UnsupportedImage
 from ..image import Image
 from . import dicom
 from .atomic import cannot_write, disk_full, staged, write_bytes
-from .formats import IMAGES, WRITTEN, check_format, format_of, suffix_of
+from .formats import IMAGES, WRITTEN, check_format, data_files, format_of, suffix_of
 from .headers import is_dicom
 from .parts import parts
 from .payload import Budget
-from .series import Series, list_series, why_unreadable
+from .series import Series, list_series, unreadable, why_unreadable
 
 __all__ = [
     "IMAGES",
@@ -30,9 +30,12 @@ __all__ = [
     "check_format",
     "check_space",
     "check_writable",
+    "data_files",
     "list_series",
     "read",
     "suffix_of",
+    "unreadable",
+    "why_unreadable",
     "write",
     "write_text",
 ]
@@ -52,7 +55,7 @@ def read(
             ``list_series``. One DICOM file is read alone, even when it is a slice of a series.
         series: which series of a folder that holds several: its number in ``list_series``, from 1, or its UID.
         replace_nan: value for voxels that are NaN or infinite; None refuses such studies.
-        memory_gb: memory that the voxels may take; None allows 2 GB, or 50 times the size of a larger file.
+        memory_gb: memory that the voxels may take, if more than 2 GB and more than 50 times the size of the file.
 
     Raises:
         UnsupportedImage: the study is absent, damaged, of another kind, or holds values that are not numbers.

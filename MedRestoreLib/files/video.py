@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import OutputError, UnsupportedImage
 from ..image import Image, Source, as_integers
 from .containers import demand_whole
-from .decoding import run
+from .decoding import demand_plain_name, run
 from .payload import Budget
 
 _USUAL_RATE = 25.0  # frames a second of a cine that does not say
@@ -25,13 +25,14 @@ def read(path: Path, budget: Budget) -> Image:
     Raises:
         UnsupportedImage: damaged, truncated, or fewer frames than declared can be decoded.
     """
+    demand_plain_name(path)
     demand_whole(path)
     messages = run("video", path, budget.allowed(path), memory=budget.allowed(path))
     about = next(messages)
     frames, milliseconds = [], []
     for message in messages:
         if isinstance(message, dict):
-            milliseconds.append(message["ms"])
+            milliseconds = message["ms"]
         else:
             frames.append(message)
             budget.demand(path, (len(frames), *message.shape[:2]), 1, 3)
@@ -41,9 +42,8 @@ def read(path: Path, budget: Budget) -> Image:
         raise UnsupportedImage(
             f"{path} is damaged: {about['frames']} frames are declared, {len(frames)} decoded; fetch it again."
         )
-    array = np.stack(frames)[..., ::-1]  # OpenCV gives blue first
-    grey = bool((array == array[..., :1]).all())
-    voxels, axes = (array[..., 0], "fyx") if grey else (array, "fyxc")
+    grey = all((frame == frame[..., :1]).all() for frame in frames)
+    voxels, axes = (np.stack([frame[..., 0] for frame in frames]), "fyx") if grey else (np.stack(frames), "fyxc")
     times = _frame_times(milliseconds, about["rate"])
     source = Source(format=path.suffix.lower(), dtype="uint8")
     return Image.from_array(voxels, axes=axes, frame_times=times, source=source, spacing_known=False)
@@ -81,7 +81,7 @@ def _frame_times(milliseconds: list[float], rate: float) -> tuple[float, ...]:
 
 
 def decode(path: str, allowed: float) -> Iterator[Any]:
-    """In a child: the number of frames declared and their rate, then the time and the pixels of each frame."""
+    """In a child: the number of frames declared and their rate, then the pixels of each frame, then their times."""
     import cv2
 
     capture = cv2.VideoCapture(path)
@@ -94,13 +94,12 @@ def decode(path: str, allowed: float) -> Iterator[Any]:
         "frames": int(declared) if counted and 0 < declared < 1e7 else 0,
         "rate": float(rate) if np.isfinite(rate) else 0.0,
     }
-    while True:
-        frame = capture.read()[1]
-        if frame is None:
-            break
-        yield {"ms": float(capture.get(cv2.CAP_PROP_POS_MSEC))}
-        yield frame
+    times = []
+    while (frame := capture.read()[1]) is not None:
+        times.append(float(capture.get(cv2.CAP_PROP_POS_MSEC)))
+        yield frame[..., ::-1]  # OpenCV gives blue first
     capture.release()
+    yield {"ms": times}
 
 
 def encode(path: str, rate: float, pictures: np.ndarray) -> Iterator[Any]:

@@ -1,7 +1,7 @@
 """The options of a method: read off its function's signature, checked and converted in one place.
 
 An option is a keyword-only parameter; its annotation says what it takes: ``int``, ``float``, ``bool``, ``np.ndarray``,
-a ``Literal`` of names, ``None``, or several of these. ``Annotated[int, AtLeast(1)]`` gives the least number.
+a ``Literal`` of names, ``None``, or several of these; ``Annotated`` with ``AtLeast`` gives the least number.
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ class AtLeast(NamedTuple):
     value: float
 
 
+NonNegativeInt = Annotated[int, AtLeast(0)]
+PositiveInt = Annotated[int, AtLeast(1)]
+NonNegativeFloat = Annotated[float, AtLeast(0)]
+
+
 class Option(NamedTuple):
     """One option of a method.
 
@@ -49,7 +54,7 @@ class Option(NamedTuple):
     def allowed(self) -> str:
         """What it takes, in words.
 
-        >>> Option("passes", Annotated[int, AtLeast(1)] | None, None).allowed
+        >>> Option("passes", PositiveInt | None, None).allowed
         'a whole number of 1 or more, or none'
         """
         return ", or ".join(_words(kind) for kind in _kinds(self.annotation))

@@ -1,18 +1,34 @@
-"""Pieces of one job, worked on side by side."""
+"""How a job is cut for a device: how much is worked on at once, and by how many threads."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import torch
 
 
-def each(function: Callable, items: list, device: torch.device) -> Iterator:
-    """``function`` of each item, in order; on a CPU by as many threads as torch may use, one item a thread.
+class PerDevice(NamedTuple):
+    """How much is worked on at once: on a CPU what fits its cache, on a GPU what keeps all of it busy.
 
-    The many short operations of an item would otherwise wait for each other's threads thousands of times, which takes
-    minutes when the computer is busy with something else.
+    >>> PerDevice(cpu=1000, gpu=1_000_000).on(torch.device("cpu"))
+    1000
+    """
+
+    cpu: int
+    gpu: int
+
+    def on(self, device: torch.device) -> int:
+        """The number for ``device``."""
+        return self.cpu if device.type == "cpu" else self.gpu
+
+
+def each(function: Callable, items: list, device: torch.device) -> Iterator:
+    """The results of ``function`` for each item, in order; on a CPU every thread that torch may use takes an item.
+
+    An item is thousands of short operations. Were each of these split between threads, the threads would wait for one
+    another after every operation: minutes on a computer that is busy with something else.
     """
     threads = torch.get_num_threads()
     if device.type != "cpu" or threads == 1:

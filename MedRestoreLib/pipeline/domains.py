@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..evidence.gain import sample_planes
+from ..evidence.sampling import sample_planes
 from ..noise import Noise
 
 

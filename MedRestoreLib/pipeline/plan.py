@@ -19,6 +19,9 @@ from .checks import as_mask, check, check_image, check_level, extremes, find_met
 # Where no better model is known.
 ANY_NOISE = "gaussian"
 
+# What 8-bit frames of log-compressed echoes show; scanners use 50 to 60 dB, and the files do not say.
+BMODE_DYNAMIC_RANGE_DB = 60.0
+
 # A study with this many slices, not much thicker than wide, is restored as a volume: better there than slice by slice
 # (Resources/benchmarks).
 VOLUME_SLICES = 8
@@ -235,8 +238,9 @@ def _shapes(image: Image) -> set[str]:
 
 
 def _dynamic_range_db(image: Image) -> float:
-    """Of the display, which 8-bit frames are; 0 for linear values."""
-    return modalities.find(image.modality).dynamic_range_db if np.dtype(image.source.dtype).itemsize == 1 else 0.0
+    """Of the display that the voxels are, from black to white; 0 for linear voxels."""
+    displayed = modalities.find(image.modality).compressed and np.dtype(image.source.dtype).itemsize == 1
+    return BMODE_DYNAMIC_RANGE_DB if displayed else 0.0
 
 
 def _sentence(*clauses: str) -> str:

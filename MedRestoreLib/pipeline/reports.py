@@ -9,8 +9,9 @@ import platform
 import numpy as np
 
 from .. import weights
-from ..evidence import audit as audits
-from ..evidence import gain as evidence
+from ..evidence.audit import audit
+from ..evidence.gain import expected_gain
+from ..evidence.totals import totals
 from ..image import Image
 from ..reporting.report import Level, Provenance, Report, Study
 from ..version import __version__
@@ -22,8 +23,7 @@ from .tiles import Run
 # The expected gain is estimated on so much of the study: it needs the method several times over.
 EVIDENCE_VOXELS = 320 * 320
 
-# An estimated level of less confidence comes with a warning.
-UNSURE = 0.5
+_COLOUR_KEPT = "Only the brightness (luma) was restored; colour was kept."
 
 
 def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
@@ -38,6 +38,7 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
     denoising = run.denoising
     method, noise = denoising.method, denoising.noise
     sample = centred_sample(image.voxels, min(run.limit, EVIDENCE_VOXELS), plan.dimensions)
+    level = _level(plan, denoising)
     return Report(
         study=Study(
             modality=image.modality,
@@ -47,10 +48,10 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
             sha256=hashlib.sha256(np.ascontiguousarray(image.voxels).data).hexdigest(),
         ),
         plan=plan.to_dict(),
-        noise=_level(plan, denoising),
-        gain=evidence.expected_gain(sample, denoising.on_stabilised, noise),
-        audit=audits.audit(image.voxels, run.voxels, noise),
-        totals=evidence.totals(image.voxels, run.voxels, spacing=image.spacing, unit=image.unit),
+        noise=level,
+        gain=expected_gain(sample, denoising.on_stabilised, noise),
+        audit=audit(image.voxels, run.voxels, noise),
+        totals=totals(image.voxels, run.voxels, spacing=image.spacing, unit=image.unit),
         provenance=Provenance(
             software=f"MedRestore {__version__}",
             method=method.title,
@@ -64,7 +65,7 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
             numpy=np.__version__,
             torch=_torch_version(),
         ),
-        notes=(*run.notes, *noise.caveats, *_warnings(image, plan)),
+        notes=(*run.notes, *noise.caveats, *filter(None, (level.caution, image.colour is not None and _COLOUR_KEPT))),
     )
 
 
@@ -101,18 +102,6 @@ def _level(plan: Plan, denoising: Denoising) -> Level:
         confidence=None if estimate is None else estimate.confidence,
         reason="The level was given." if estimate is None else estimate.reason,
     )
-
-
-def _warnings(image: Image, plan: Plan) -> list[str]:
-    """What a person should know of the level and of the colours."""
-    found = []
-    if plan.level_is_default:
-        found.append("The noise level could not be told: a usual one stands in for it in this report.")
-    elif plan.estimate is not None and plan.estimate.confidence < UNSURE:
-        found.append(f"The noise level is unsure (confidence {plan.estimate.confidence:.0%}): look closely.")
-    if image.colour is not None:
-        found.append("Only the brightness (luma) was restored; colour was kept.")
-    return found
 
 
 def _described(name: str) -> str | None:

@@ -26,7 +26,7 @@ def arrays(draw):
     return draw(hnp.arrays(dtype, shape, elements=elements))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(arrays())
 def test_untouched_voxels_come_back_bit_for_bit_in_their_type(array):
     image = Image.from_array(array)
@@ -35,7 +35,7 @@ def test_untouched_voxels_come_back_bit_for_bit_in_their_type(array):
     np.testing.assert_array_equal(stored.reshape(array.shape), array)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     hnp.arrays(np.uint8, st.tuples(*[st.integers(1, 4)] * 3, st.sampled_from([3, 4]))),
 )

@@ -110,7 +110,13 @@ def test_a_manifest_that_cannot_be_read_is_an_error_and_not_a_crash(folder, text
 
 
 @pytest.mark.parametrize(
-    "change", [("dncnn:DnCNN", "dncnn:Unknown"), ("dncnn:", "unknown:"), ("width = 8", "width = 9")]
+    "change",
+    [
+        ("dncnn:DnCNN", "dncnn:Unknown"),
+        ("dncnn:", "unknown:"),
+        ("dncnn:DnCNN", "a network"),
+        ("width = 8", "width = 9"),
+    ],
 )
 def test_weights_of_another_network_are_refused(folder, change):
     path = folder / "manifest.toml"
@@ -127,6 +133,7 @@ def test_weights_lie_beside_the_library_unless_a_folder_is_named(folder, monkeyp
 
 def test_shipped_weights_are_recorded_whole_and_small():
     rows = weights.manifest(SHIPPED)
+    assert rows
     assert {p.stem for p in SHIPPED.glob("*.safetensors")} == set(rows)
     for row in rows.values():
         assert len(row.contents()) < 16e6

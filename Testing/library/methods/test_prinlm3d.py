@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from MedRestoreLib.errors import InvalidPlan
 from MedRestoreLib.methods.odct3d import odct3d, with_variance
-from MedRestoreLib.methods.prinlm3d import FARTHEST, prinlm3d, reach
+from MedRestoreLib.methods.prinlm3d import CUTOFF, prinlm3d, reach
 from MedRestoreLib.noise import model
 from training.simulate import brain
 
@@ -56,7 +56,7 @@ def pair_by_pair(volume: np.ndarray, sigma: float, radius: int) -> np.ndarray:
     for place in places:
         window = tuple(slice(max(0, k - radius), k + radius + 1) for k in place)
         squares = ((guide[window] - guide[place]) ** 2 + (mean[window] - mean[place]) ** 2) / 2
-        weight = np.clip(1 - squares / (FARTHEST * (variance[window] + variance[place])), 0, None) ** 2
+        weight = np.clip(1 - squares / (CUTOFF * (variance[window] + variance[place])), 0, None) ** 2
         result[place] = (weight * volume[window]).sum() / weight.sum()
     return result
 

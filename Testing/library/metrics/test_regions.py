@@ -11,7 +11,7 @@ from scipy import ndimage
 from MedRestoreLib.metrics import regions
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     shape=st.tuples(st.integers(1, 8), st.integers(2, 16), st.integers(2, 16)),
     spacing=st.tuples(*[st.floats(0.3, 6.0)] * 3),
@@ -21,17 +21,17 @@ def test_the_shell_is_what_a_distance_transform_says(shape, spacing, seed):
     inside = np.random.default_rng(seed).random(shape) < 0.03
     inside.flat[seed % inside.size] = True
     distance = ndimage.distance_transform_edt(~inside, sampling=spacing[::-1])
-    far = regions.reach(spacing, shape)
+    far = regions.shell_radius(spacing, shape)
     clear = (abs(distance - 2) > 1e-3) & (abs(distance - far) > 1e-3)  # where rounding cannot decide
-    found = regions.surroundings(inside, spacing=spacing)
+    found = regions.background(inside, spacing=spacing)
     assert np.array_equal(found[clear], ((distance > 2) & (distance < far))[clear])
-    assert not regions.surroundings(np.zeros(shape, bool), spacing=spacing).any()
+    assert not regions.background(np.zeros(shape, bool), spacing=spacing).any()
 
 
 @given(mask=st.integers(0, 2**27 - 1))
 def test_bounds_hold_a_mask_and_no_smaller_box_does(mask):
     voxels = np.array([mask >> k & 1 for k in range(27)], bool).reshape(3, 3, 3)
-    cut = voxels[regions.bounds(voxels)]
+    cut = voxels[regions.bounding_box(voxels)]
     assert cut.sum() == voxels.sum()
     if voxels.any():
         assert all(cut.take(end, axis).any() for axis in range(3) for end in (0, -1))
@@ -51,8 +51,8 @@ def test_otsu_parts_values_with_the_greatest_variance_between_classes(values):
 
 
 def test_the_contrast_of_flat_regions_has_a_value():
-    flat, dark = regions.Values.of(np.full(5, 3.0)), regions.Values.of(np.full(5, 1.0))
+    flat, dark = regions.RegionStatistics.of(np.full(5, 3.0)), regions.RegionStatistics.of(np.full(5, 1.0))
     assert regions.contrast(flat, dark) == np.inf
     assert np.isnan(regions.contrast(flat, flat))
     assert regions.ratio(flat, dark) == 3.0
-    assert np.isnan(regions.contrast(flat, regions.Values.of(np.zeros(0))))
+    assert np.isnan(regions.contrast(flat, regions.RegionStatistics.of(np.zeros(0))))

@@ -333,7 +333,7 @@ def test_a_level_that_cannot_be_told_does_not_stop_a_blind_network(folder):
     assert plan.estimate.level is None
     report = mr.restore(untold(), plan).report
     assert (report.noise.assumed, report.noise.estimated) == (True, False)
-    assert any("could not be told" in note for note in report.notes)
+    assert any("could not be estimated" in note for note in report.notes)
     assert "tissue" in report.noise.reason
 
 
