@@ -106,8 +106,8 @@ def _flush_folder(folder: Path) -> None:
 
 
 def _put(written: Path, target: Path) -> None:
-    """Give what was written its name. A former file goes in the same step, a former folder right after."""
-    if not target.is_dir():
+    """Give what was written its name. A former file goes in the same step, a former series right after."""
+    if not (target.is_dir() and written.is_dir()):
         os.replace(written, target)
         return
     former = written.with_name(f"{written.name}-former")
