@@ -4,21 +4,21 @@ The widget is a view: its parts (package MedRestorePanel) show and ask, the libr
 Nothing heavy is imported here; what the library needs is installed when it is first needed.
 """
 
-import enum
+from __future__ import annotations
+
 import importlib.util
 import sys
 import time
 import unittest
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Any
 
 import qt
 import slicer
 import vtk
-from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
     ScriptedLoadableModuleLogic,
@@ -26,6 +26,13 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
+
+from MedRestorePanel.parameters import MedRestoreParameterNode
+
+if TYPE_CHECKING:
+    from MedRestoreLib import Plan
+    from MedRestoreLib.pipeline.restore import Progress
+    from MedRestoreLib.service.batch import Row
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -39,7 +46,7 @@ SAMPLES = {"MedRestoreBoneScan": _("Bone scan"), "MedRestoreHead": _("T1 head"),
 class MedRestore(ScriptedLoadableModule):
     """What Slicer shows about the module."""
 
-    def __init__(self, parent):
+    def __init__(self, parent: Any) -> None:
         ScriptedLoadableModule.__init__(self, parent)
         parent.title = _("MedRestore")
         parent.categories = [translate("qSlicerAbstractCoreModule", "Filtering")]
@@ -54,13 +61,13 @@ class MedRestore(ScriptedLoadableModule):
         )
         slicer.app.connect("startupCompleted()", lambda: registerSampleData(self.resourcePath("Icons")))
 
-    def setup(self):
+    def setup(self) -> None:
         """Add "Restore..." to the menu of volumes in the Data module."""
         plugin = slicer.qSlicerSubjectHierarchyScriptedPlugin(None)
         plugin.setPythonSource(str(FOLDER / "SubjectHierarchyPlugins" / "MedRestoreSubjectHierarchyPlugin.py"))
 
 
-def registerSampleData(iconsFolder):
+def registerSampleData(iconsFolder: str) -> None:
     """Small studies for a first try. They are generated here: nothing is downloaded."""
     import SampleData
 
@@ -74,55 +81,10 @@ def registerSampleData(iconsFolder):
         )
 
 
-class AlikeMethod(enum.Enum):
-    """How both volumes are segmented alike."""
-
-    THRESHOLD = "threshold"
-    GROW = "grow"
-
-    def label(self):
-        return {"THRESHOLD": _("Threshold"), "GROW": _("Grow from seeds")}[self.name]
-
-
-@parameterNodeWrapper
-class MedRestoreParameterNode:
-    """The panel's choices, saved with the scene.
-
-    An empty ``modality``, ``method`` or ``noise`` is not decided yet. ``level`` is in the noise model's unit.
-    ``memory`` is in GB, 0 for the device's default. ``lastOutput`` and ``removedVolume`` are what Compare and Evidence
-    look at.
-    """
-
-    inputVolume: vtkMRMLScalarVolumeNode
-    wholeSequence: bool = True
-    maskSegmentation: vtkMRMLSegmentationNode
-    maskSegment: str
-    modality: str
-    method: str
-    noise: str
-    level: float
-    strength: Annotated[float, WithinRange(0.0, 1.0)] = 1.0
-    dimensions: str = "auto"
-    device: str = "auto"
-    memory: Annotated[float, WithinRange(0.0, 1024.0)] = 0.0
-    outputVolume: vtkMRMLScalarVolumeNode
-    keepRemoved: bool = True
-    preview: bool
-    lastOutput: vtkMRMLScalarVolumeNode
-    removedVolume: vtkMRMLScalarVolumeNode
-    fade: Annotated[float, WithinRange(0.0, 1.0)] = 1.0
-    segmentationBefore: vtkMRMLSegmentationNode
-    segmentationAfter: vtkMRMLSegmentationNode
-    seeds: vtkMRMLSegmentationNode
-    alikeMethod: AlikeMethod
-    alikeLower: float
-    alikeUpper: float
-
-
 class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The panel: builds its parts, hands them the parameter node, and passes on what happens to the scene."""
 
-    def __init__(self, parent=None):
+    def __init__(self, parent: Any = None) -> None:
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
         self.logic = None
@@ -131,7 +93,7 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._guiTags = []
         self._isUpdateDue = False
 
-    def setup(self):
+    def setup(self) -> None:
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/MedRestore.ui"))
         self.layout.addWidget(uiWidget)
@@ -165,7 +127,7 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.parent.isEntered:  # reloaded: nobody enters again
             self.enter()
 
-    def cleanup(self):
+    def cleanup(self) -> None:
         """Called when Slicer closes or the module is reloaded."""
         self.setParameterNode(None)
         for part in self.parts:
@@ -175,34 +137,34 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.worker.close()
         self.removeObservers()
 
-    def enter(self):
+    def enter(self) -> None:
         self.initializeParameterNode()
         self.worker.start()  # warm by the time a volume is chosen
 
-    def exit(self):
+    def exit(self) -> None:
         self.preview.remove()
 
-    def onReload(self):
+    def onReload(self) -> None:
         """Reload this file and everything that belongs to it."""
         for name in [n for n in sys.modules if n.split(".")[0] in ("MedRestoreLib", "MedRestorePanel")]:
             del sys.modules[name]
         super().onReload()
 
-    def onSceneStartClose(self, caller, event):
+    def onSceneStartClose(self, caller: vtk.vtkObject, event: str) -> None:
         self.setParameterNode(None)
 
-    def onSceneEndClose(self, caller, event):
+    def onSceneEndClose(self, caller: vtk.vtkObject, event: str) -> None:
         if self.parent.isEntered:
             self.initializeParameterNode()
 
-    def initializeParameterNode(self):
+    def initializeParameterNode(self) -> None:
         self.setParameterNode(self.logic.getParameterNode())
         if self._parameterNode.inputVolume is None:
             volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")  # label maps are among them
             shown = [node for node in volumes if node.GetClassName() in VOLUMES and not node.GetHideFromEditors()]
             self._parameterNode.inputVolume = shown[0] if shown else None
 
-    def setParameterNode(self, parameterNode):
+    def setParameterNode(self, parameterNode: MedRestoreParameterNode | None) -> None:
         """Let the panel show another parameter node, or none."""
         if _underlying(parameterNode) is _underlying(self._parameterNode):
             return
@@ -225,28 +187,28 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParameterNodeModified)
         self.updateParts()
 
-    def onParameterNodeModified(self, caller, event):
+    def onParameterNodeModified(self, caller: vtk.vtkObject, event: str) -> None:
         """Update once all who observe the node have heard: VTK calls the first of them last, so some are behind now."""
         if not self._isUpdateDue:
             self._isUpdateDue = True
             qt.QTimer.singleShot(0, self.updateParts)
 
-    def updateParts(self):
+    def updateParts(self) -> None:
         self._isUpdateDue = False
         for part in self.parts:
             part.update()
 
-    def onRestored(self, node, removed):
+    def onRestored(self, node: slicer.vtkMRMLVolumeNode, removed: slicer.vtkMRMLVolumeNode | None) -> None:
         """Show a new result in the views, in the place of the study it came from."""
         self._parameterNode.lastOutput = node
         self._parameterNode.removedVolume = removed
         self.views.showResult()
 
-    def showError(self, message):
+    def showError(self, message: str) -> None:
         self.restoring.say(message)
 
 
-def _underlying(parameterNode):
+def _underlying(parameterNode: MedRestoreParameterNode | None) -> slicer.vtkMRMLNode | None:
     """The MRML node: the logic makes a new wrapper of it at every call."""
     return None if parameterNode is None else parameterNode.parameterNode
 
@@ -265,17 +227,26 @@ class MedRestoreLogic(ScriptedLoadableModuleLogic):
     then as it was.
     """
 
-    def getParameterNode(self):
+    def getParameterNode(self) -> MedRestoreParameterNode:
         return MedRestoreParameterNode(super().getParameterNode())
 
-    def recommend(self, volumeNode, **edits):
+    def recommend(self, volumeNode: slicer.vtkMRMLVolumeNode, **edits: Any) -> Plan:
         """The ``MedRestoreLib.Plan`` for this volume: method, noise model, level, and why. Nothing is changed."""
         import MedRestoreLib as mr
         from MedRestoreLib import mrml
 
         return mr.recommend(mrml.image_of(volumeNode), **edits)
 
-    def restore(self, volumeNode, *, outputVolume=None, mask=None, keepRemoved=False, progress=None, **edits):
+    def restore(
+        self,
+        volumeNode: slicer.vtkMRMLVolumeNode,
+        *,
+        outputVolume: slicer.vtkMRMLVolumeNode | None = None,
+        mask: tuple[slicer.vtkMRMLSegmentationNode, str] | None = None,
+        keepRemoved: bool = False,
+        progress: Progress | None = None,
+        **edits: Any,
+    ) -> slicer.vtkMRMLVolumeNode:
         """Restore a volume; the new node appears beside it.
 
         Args:
@@ -295,7 +266,14 @@ class MedRestoreLogic(ScriptedLoadableModuleLogic):
             volumeNode, output=outputVolume, mask=mask, keep_removed=keepRemoved, progress=progress, **edits
         )
 
-    def restoreStudy(self, volumeNode, *, keepRemoved=False, progress=None, **edits):
+    def restoreStudy(
+        self,
+        volumeNode: slicer.vtkMRMLVolumeNode,
+        *,
+        keepRemoved: bool = False,
+        progress: Progress | None = None,
+        **edits: Any,
+    ) -> list[slicer.vtkMRMLVolumeNode]:
         """Restore every volume of the study (subject hierarchy) that ``volumeNode`` is of; returns the new nodes."""
         from MedRestoreLib import mrml
 
@@ -312,7 +290,9 @@ class MedRestoreLogic(ScriptedLoadableModuleLogic):
             for k, node in enumerate(nodes)
         ]
 
-    def restoreSequence(self, node, *, keepRemoved=False, progress=None, **edits):
+    def restoreSequence(
+        self, node: slicer.vtkMRMLNode, *, keepRemoved: bool = False, progress: Progress | None = None, **edits: Any
+    ) -> slicer.vtkMRMLVolumeNode:
         """Restore all frames of a sequence, given by itself or by the volume that shows it.
 
         Returns:
@@ -323,7 +303,7 @@ class MedRestoreLogic(ScriptedLoadableModuleLogic):
         self._ensureTorch()
         return mrml.restore(mrml.whole_study(node), keep_removed=keepRemoved, progress=progress, **edits)
 
-    def batch(self, folder, outputFolder, *, progress=None, **edits):
+    def batch(self, folder: str, outputFolder: str, *, progress: Progress | None = None, **edits: Any) -> list[Row]:
         """Restore every study below ``folder`` into ``outputFolder``; stopped at any moment, it can be started again.
 
         Returns:
@@ -334,13 +314,13 @@ class MedRestoreLogic(ScriptedLoadableModuleLogic):
         self._ensureTorch()
         return mr.batch(folder, outputFolder, progress=progress, **edits)
 
-    def sample(self, name):
+    def sample(self, name: str) -> list[slicer.vtkMRMLVolumeNode]:
         """Add one of the sample studies (keys of ``SAMPLES``), generated here; returns its node in a list."""
         from MedRestoreLib import mrml
 
         return [mrml.sample(name)]
 
-    def _ensureTorch(self):
+    def _ensureTorch(self) -> None:
         """Offer to install PyTorch where a person can answer; elsewhere its absence is an error with the steps."""
         if importlib.util.find_spec("torch") is None and slicer.util.mainWindow() is not None:
             from MedRestorePanel.setup import ensureTorch
@@ -351,18 +331,18 @@ class MedRestoreLogic(ScriptedLoadableModuleLogic):
 class MedRestoreTest(ScriptedLoadableModuleTest):
     """The main path inside Slicer: ctest, or the module's Reload and Test. Needs PyTorch, and says so without it."""
 
-    def setUp(self):
+    def setUp(self) -> None:
         slicer.mrmlScene.Clear(0)
         if importlib.util.find_spec("torch") is None:
             raise unittest.SkipTest("PyTorch is not installed, and nothing can be restored without it")
 
-    def runTest(self):
+    def runTest(self) -> None:
         for name in unittest.TestLoader().getTestCaseNames(type(self)):
             self.setUp()
             getattr(self, name)()
             self.delayDisplay(f"{name}: passed")
 
-    def test_console_keeps_geometry_unit_and_counts(self):
+    def test_console_keeps_geometry_unit_and_counts(self) -> None:
         logic = MedRestoreLogic()
         scan = logic.sample("MedRestoreBoneScan")[0]
         restored = logic.restore(scan, method="adf", level=1.0)
@@ -375,7 +355,7 @@ class MedRestoreTest(ScriptedLoadableModuleTest):
         places = [(row, column) for row in range(4) for column in range(4)]
         assert max(abs(matrices[0].GetElement(*p) - matrices[1].GetElement(*p)) for p in places) < 1e-6
 
-    def test_panel_restores_compares_and_measures(self):
+    def test_panel_restores_compares_and_measures(self) -> None:
         logic = MedRestoreLogic()
         head = logic.sample("MedRestoreHead")[0]
         panel = slicer.util.getModuleWidget("MedRestore")
@@ -394,7 +374,7 @@ class MedRestoreTest(ScriptedLoadableModuleTest):
         assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 2
         assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLTableNode") == 1
 
-    def test_saved_scene_keeps_the_result_and_the_choices(self):
+    def test_saved_scene_keeps_the_result_and_the_choices(self) -> None:
         import tempfile
 
         logic = MedRestoreLogic()
@@ -409,12 +389,12 @@ class MedRestoreTest(ScriptedLoadableModuleTest):
         assert restored.GetAttribute("MedRestore.method") == "adf"
         assert restored.GetAttribute("MedRestore.report")
 
-    def click(self, button):
+    def click(self, button: qt.QAbstractButton) -> None:
         """Click as soon as the panel allows it."""
         self.waitFor(lambda: button.enabled)
         button.click()
 
-    def waitFor(self, predicate, seconds=120.0):
+    def waitFor(self, predicate: Callable[[], object], seconds: float = 120.0) -> None:
         """Let Slicer work until something is so."""
         end = time.monotonic() + seconds
         while not predicate():

@@ -1,11 +1,21 @@
 """The Input and Method sections: what the study is, the noise found in it, and what is recommended."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import slicer
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from . import choices
 from .level import LevelConnector
+
+if TYPE_CHECKING:
+    from MedRestoreLib.methods.catalogue import Method
+
+    from .parameters import MedRestoreParameterNode
+    from .uploads import Uploads
 
 SURE = 0.5  # estimates below this confidence are shown as unsure
 
@@ -24,7 +34,7 @@ class StudySection(VTKObservationMixin):
         recommended: what the worker recommended for the study on show, {} before that.
     """
 
-    def __init__(self, ui, uploads):
+    def __init__(self, ui: Any, uploads: Uploads) -> None:
         VTKObservationMixin.__init__(self)
         self.ui = ui
         self.uploads = uploads
@@ -43,16 +53,16 @@ class StudySection(VTKObservationMixin):
         self._seen = {}
         ui.estimateButton.clicked.connect(self.onEstimate)
 
-    def setParameterNode(self, parameterNode):
+    def setParameterNode(self, parameterNode: MedRestoreParameterNode | None) -> None:
         self._forget()
         self._parameterNode = parameterNode
         self.uploads.forget()
 
-    def cleanup(self):
+    def cleanup(self) -> None:
         self._forget()
         self.removeObservers()
 
-    def update(self):
+    def update(self) -> None:
         """React to what changed since the last time: another study, modality, noise model or method."""
         p = self._parameterNode
         if p is None:
@@ -74,14 +84,14 @@ class StudySection(VTKObservationMixin):
         self._updateMask()
         self._updateTexts()
 
-    def study(self):
+    def study(self) -> slicer.vtkMRMLNode:
         """The node that is restored: the volume, or the sequence that it shows."""
         from MedRestoreLib import mrml
 
         p = self._parameterNode
         return mrml.whole_study(p.inputVolume) if p.wholeSequence else p.inputVolume
 
-    def missing(self):
+    def missing(self) -> str:
         """What has to be chosen before anything can be restored, as a sentence; "" when nothing is missing."""
         p = self._parameterNode
         if p is None or p.inputVolume is None:
@@ -94,7 +104,7 @@ class StudySection(VTKObservationMixin):
             return _("Choose the segment to restore inside, or the whole study.")
         return ""
 
-    def edits(self):
+    def edits(self) -> dict[str, Any]:
         """The plan's fields as the panel has them, for the worker; without the mask."""
         p = self._parameterNode
         edits = {"method": p.method, "noise": p.noise, "strength": p.strength, "device": p.device}
@@ -106,17 +116,17 @@ class StudySection(VTKObservationMixin):
             edits["memory_gb"] = p.memory
         return edits
 
-    def onEstimate(self):
+    def onEstimate(self) -> None:
         """Read the level off the study again, for the noise model that is chosen."""
         self._newNoise()
 
-    def _note(self, **values):
+    def _note(self, **values: Any) -> set[str]:
         """Remember the values; the names of those that are not what they were."""
         changed = {name for name, value in values.items() if self._seen.get(name) != value}
         self._seen = values
         return changed
 
-    def _forget(self):
+    def _forget(self) -> None:
         if self._request is not None:
             self.uploads.cancel(self._request)
         self._request = None
@@ -124,7 +134,7 @@ class StudySection(VTKObservationMixin):
         self.recommended = {}
         self._message = ""
 
-    def _newStudy(self, node):
+    def _newStudy(self, node: slicer.vtkMRMLVolumeNode | None) -> None:
         seen = self._seen
         self._forget()
         self._seen = seen
@@ -136,14 +146,14 @@ class StudySection(VTKObservationMixin):
         self._set(modality=modality, method="", noise="", level=0.0, dimensions="auto")
         self._recognise()
 
-    def _newModality(self, node):
+    def _newModality(self, node: slicer.vtkMRMLVolumeNode) -> None:
         from MedRestoreLib import mrml
 
         mrml.set_modality(node, self._parameterNode.modality)
         self._set(method="", noise="", level=0.0)
         self._recognise()
 
-    def _newMethod(self):
+    def _newMethod(self) -> None:
         """Another method was chosen: take a noise model that it can handle."""
         method = self._method()
         if method is None:
@@ -153,12 +163,12 @@ class StudySection(VTKObservationMixin):
             self._set(noise=method.noises[0])
             self._newNoise()
 
-    def _newNoise(self):
+    def _newNoise(self) -> None:
         """Another noise model was chosen: its level is another quantity and has to be found anew."""
         self._set(level=0.0)
         self._recognise(noise=self._parameterNode.noise)
 
-    def _recognise(self, **edits):
+    def _recognise(self, **edits: str) -> None:
         from MedRestoreLib import MedRestoreError
 
         if self._request is not None:
@@ -175,7 +185,7 @@ class StudySection(VTKObservationMixin):
         except MedRestoreError as error:
             self._notRecognised(str(error))
 
-    def _recognised(self, reply):
+    def _recognised(self, reply: dict[str, Any]) -> None:
         self._request = None
         self._message = ""
         self.recommended = reply
@@ -184,12 +194,12 @@ class StudySection(VTKObservationMixin):
         self._set(method=p.method or reply["method"], noise=p.noise or reply["noise"], level=p.level or level)
         self._updateTexts()
 
-    def _notRecognised(self, message):
+    def _notRecognised(self, message: str) -> None:
         self._request = None
         self._message = message
         self._updateTexts()
 
-    def _set(self, **values):
+    def _set(self, **values: Any) -> None:
         """Set fields by program: ``update`` takes them as seen."""
         p = self._parameterNode
         self._seen.update({name: value for name, value in values.items() if name in self._seen})
@@ -197,22 +207,22 @@ class StudySection(VTKObservationMixin):
             for name, value in values.items():
                 setattr(p, name, value)
 
-    def _method(self):
+    def _method(self) -> Method | None:
         """The catalogue's row of the chosen method; None before one is chosen."""
         from MedRestoreLib.methods import catalogue
 
         return next((row for row in catalogue.METHODS if row.id == self._parameterNode.method), None)
 
-    def _isBlind(self):
+    def _isBlind(self) -> bool:
         method = self._method()
         return method is not None and method.blind
 
-    def _updateMask(self):
+    def _updateMask(self) -> None:
         segmentation = self._parameterNode.maskSegmentation
         self.connectors["maskSegment"].setChoices(choices.segments(segmentation))
         self.ui.maskSegmentComboBox.enabled = segmentation is not None
 
-    def _updateTexts(self):
+    def _updateTexts(self) -> None:
         p, ui = self._parameterNode, self.ui
         if p is None:
             return
@@ -233,13 +243,13 @@ class StudySection(VTKObservationMixin):
                 frames=self._frames()
             )
 
-    def _frames(self):
+    def _frames(self) -> int:
         from MedRestoreLib import mrml
 
         sequence = mrml.sequence_of(self._parameterNode.inputVolume)[1]
         return sequence.GetNumberOfDataNodes() if sequence is not None else 1
 
-    def _described(self):
+    def _described(self) -> str:
         """Size and spacing, and why this noise model and method."""
         node = self._parameterNode.inputVolume
         if node.GetImageData() is None:
@@ -249,14 +259,14 @@ class StudySection(VTKObservationMixin):
         about = _("{size} voxels of {spacing} mm.").format(size=size, spacing=spacing)
         return f"{about} {self.recommended.get('reason', '')}"
 
-    def _levelText(self):
+    def _levelText(self) -> str:
         """The level's unit, what was found and how sure that is; and who needs it."""
         if not self._isBlind():
             return self._foundText()
         own = _("{method} finds the noise by itself: the level serves the evidence alone.")
         return f"{self._foundText()} {own.format(method=self._method().title)}".strip()
 
-    def _foundText(self):
+    def _foundText(self) -> str:
         p, estimate = self._parameterNode, self.recommended.get("estimate")
         if not p.noise:
             return ""

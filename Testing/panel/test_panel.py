@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -18,30 +16,6 @@ from Testing.support.panel_user import (
     restore,
     wait,
 )
-from Testing.support.paths import PANEL as MODULE
-
-UI = MODULE / "Resources" / "UI" / "MedRestore.ui"
-
-
-def test_every_widget_that_the_code_names_is_in_the_ui_file():
-    names = {widget.get("name") for widget in ElementTree.parse(UI).iter("widget")}
-    sources = [MODULE / "MedRestore.py", *(MODULE / "MedRestorePanel").glob("*.py")]
-    used = {name for path in sources for name in re.findall(r"\bui\.(\w+)", path.read_text())}
-    assert len(used) > 30
-    assert used <= names
-
-
-def test_every_field_is_bound_to_exactly_one_widget(panel):
-    bound = [
-        prop.findtext("string")
-        for widget in ElementTree.parse(UI).iter("widget")
-        for prop in widget.findall("property")
-        if prop.get("name") in ("SlicerParameterName", "MedRestoreParameterName")
-    ]
-    assert len(bound) == len(set(bound))
-    # The removed part is no choice of the user: it belongs to the result on show.
-    assert set(bound) | {"removedVolume"} == set(type(parameters(panel)).allParameters)
-    assert set(panel.study.connectors) <= set(bound)
 
 
 def test_choosing_a_volume_tells_what_it_is_and_what_is_recommended(head, panel):
