@@ -124,6 +124,7 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeAboutToBeRemovedEvent, self.onNodeAboutToBeRemoved)
         if self.parent.isEntered:  # reloaded: nobody enters again
             self.enter()
 
@@ -157,6 +158,16 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.parent.isEntered:
             self.initializeParameterNode()
 
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeAboutToBeRemoved(self, caller: vtk.vtkObject, event: str, node: slicer.vtkMRMLNode) -> None:
+        """Let the choice of a node end with it: a combo box would take the next one, which nobody chose."""
+        if self._parameterNode is None:
+            return
+        for name in self._parameterNode.allParameters:
+            if self._parameterNode.getValue(name) is node:
+                self._parameterNode.setValue(name, None)
+        self.updateLater()
+
     def initializeParameterNode(self) -> None:
         self.setParameterNode(self.logic.getParameterNode())
         if self._parameterNode.inputVolume is None:
@@ -188,7 +199,10 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.updateParts()
 
     def onParameterNodeModified(self, caller: vtk.vtkObject, event: str) -> None:
-        """Update once all who observe the node have heard: VTK calls the first of them last, so some are behind now."""
+        """Wait until all who observe the node have heard: VTK calls the first of them last, so some are behind now."""
+        self.updateLater()
+
+    def updateLater(self) -> None:
         if not self._isUpdateDue:
             self._isUpdateDue = True
             qt.QTimer.singleShot(0, self.updateParts)

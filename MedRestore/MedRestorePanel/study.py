@@ -50,8 +50,14 @@ class StudySection(VTKObservationMixin):
         }
         self._parameterNode = None
         self._request = None
+        self._message = ""
         self._seen = {}
         ui.estimateButton.clicked.connect(self.onEstimate)
+
+    @property
+    def isReading(self) -> bool:
+        """Whether the worker is still looking at the study."""
+        return self._request is not None
 
     def setParameterNode(self, parameterNode: MedRestoreParameterNode | None) -> None:
         self._forget()
@@ -84,12 +90,12 @@ class StudySection(VTKObservationMixin):
         self._updateMask()
         self._updateTexts()
 
-    def study(self) -> slicer.vtkMRMLNode:
-        """The node that is restored: the volume, or the sequence that it shows."""
+    def study(self) -> slicer.vtkMRMLNode | None:
+        """The node that is restored: the volume, or the sequence that it shows; None where no volume is chosen."""
         from MedRestoreLib import mrml
 
         p = self._parameterNode
-        return mrml.whole_study(p.inputVolume) if p.wholeSequence else p.inputVolume
+        return mrml.whole_study(p.inputVolume) if p.wholeSequence and p.inputVolume is not None else p.inputVolume
 
     def missing(self) -> str:
         """What has to be chosen before anything can be restored, as a sentence; "" when nothing is missing."""
@@ -173,6 +179,9 @@ class StudySection(VTKObservationMixin):
 
         if self._request is not None:
             self.uploads.cancel(self._request)
+            self._request = None
+        if self.study() is None:
+            return
         self._message = _("Reading the study...")
         try:
             self._request = self.uploads.request(
@@ -234,7 +243,7 @@ class StudySection(VTKObservationMixin):
         ui.recognisedLabel.text = self._message or (self._described() if hasStudy else "")
         ui.methodLabel.text = "" if method is None else f"{method.summary} {method.citation}."
         ui.levelLabel.text = self._levelText()
-        ui.estimateButton.enabled = hasStudy and bool(p.noise) and self._request is None
+        ui.estimateButton.enabled = hasStudy and bool(p.noise) and not self.isReading
         for widget in (ui.methodComboBox, ui.noiseComboBox, ui.levelSlider, ui.modalityComboBox):
             widget.enabled = hasStudy
         ui.wholeSequenceCheckBox.visible = hasStudy and self._frames() > 1

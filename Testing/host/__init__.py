@@ -44,7 +44,7 @@ from Testing.host import (
     subject_hierarchy,
 )
 from Testing.host.dependencies import add_pytorch_utils, packages, torch
-from Testing.host.loader import leave_module, load_module, reload_module, select_module
+from Testing.host.loader import has_module, leave_module, load_module, reload_module, select_module
 from Testing.host.messages import answer
 from Testing.host.sample_data import load_sample
 from Testing.host.scene import close_scene
@@ -57,6 +57,7 @@ __all__ = [
     "context_menu",
     "errors",
     "grab",
+    "has_module",
     "leave_module",
     "load_module",
     "load_sample",
