@@ -68,13 +68,15 @@ class MedRestore(ScriptedLoadableModule):
 
 
 def registerSampleData(iconsFolder: str) -> None:
-    """Small studies for a first try. They are generated here: nothing is downloaded."""
+    """Small studies for a first try. They are made here: nothing is downloaded, which takes empty texts for files."""
     import SampleData
 
     for name, title in SAMPLES.items():
         SampleData.SampleDataLogic.registerCustomSampleDataSource(
             category="MedRestore",
             sampleName=title,
+            uris="",
+            fileNames="",
             nodeNames=title,
             thumbnailFileName=str(Path(iconsFolder) / f"{name}.png"),
             customDownloader=lambda source, name=name: MedRestoreLogic().sample(name),
@@ -329,10 +331,13 @@ class MedRestoreLogic(ScriptedLoadableModuleLogic):
         return mr.batch(folder, outputFolder, progress=progress, **edits)
 
     def sample(self, name: str) -> list[slicer.vtkMRMLVolumeNode]:
-        """Add one of the sample studies (keys of ``SAMPLES``), generated here; returns its node in a list."""
+        """Add one of the sample studies (keys of ``SAMPLES``) and show it in the views; returns its node in a list."""
         from MedRestoreLib import mrml
+        from MedRestorePanel.slices import showVolume
 
-        return [mrml.sample(name)]
+        node = mrml.sample(name)
+        showVolume(node)
+        return [node]
 
     def _ensureTorch(self) -> None:
         """Offer to install PyTorch where a person can answer; elsewhere its absence is an error with the steps."""
@@ -355,6 +360,11 @@ class MedRestoreTest(ScriptedLoadableModuleTest):
             self.setUp()
             getattr(self, name)()
             self.delayDisplay(f"{name}: passed")
+
+    def test_samples_stand_in_sample_data(self) -> None:
+        self.waitFor(lambda: "MedRestore" in getattr(slicer.modules, "sampleDataSources", {}))
+        sources = slicer.modules.sampleDataSources["MedRestore"]
+        assert {source.sampleName for source in sources} == set(SAMPLES.values())
 
     def test_console_keeps_geometry_unit_and_counts(self) -> None:
         logic = MedRestoreLogic()

@@ -36,6 +36,19 @@ def sliceOnShow(logic: slicer.vtkMRMLSliceLogic, volume: slicer.vtkMRMLVolumeNod
     return number - 1 if number > 0 else None
 
 
+def showVolume(volume: slicer.vtkMRMLVolumeNode) -> None:
+    """Put a volume into every slice view; the one that is nearest to it lies in its acquired plane then."""
+    logics = sliceLogics()
+    for logic in logics:
+        logic.GetSliceCompositeNode().SetBackgroundVolumeID(volume.GetID())
+    if logics and not any(_isAcquisition(logic.GetSliceNode(), volume) for logic in logics):
+        nearest = max(logics, key=lambda logic: _alongSlices(logic.GetSliceNode(), volume))
+        turnToAcquisition(nearest.GetSliceNode(), volume)
+    for logic in logics:
+        logic.FitSliceToBackground()
+        logic.SnapSliceOffsetToIJK()
+
+
 def turnToAcquisition(sliceNode: slicer.vtkMRMLSliceNode, volume: slicer.vtkMRMLVolumeNode) -> None:
     """Let a view lie in the plane in which a volume was acquired, however that lies in the patient."""
     acquired = _column(_ijkToWorld(volume), 2)
@@ -165,7 +178,12 @@ def _setLayers(compositeNode: slicer.vtkMRMLSliceCompositeNode, layers: Layers) 
 
 def _isAcquisition(sliceNode: slicer.vtkMRMLSliceNode, volume: slicer.vtkMRMLVolumeNode) -> bool:
     """Whether a view looks along the axis on which the volume's slices are stacked."""
-    return abs(_cosine(_column(sliceNode.GetSliceToRAS(), 2), _column(_ijkToWorld(volume), 2))) > PARALLEL
+    return _alongSlices(sliceNode, volume) > PARALLEL
+
+
+def _alongSlices(sliceNode: slicer.vtkMRMLSliceNode, volume: slicer.vtkMRMLVolumeNode) -> float:
+    """How nearly a view looks along that axis: 1 exactly, 0 across it."""
+    return abs(_cosine(_column(sliceNode.GetSliceToRAS(), 2), _column(_ijkToWorld(volume), 2)))
 
 
 def _ijkToWorld(volume: slicer.vtkMRMLVolumeNode) -> vtk.vtkMatrix4x4:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from Testing.support.application import Application
     from Testing.support.compare_user import Compare
     from Testing.support.panel_user import User
+    from Testing.support.preview_user import Preview
 
 
 @pytest.fixture(scope="session")
@@ -46,14 +47,18 @@ def compare(user: User) -> Compare:
 
 
 @pytest.fixture
+def preview(user: User) -> Iterator[Preview]:
+    """The preview in the user's hands."""
+    from Testing.support.preview_user import Preview
+
+    preview = Preview(user)
+    yield preview
+    preview.close()
+
+
+@pytest.fixture
 def head(user: User) -> Any:
     """A small magnetic resonance volume in the scene."""
     from Testing.support.panel_user import add_head
 
     return add_head()
-
-
-@pytest.fixture
-def panel(module: tuple[Any, Any, Any]) -> Any:
-    """The panel's Python half."""
-    return module[1]

@@ -47,9 +47,9 @@ def test_every_widget_that_the_code_names_is_in_the_ui_file():
     assert used <= {widget.get("name") for widget in widgets()}
 
 
-def test_every_field_is_bound_to_exactly_one_widget(panel):
+def test_every_field_is_bound_to_exactly_one_widget(user):
     bound = bindings()
     assert len(bound) == len(set(bound))
     # The removed part is no choice of the user: it belongs to the result on show.
-    assert set(bound) | {"removedVolume"} == set(type(panel.logic.getParameterNode()).allParameters)
-    assert set(panel.study.connectors) <= set(bound)
+    assert set(bound) | {"removedVolume"} == set(type(user.p).allParameters)
+    assert set(user.panel.study.connectors) <= set(bound)

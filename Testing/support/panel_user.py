@@ -212,7 +212,8 @@ def names(kind: str = "vtkMRMLVolumeNode") -> list[str]:
 
 
 def node_ids() -> set[str]:
-    """The ids of all nodes, also of those that nobody sees."""
+    """The ids of all nodes, also of those that nobody sees, but the subject hierarchy, which Slicer makes itself."""
     import slicer
 
-    return {slicer.mrmlScene.GetNthNode(k).GetID() for k in range(slicer.mrmlScene.GetNumberOfNodes())}
+    nodes = (slicer.mrmlScene.GetNthNode(k) for k in range(slicer.mrmlScene.GetNumberOfNodes()))
+    return {node.GetID() for node in nodes if not node.IsA("vtkMRMLSubjectHierarchyNode")}
