@@ -95,6 +95,11 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._guiTags = []
         self._isUpdateDue = False
 
+    @property
+    def isAtRest(self) -> bool:
+        """Whether the panel shows what was chosen: nothing is due, and nothing is being read."""
+        return self._parameterNode is not None and not self._isUpdateDue and not self.study.isReading
+
     def setup(self) -> None:
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/MedRestore.ui"))
@@ -124,9 +129,12 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.evidence = EvidenceSection(self.ui, showError=self.showError)
         self.parts = [self.study, self.preview, self.restoring, self.views, self.evidence, self.segments]
 
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeAboutToBeRemovedEvent, self.onNodeAboutToBeRemoved)
+        scene = slicer.mrmlScene
+        for event in (scene.StartCloseEvent, scene.StartImportEvent):
+            self.addObserver(scene, event, self.onSceneAboutToChange)
+        for event in (scene.EndCloseEvent, scene.EndImportEvent):
+            self.addObserver(scene, event, self.onSceneChanged)
+        self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self.onNodeAboutToBeRemoved)
         if self.parent.isEntered:  # reloaded: nobody enters again
             self.enter()
 
@@ -153,11 +161,16 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             del sys.modules[name]
         super().onReload()
 
-    def onSceneStartClose(self, caller: vtk.vtkObject, event: str) -> None:
+    def onSceneAboutToChange(self, caller: vtk.vtkObject, event: str) -> None:
+        """Let go: while nodes come and go a parameter node refers to none, and its wrapper would remember that."""
         self.setParameterNode(None)
 
-    def onSceneEndClose(self, caller: vtk.vtkObject, event: str) -> None:
-        if self.parent.isEntered:
+    def onSceneChanged(self, caller: vtk.vtkObject, event: str) -> None:
+        """Take hold again once the node selectors know what is in the scene."""
+        qt.QTimer.singleShot(0, self.onSceneSettled)
+
+    def onSceneSettled(self) -> None:
+        if self.parts and self.parent.isEntered and not slicer.mrmlScene.IsBatchProcessing():
             self.initializeParameterNode()
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
@@ -402,14 +415,23 @@ class MedRestoreTest(ScriptedLoadableModuleTest):
         import tempfile
 
         logic = MedRestoreLogic()
+        panel = slicer.util.getModuleWidget("MedRestore")
+        panel.enter()
         head = logic.sample("MedRestoreHead")[0]
+        logic.getParameterNode().inputVolume = head
+        self.waitFor(lambda: panel.isAtRest and logic.getParameterNode().level > 0)
+        logic.getParameterNode().strength = 0.25
         logic.getParameterNode().lastOutput = logic.restore(head, method="adf", level=5.0)
         with tempfile.TemporaryDirectory() as folder:
-            scene = str(Path(folder) / "scene.mrb")
+            name, scene = head.GetName(), str(Path(folder) / "scene.mrb")
             assert slicer.util.saveScene(scene)
             slicer.mrmlScene.Clear(0)
             slicer.util.loadScene(scene)
-        restored = logic.getParameterNode().lastOutput
+        self.waitFor(lambda: panel.isAtRest)
+        assert panel.ui.inputSelector.currentNode().GetName() == name
+        assert panel.ui.strengthSlider.value == logic.getParameterNode().strength == 0.25
+        restored = panel.ui.resultSelector.currentNode()
+        assert restored is logic.getParameterNode().lastOutput
         assert restored.GetAttribute("MedRestore.method") == "adf"
         assert restored.GetAttribute("MedRestore.report")
 

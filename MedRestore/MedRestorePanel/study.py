@@ -160,12 +160,15 @@ class StudySection(VTKObservationMixin):
         self._recognise()
 
     def _newMethod(self) -> None:
-        """Another method was chosen: take a noise model that it can handle."""
-        method = self._method()
-        if method is None:
-            return
-        self._set(dimensions="auto")
-        if self._parameterNode.noise not in method.noises:
+        """Another method was chosen: what was chosen for the former one is open again."""
+        if self._method() is not None:
+            self._set(dimensions="auto")
+            self._fitNoise()
+
+    def _fitNoise(self) -> None:
+        """Take a noise model that the method handles. Without one the study is still being read."""
+        method, noise = self._method(), self._parameterNode.noise
+        if method is not None and noise and noise not in method.noises:
             self._set(noise=method.noises[0])
             self._newNoise()
 
@@ -201,6 +204,7 @@ class StudySection(VTKObservationMixin):
         p, level = self._parameterNode, reply["level"] or 0.0
         self.connectors["level"].setRange(reply["noise"], max(level, p.level))
         self._set(method=p.method or reply["method"], noise=p.noise or reply["noise"], level=p.level or level)
+        self._fitNoise()  # a person may have chosen the method meanwhile
         self._updateTexts()
 
     def _notRecognised(self, message: str) -> None:

@@ -62,6 +62,22 @@ class Application:
             assert time.monotonic() < end, f"not so after {timeout} s; errors: {self.errors[-1:]}"
             self.process_events(0.01)
 
+    def save_scene(self, folder: Path) -> Path:
+        """Write the scene and its data; the file."""
+        import slicer
+
+        path = folder / "scene.mrb"
+        assert slicer.util.saveScene(str(path))
+        return path
+
+    def load_scene(self, path: Path, add: bool = False) -> None:
+        """Load a scene in the place of the present one, or add it to that."""
+        import slicer
+
+        if not add:
+            slicer.mrmlScene.Clear(0)
+        slicer.util.loadScene(str(path))
+
     def close(self) -> None:
         """The last test is over."""
 
@@ -88,6 +104,12 @@ class HostApplication(Application):
 
     def leave(self) -> None:
         self._host.leave_module()
+
+    def save_scene(self, folder: Path) -> Path:
+        return self._host.save_scene(folder)
+
+    def load_scene(self, path: Path, add: bool = False) -> None:
+        self._host.load_scene(path, add)
 
     def process_events(self, seconds: float = 0.0) -> None:
         self._host.process_events(seconds)

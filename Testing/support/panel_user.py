@@ -46,9 +46,9 @@ class User:
         self.application.wait_until(predicate, timeout)
 
     def wait_until_read(self) -> None:
-        """Until the panel has looked at the study."""
+        """Until the panel has looked at the study and shows what was chosen."""
         self.rest()
-        self.wait(lambda: not self.panel.study.isReading)
+        self.wait(lambda: self.panel.isAtRest)
         self.rest()
 
     # Choices
