@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import qt
 from slicer.i18n import tr as _
 
+from .words import explained
+
 if TYPE_CHECKING:
     from .parameters import MedRestoreParameterNode
 
@@ -68,7 +70,7 @@ class EvidenceSection:
         try:
             atomic.write_bytes(Path(path), text.encode())
         except MedRestoreError as error:
-            self.showError(str(error))
+            self.showError(explained(error))
 
     def cleanup(self) -> None:
         self._parameterNode = None

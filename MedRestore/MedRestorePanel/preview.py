@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from .slices import SameWindow, SliceLayers, sliceLogics, sliceOnShow
+from .words import explained, sentence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -153,7 +154,7 @@ class Preview(VTKObservationMixin):
             if self._request is request:
                 self._request = None
                 self._takeAway()
-                self._say(message)
+                self._say(sentence(message))
 
         try:
             study = self.study.study()
@@ -167,7 +168,7 @@ class Preview(VTKObservationMixin):
                 onError=failed,
             )
         except MedRestoreError as error:
-            self._say(str(error))
+            self._say(explained(error))
 
     def _maskOf(self, key: MaskKey | None, study: slicer.vtkMRMLNode) -> np.ndarray | None:
         """The mask that belongs to a key of ``_parameters``; worked out once."""

@@ -13,6 +13,7 @@ from slicer.util import VTKObservationMixin
 
 from . import stepping
 from .setup import ensurePackages, ensureTorch, neededBy
+from .words import explained, sentence
 
 if TYPE_CHECKING:
     from MedRestoreLib.mrml import Output
@@ -54,6 +55,7 @@ class RestoreSection(VTKObservationMixin):
         self._parameterNode = None
         self._job = None
         self._message = ""
+        self._study = None  # what the message belongs to
         ui.progressBar.setRange(0, STEPS)
         ui.applyButton.clicked.connect(self.onApply)
         ui.setUpButton.clicked.connect(self.onSetUp)
@@ -72,14 +74,18 @@ class RestoreSection(VTKObservationMixin):
         self.removeObservers()
 
     def update(self) -> None:
+        """Say beside the button what is missing, what became of the study on show, or what to know about it."""
         ui, running = self.ui, self.isRunning
         missing = self.study.missing()
+        study = self._parameterNode.inputVolume if self._parameterNode is not None else None
+        if study is not None and study is not self._study:
+            self._study, self._message = study, ""
         ui.applyButton.text = _("Cancel") if running else _("Apply")
         ui.applyButton.enabled = running or not missing
         ui.applyButton.toolTip = _("Stop; nothing is kept.") if running else missing or _("Restore the study.")
         ui.progressBar.visible = running
         if not running:
-            ui.statusLabel.text = self._message or missing
+            ui.statusLabel.text = " ".join(filter(None, (missing, self._message))) or self.study.hint()
 
     def onApply(self) -> None:
         if self.isRunning:
@@ -87,14 +93,11 @@ class RestoreSection(VTKObservationMixin):
             return
         from MedRestoreLib import MedRestoreError
 
-        if self.study.missing():
-            self.say(self.study.missing())
-            return
         try:
             self._install(neededBy(self._parameterNode.method))
             self._start()
         except MedRestoreError as error:
-            self.fail(str(error))
+            self.fail(explained(error))
 
     def onSetUp(self) -> None:
         """Install all that any method needs."""
@@ -104,7 +107,7 @@ class RestoreSection(VTKObservationMixin):
             self._install()
             self.say(_("All that restoring needs is installed."))
         except MedRestoreError as error:
-            self.fail(str(error))
+            self.fail(explained(error))
 
     def _install(self, packages: Sequence[str] | None = None) -> None:
         """Have PyTorch and the packages (None: all of the list); a worker that ran before would not see what is new."""
@@ -148,7 +151,7 @@ class RestoreSection(VTKObservationMixin):
             mask=mask,
             onProgress=lambda fraction, message: self._progress(job, SENT + (RESTORED - SENT) * fraction, message),
             onDone=lambda reply: self._restored(job, reply["report"]),
-            onError=lambda message: self.fail(message) if self._job is job else None,
+            onError=lambda message: self.fail(sentence(message)) if self._job is job else None,
             onCancelled=lambda: self._dropped(job),
         )
         self._progress(job, 0.0, _("Sending the study"))
@@ -182,12 +185,12 @@ class RestoreSection(VTKObservationMixin):
         try:
             node = job.output.add(report, job.keepRemoved)
         except MedRestoreError as error:
-            self.fail(str(error))
+            self.fail(explained(error))
             return
         self._end()
         seconds = time.monotonic() - job.began
         self.say(
-            _("{name}: done in {seconds} s. {verdict}").format(
+            _("'{name}' is done, in {seconds} s. {verdict}").format(
                 name=node.GetName(), seconds=f"{seconds:.1f}", verdict=report["verdict"]
             )
         )
@@ -198,8 +201,8 @@ class RestoreSection(VTKObservationMixin):
         self.removeObservers()
 
     def say(self, message: str) -> None:
-        """Show a sentence below the button until there is another one."""
-        self._message = message[:1].upper() + message[1:]
+        """Show a sentence below the button until there is another one, or another study."""
+        self._message = message
         self.update()
 
     def _progress(self, job: _Job, fraction: float, message: str) -> None:

@@ -10,6 +10,8 @@ import slicer
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
+from .words import explained
+
 if TYPE_CHECKING:
     from .parameters import MedRestoreParameterNode
     from .views import Volumes
@@ -101,7 +103,7 @@ class SegmentsSection(VTKObservationMixin):
             with slicer.util.WaitCursor():
                 table = work()
         except MedRestoreError as error:
-            self.showError(str(error))
+            self.showError(explained(error))
             return None
         self._show(table)
         self.ui.segmentsTableView.resizeColumnsToContents()

@@ -10,6 +10,7 @@ from slicer.util import VTKObservationMixin
 
 from . import choices
 from .level import LevelConnector
+from .words import explained, sentence
 
 if TYPE_CHECKING:
     from MedRestoreLib.methods.catalogue import Method
@@ -24,6 +25,7 @@ class StudySection(VTKObservationMixin):
     """Recognises the chosen study in the worker and keeps method, noise and level consistent.
 
     A choice that a person made stays until another study or modality is chosen: a recommendation fills what is open.
+    Where no noise level can be read off the study, a usual one is filled in to start from, and said to be that.
 
     Args:
         ui: the panel's widgets.
@@ -51,6 +53,7 @@ class StudySection(VTKObservationMixin):
         self._parameterNode = None
         self._request = None
         self._message = ""
+        self._usualLevel = 0.0  # what was filled in because no level could be read; 0 where one could
         self._seen = {}
         ui.estimateButton.clicked.connect(self.onEstimate)
 
@@ -105,10 +108,25 @@ class StudySection(VTKObservationMixin):
         if not p.method or not p.noise:
             return self._message or _("Reading the study...")
         if p.level <= 0 and not self._isBlind():
-            return _("Give a noise level: it cannot be told from this study.")
+            return _("Set the noise level: none could be read off this study.")
         if p.maskSegmentation is not None and not p.maskSegment:
             return _("Choose the segment to restore inside, or the whole study.")
         return ""
+
+    def hint(self) -> str:
+        """What a person should know before restoring, as sentences; "" where there is nothing to say."""
+        p, hints = self._parameterNode, []
+        if p is None or p.inputVolume is None:
+            return ""
+        if not p.modality:
+            hints.append(_("Modality is not known: choose it to get the method and the noise made for it."))
+        if self._usualLevel and p.level == self._usualLevel and not self._isBlind():
+            start = _(
+                "No noise level could be read off this study. {level} is a usual one to start from: judge it with the "
+                "preview."
+            )
+            hints.append(start.format(level=f"{p.level:.3g}"))
+        return " ".join(hints)
 
     def edits(self) -> dict[str, Any]:
         """The plan's fields as the panel has them, for the worker; without the mask."""
@@ -139,6 +157,7 @@ class StudySection(VTKObservationMixin):
         self._seen = {}
         self.recommended = {}
         self._message = ""
+        self._usualLevel = 0.0
 
     def _newStudy(self, node: slicer.vtkMRMLVolumeNode | None) -> None:
         seen = self._seen
@@ -164,6 +183,7 @@ class StudySection(VTKObservationMixin):
         if self._method() is not None:
             self._set(dimensions="auto")
             self._fitNoise()
+            self._fillLevel()
 
     def _fitNoise(self) -> None:
         """Take a noise model that the method handles. Without one the study is still being read."""
@@ -195,21 +215,22 @@ class StudySection(VTKObservationMixin):
                 onError=self._notRecognised,
             )
         except MedRestoreError as error:
-            self._notRecognised(str(error))
+            self._notRecognised(explained(error))
 
     def _recognised(self, reply: dict[str, Any]) -> None:
         self._request = None
         self._message = ""
         self.recommended = reply
-        p, level = self._parameterNode, reply["level"] or 0.0
-        self.connectors["level"].setRange(reply["noise"], max(level, p.level))
-        self._set(method=p.method or reply["method"], noise=p.noise or reply["noise"], level=p.level or level)
+        p = self._parameterNode
+        self._set(method=p.method or reply["method"], noise=p.noise or reply["noise"])
+        self.connectors["level"].setRange(reply["noise"], max(reply["start"], p.level))
+        self._fillLevel()
         self._fitNoise()  # a person may have chosen the method meanwhile
         self._updateTexts()
 
     def _notRecognised(self, message: str) -> None:
         self._request = None
-        self._message = message
+        self._message = sentence(message)
         self._updateTexts()
 
     def _set(self, **values: Any) -> None:
@@ -229,6 +250,20 @@ class StudySection(VTKObservationMixin):
     def _isBlind(self) -> bool:
         method = self._method()
         return method is not None and method.blind
+
+    def _fillLevel(self) -> None:
+        """Set the level that was read off the study; where none could be, a usual one if the method needs one."""
+        p, found = self._parameterNode, self.recommended
+        if p.level or found.get("noise") != p.noise:
+            return
+        level = found["level"] or (0.0 if self._findsLevel() else found["start"])
+        self._usualLevel = 0.0 if found["level"] else level
+        self._set(level=level)
+
+    def _findsLevel(self) -> bool:
+        """Whether the method goes without a level that could not be read. It cannot where no noise was found at all."""
+        estimate = self.recommended.get("estimate")
+        return self._isBlind() and estimate is not None and estimate["level"] is None
 
     def _updateMask(self) -> None:
         segmentation = self._parameterNode.maskSegmentation

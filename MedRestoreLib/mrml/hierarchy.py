@@ -8,7 +8,7 @@ import vtk
 from .sequences import is_sequence, proxy_of, sequence_of
 from .volumes import is_volume
 
-UNKNOWN = "OT"  # DICOM's code for other
+OTHER = "OT"  # DICOM's code
 
 MODALITY = "MedRestore.Modality"
 METHOD = "MedRestore.method"
@@ -18,7 +18,7 @@ _MODALITY_TAG = "0008,0060"
 
 
 def modality_of(node: slicer.vtkMRMLNode) -> str:
-    """The DICOM code of a volume's or sequence's modality: "NM", "MR", "US"..., "OT" when unknown.
+    """The DICOM code of a volume's or sequence's modality: "NM", "MR", "US"..., "" where nobody says.
 
     A person's answer (``set_modality``) comes first, then the subject hierarchy (the node's item, then the items above
     it), then Slicer's DICOM database.
@@ -28,8 +28,7 @@ def modality_of(node: slicer.vtkMRMLNode) -> str:
     return (
         next(filter(None, answers), None)
         or next(filter(None, map(_modality_in_hierarchy, nodes)), None)
-        or next(filter(None, map(_modality_in_database, nodes)), None)
-        or UNKNOWN
+        or next(filter(None, map(_modality_in_database, nodes)), "")
     )
 
 

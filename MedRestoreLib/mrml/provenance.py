@@ -10,7 +10,7 @@ from typing import Any
 import slicer
 
 from ..methods import catalogue
-from .hierarchy import INSTANCES, METHOD, MODALITY, UNKNOWN, kin
+from .hierarchy import INSTANCES, METHOD, MODALITY, OTHER, kin
 
 DERIVED_FROM = "MedRestore.derivedFrom"
 REPORT = "MedRestore.report"
@@ -38,7 +38,7 @@ class Provenance:
             "MedRestore.version": report["provenance"]["software"].removeprefix("MedRestore "),
             "MedRestore.inputSHA256": study["sha256"],
             DERIVED_FROM: source.GetID(),
-            MODALITY: study["modality"] if study["modality"] != UNKNOWN else "",
+            MODALITY: study["modality"] if study["modality"] != OTHER else "",
         }
         return cls(
             attributes,

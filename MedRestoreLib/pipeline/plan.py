@@ -159,7 +159,8 @@ def recognise(image: Image, **edits: Any) -> dict[str, Any]:
     As ``recommend``, but a level that cannot be told is None, with the reason, and not an error.
 
     Returns:
-        "method", "noise", "level" (None when it cannot be told), "estimate" (None when the level was given), "reason".
+        "method", "noise", "level" (None when it cannot be told), "start" (a level to start from: that, or a usual
+        one), "estimate" (None when the level was given), "reason".
 
     Raises:
         MedRestoreError: the study or an edit is unfit; the message says what to do.
@@ -175,6 +176,7 @@ def recognise(image: Image, **edits: Any) -> dict[str, Any]:
         "method": plan.method,
         "noise": plan.noise,
         "level": plan.level if estimate is None else estimate.level or None,
+        "start": plan.level,
         "estimate": None if estimate is None else asdict(estimate),
         "reason": plan.reason,
     }

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from Testing.support.panel_user import add_head, add_segment, add_volume
+from Testing.support.panel_user import add_cine, add_head, add_segment, add_volume
 
 
 def test_choosing_a_volume_tells_what_it_is_and_what_is_recommended(user, head):
@@ -76,9 +76,14 @@ def test_a_volume_without_a_modality_is_asked_about_and_the_answer_is_kept(user)
     node = add_head("unknown")
     mrml.set_modality(node, "")
     user.open(node)
+    assert user.p.modality == ""
+    assert user.ui.modalityComboBox.currentText == "Not known: please choose"
+    assert "Modality is not known" in user.ui.statusLabel.text
     assert user.p.noise == "gaussian"
+    assert user.ui.applyButton.enabled
     user.choose(modality="MR")
-    user.wait(lambda: user.p.noise == "rician")
+    assert user.p.noise == "rician"
+    assert "Modality" not in user.ui.statusLabel.text
     assert mrml.modality_of(node) == "MR"
 
 
@@ -87,12 +92,24 @@ def ramp() -> np.ndarray:
     return np.add.outer(np.arange(64.0), np.arange(64.0)).astype(np.float32)[None]
 
 
-def test_a_level_that_cannot_be_read_has_to_be_given(user):
-    user.open(add_volume(ramp(), "ramp", modality="MR"))
-    assert not user.ui.applyButton.enabled
-    assert "level" in user.ui.statusLabel.text
-    user.choose(level=2.0)
+@pytest.mark.parametrize("modality", ["NM", "MR", "PT", "CT"])
+def test_where_no_level_can_be_read_a_usual_one_is_there_to_start_from(user, modality):
+    user.open(add_volume(ramp(), "ramp", modality=modality))
+    assert user.p.level > 0
+    assert user.ui.levelSlider.value == pytest.approx(user.p.level, rel=0.01)
+    assert "No noise level could be read" in user.ui.statusLabel.text
     assert user.ui.applyButton.enabled
+    user.choose(method="adf")
+    user.choose(level=user.p.level * 2)
+    assert user.ui.statusLabel.text == ""
+    user.apply()
+
+
+def test_without_a_level_the_button_says_what_is_missing(user):
+    user.open(add_volume(ramp(), "ramp", modality="CT"), level=0.0)
+    assert not user.ui.applyButton.enabled
+    assert "Set the noise level" in user.ui.statusLabel.text
+    assert "Set the noise level" in user.ui.applyButton.toolTip
 
 
 def test_a_network_that_finds_the_level_itself_does_not_ask_for_one(user):
@@ -103,8 +120,46 @@ def test_a_network_that_finds_the_level_itself_does_not_ask_for_one(user):
     assert "by itself" in user.ui.levelLabel.text
     assert mrml.report_of(user.apply())["plan"]["method"] == "unet_att_small"
     user.choose(method="srad")
-    assert not user.ui.applyButton.enabled
-    assert "level" in user.ui.applyButton.toolTip
+    assert user.p.level > 0
+    assert user.ui.applyButton.enabled
+
+
+def test_a_sector_in_a_black_surround_is_restored(user):
+    """As a scanner stores it: what lies outside the sector is exactly black."""
+    from MedRestoreLib import mrml
+
+    y, x = np.mgrid[0:96, -48:48]
+    sector = (np.abs(x) < 0.7 * y) & (np.hypot(x, y) < 90)
+    frames = [
+        (sector * 90 * np.random.default_rng(k).gamma(16, 1 / 16, sector.shape)).clip(0, 255).astype(np.uint8)[None]
+        for k in range(3)
+    ]
+    shown, _ = add_cine(frames)
+    user.open(shown)
+    assert user.p.method == "unet_att_small"
+    assert user.ui.applyButton.enabled
+    assert mrml.report_of(user.apply())["plan"]["method"] == "unet_att_small"
+
+
+def test_the_line_beside_the_button_belongs_to_the_study_on_show(user, head):
+    head.SetName("lower case")
+    user.open(head, method="adf")
+    user.apply()
+    assert "'lower case restored (Anisotropic diffusion)' is done" in user.ui.statusLabel.text
+    user.choose(level=0.0)
+    assert user.ui.statusLabel.text.startswith("Set the noise level")
+    user.open(add_volume(ramp(), "ramp", modality="CT"))
+    assert "lower case" not in user.ui.statusLabel.text
+    assert "No noise level could be read" in user.ui.statusLabel.text
+
+
+def test_no_text_of_the_panel_names_a_flag_of_the_command_line(user, head):
+    user.open(head, method="adf")
+    user.p.level = 1e6
+    user.press("applyButton")
+    user.wait(lambda: not user.panel.restoring.isRunning)
+    assert "level" in user.ui.statusLabel.text
+    assert "--" not in user.ui.statusLabel.text
 
 
 def test_a_study_that_cannot_be_restored_is_a_sentence(user):
