@@ -1,9 +1,18 @@
 """The Evidence section: what was gained, what was removed, what a person should look at."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import qt
 from slicer.i18n import tr as _
+
+from .words import explained
+
+if TYPE_CHECKING:
+    from .parameters import MedRestoreParameterNode
 
 
 class EvidenceSection:
@@ -15,7 +24,7 @@ class EvidenceSection:
         askFile: asks for a file name to write to; "" when the user declines.
     """
 
-    def __init__(self, ui, *, showError, askFile=None):
+    def __init__(self, ui: Any, *, showError: Callable[[str], None], askFile: Callable[[], str] | None = None) -> None:
         self.ui = ui
         self.showError = showError
         self.askFile = askFile or self._askFile
@@ -23,10 +32,10 @@ class EvidenceSection:
         self._shown = {}
         ui.saveReportButton.clicked.connect(self.onSave)
 
-    def setParameterNode(self, parameterNode):
+    def setParameterNode(self, parameterNode: MedRestoreParameterNode | None) -> None:
         self._parameterNode = parameterNode
 
-    def update(self):
+    def update(self) -> None:
         report = self.report()
         if report == self._shown:
             return
@@ -40,7 +49,7 @@ class EvidenceSection:
 
         self.ui.evidenceBrowser.setHtml(page.brief(Report.from_dict(report)))
 
-    def report(self):
+    def report(self) -> dict[str, Any] | None:
         """The report of the result on show, as ``Report.to_dict()`` gives it; None where there is none."""
         node = self._parameterNode.lastOutput if self._parameterNode is not None else None
         if node is None:
@@ -49,7 +58,7 @@ class EvidenceSection:
 
         return mrml.report_of(node)
 
-    def onSave(self):
+    def onSave(self) -> None:
         from MedRestoreLib import MedRestoreError
         from MedRestoreLib.reporting.report import Report
 
@@ -59,11 +68,11 @@ class EvidenceSection:
         try:
             Report.from_dict(report).write(path if Path(path).suffix else f"{path}.html")
         except MedRestoreError as error:
-            self.showError(str(error))
+            self.showError(explained(error))
 
-    def cleanup(self):
+    def cleanup(self) -> None:
         self._parameterNode = None
 
-    def _askFile(self):
+    def _askFile(self) -> str:
         title, kinds = _("Save report"), _("Page (*.html);;JSON (*.json)")
         return qt.QFileDialog.getSaveFileName(None, title, "MedRestore report.html", kinds)

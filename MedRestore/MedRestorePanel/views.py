@@ -1,5 +1,9 @@
 """The Compare section: before and after side by side, with what was removed, or one fading into the other."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.sax.saxutils import escape
 
 import qt
@@ -9,6 +13,9 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from .slices import SameWindow, SliceLayers, showSlice, sliceLogics, sliceOnShow, turnToAcquisition
+
+if TYPE_CHECKING:
+    from .parameters import MedRestoreParameterNode
 
 # Layouts have numbers: those of Slicer end at 100, the rest is anyone's. The first free one of these is taken.
 LAYOUTS = range(5700, 5800)
@@ -25,6 +32,14 @@ SIDE_BY_SIDE, REMOVED, FADE = "sideBySide", "removed", "fade"
 PANES = {"MedRestoreBefore": _("Before"), "MedRestoreAfter": _("After"), "MedRestoreRemoved": _("Removed")}
 
 
+class Volumes(NamedTuple):
+    """What is compared; None for what there is not."""
+
+    before: slicer.vtkMRMLVolumeNode | None = None
+    after: slicer.vtkMRMLVolumeNode | None = None
+    removed: slicer.vtkMRMLVolumeNode | None = None
+
+
 class Views(VTKObservationMixin):
     """Shows a restored volume with its original, and gives the former layout and layers back.
 
@@ -38,13 +53,13 @@ class Views(VTKObservationMixin):
         mode: what is on show: SIDE_BY_SIDE, REMOVED, FADE, or "" for nothing of ours.
     """
 
-    def __init__(self, ui, *, showError):
+    def __init__(self, ui: Any, *, showError: Callable[[str], None]) -> None:
         VTKObservationMixin.__init__(self)
         self.ui = ui
         self.showError = showError
         self.mode = ""
         self._parameterNode = None
-        self._shown = ()
+        self._shown = Volumes()
         self._formerLayout = None
         self._formerCrosshair = None
         self._layers = SliceLayers()
@@ -55,13 +70,13 @@ class Views(VTKObservationMixin):
             button.clicked.connect(lambda checked=False, mode=mode: self.onButton(mode))
         ui.formerLayoutButton.clicked.connect(self.former)
 
-    def setParameterNode(self, parameterNode):
+    def setParameterNode(self, parameterNode: MedRestoreParameterNode | None) -> None:
         """Another scene, or none: what was shown belongs to the one before."""
         if self.mode and parameterNode is not self._parameterNode:
             self.former()
         self._parameterNode = parameterNode
 
-    def update(self):
+    def update(self) -> None:
         """Follow the chosen result and the slider; say what is missing."""
         volumes = self.volumes()
         if self.mode and volumes != self._shown:
@@ -76,25 +91,25 @@ class Views(VTKObservationMixin):
         self.ui.formerLayoutButton.enabled = bool(self.mode) or self._inOurLayout()
         self.ui.fadeSlider.enabled = self.mode == FADE
 
-    def cleanup(self):
+    def cleanup(self) -> None:
         if self.mode:
             self.former()
         self._parameterNode = None
 
-    def volumes(self):
-        """Before, after and removed volume; None for what there is not."""
+    def volumes(self) -> Volumes:
+        """The original, the restored volume and the removed part that are chosen."""
         if self._parameterNode is None:
-            return (None, None, None)
+            return Volumes()
         after, removed = self._parameterNode.lastOutput, self._parameterNode.removedVolume
         if after is None:
-            return (None, None, None)
+            return Volumes()
         originals = (_sourceOf(after), self._parameterNode.inputVolume)
         before = next((volume for volume in originals if volume is not after and _sameSize(volume, after)), None)
         if removed is not None and _sourceOf(removed) is not before:
             removed = None  # left from another study
-        return (before, after, removed)
+        return Volumes(before, after, removed)
 
-    def show(self, mode):
+    def show(self, mode: str) -> bool:
         """Compare in one of the ways; returns whether it could be done."""
         volumes = self.volumes()
         missing = self._missing(mode, volumes)
@@ -110,22 +125,22 @@ class Views(VTKObservationMixin):
             self._layOver()
         else:
             self._showPanes()
-        self._window.start(*volumes[:2])
+        self._window.start(volumes.before, volumes.after)
         self.addObserver(_layoutNode(), vtk.vtkCommand.ModifiedEvent, self._onLayoutModified)
         self.addObserver(slicer.mrmlScene, slicer.vtkMRMLScene.NodeRemovedEvent, self._onNodeRemoved)
         self.update()
         return True
 
-    def former(self):
+    def former(self) -> None:
         """Give back the layout, the layers and the crosshair as they were."""
-        self.mode, self._shown = "", ()
+        self.mode, self._shown = "", Volumes()
         self.removeObservers()
         self._window.stop()
         self._layers.giveBack()
         self._leaveLayout()
         self.update()
 
-    def showResult(self):
+    def showResult(self) -> None:
         """Show a new result: in the comparison that is on, else where its original is on show."""
         before, after, _removed = self.volumes()
         if self.mode:
@@ -136,13 +151,13 @@ class Views(VTKObservationMixin):
                 if layers.GetBackgroundVolumeID() == before.GetID():
                     layers.SetBackgroundVolumeID(after.GetID())
 
-    def onButton(self, mode):
+    def onButton(self, mode: str) -> None:
         if self.mode == mode:
             self.former()
         elif not self.show(mode):
             self.update()
 
-    def _missing(self, mode, volumes):
+    def _missing(self, mode: str, volumes: Volumes) -> str:
         """What the user must do before a mode can be chosen; "" when nothing is missing."""
         before, after, removed = volumes
         if slicer.app.layoutManager() is None:
@@ -155,14 +170,14 @@ class Views(VTKObservationMixin):
             return _("The removed part was not kept: tick 'Keep the removed part' and restore again.")
         return ""
 
-    def _onNodeRemoved(self, caller, event):
+    def _onNodeRemoved(self, caller: vtk.vtkObject, event: str) -> None:
         self._changeLater()
 
-    def _changeLater(self):
+    def _changeLater(self) -> None:
         """A node that is being removed is still referred to, and that is no time to change the layout."""
         qt.QTimer.singleShot(0, self._onVolumesChanged)
 
-    def _onVolumesChanged(self):
+    def _onVolumesChanged(self) -> None:
         volumes = self.volumes()
         if not self.mode or volumes == self._shown:
             return
@@ -172,7 +187,7 @@ class Views(VTKObservationMixin):
                 return
         self.former()
 
-    def _onLayoutModified(self, caller, event):
+    def _onLayoutModified(self, caller: vtk.vtkObject, event: str) -> None:
         if slicer.mrmlScene.IsBatchProcessing():
             return
         if self.mode == FADE:
@@ -180,17 +195,17 @@ class Views(VTKObservationMixin):
         elif not self._inOurLayout():  # a person chose another one: that is where to stay
             self.former()
 
-    def _layOver(self):
+    def _layOver(self) -> None:
         """Fade: after over before in every slice view but ours."""
         if self.mode != FADE:
             return
         for layers in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
             if layers.GetLayoutName() not in PANES and layers not in self._layers:
-                self._layers.show(layers, *self._shown[:2], self._parameterNode.fade)
+                self._layers.show(layers, self._shown.before, self._shown.after, self._parameterNode.fade)
 
-    def _showPanes(self):
+    def _showPanes(self) -> None:
         """One linked slice view a volume, on the slice that was on show."""
-        before = self._shown[0]
+        before = self._shown.before
         volumes = self._shown if self.mode == REMOVED else self._shown[:2]
         slices = [sliceOnShow(logic, before) for logic in sliceLogics()]
         middle = before.GetImageData().GetDimensions()[2] // 2
@@ -209,11 +224,11 @@ class Views(VTKObservationMixin):
         self._fit(index)
         qt.QTimer.singleShot(LAID_OUT_MS, self._fit)
 
-    def _fit(self, index=None):
+    def _fit(self, index: int | None = None) -> None:
         """Show the whole plane in each pane, at the slice ``index`` or the one on show."""
         if self.mode not in (SIDE_BY_SIDE, REMOVED):
             return
-        before = self._shown[0]
+        before = self._shown.before
         for logic in sliceLogics():
             number = sliceOnShow(logic, before) if index is None else index
             logic.FitSliceToBackground()
@@ -221,7 +236,7 @@ class Views(VTKObservationMixin):
             if number is not None:
                 showSlice(logic.GetSliceNode(), before, number)
 
-    def _enterLayout(self, description):
+    def _enterLayout(self, description: str) -> None:
         if not self._inOurLayout():
             self._formerLayout = _layoutNode().GetViewArrangement()
         crosshair = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
@@ -231,7 +246,7 @@ class Views(VTKObservationMixin):
             crosshair.SetCrosshairBehavior(crosshair.OffsetJumpSlice)
         slicer.app.layoutManager().setLayout(_registered(description))
 
-    def _leaveLayout(self):
+    def _leaveLayout(self) -> None:
         if self._inOurLayout():
             former = self._formerLayout
             if former is None:  # the scene was loaded with our layout
@@ -243,17 +258,17 @@ class Views(VTKObservationMixin):
             crosshair.SetCrosshairBehavior(self._formerCrosshair[1])
         self._formerLayout = self._formerCrosshair = None
 
-    def _inOurLayout(self):
+    def _inOurLayout(self) -> bool:
         node = _layoutNode()
         return node is not None and next(iter(PANES)) in (node.GetCurrentLayoutDescription() or "")
 
 
-def _layoutNode():
+def _layoutNode() -> slicer.vtkMRMLLayoutNode | None:
     layoutManager = slicer.app.layoutManager()
     return layoutManager.layoutLogic().GetLayoutNode() if layoutManager is not None else None
 
 
-def _description(names):
+def _description(names: Iterable[str]) -> str:
     """A layout of slice views side by side, as Slicer wants it written."""
     views = "".join(
         f'<item><view class="vtkMRMLSliceNode" singletontag="{name}">'
@@ -266,7 +281,7 @@ def _description(names):
     return f'<layout type="horizontal">{views}</layout>'
 
 
-def _registered(description):
+def _registered(description: str) -> int:
     """The number of a layout, added to Slicer's when it is first asked for."""
     node = _layoutNode()
     for number in LAYOUTS:
@@ -275,7 +290,7 @@ def _registered(description):
     raise RuntimeError("every layout number is taken")
 
 
-def _sourceOf(node):
+def _sourceOf(node: slicer.vtkMRMLVolumeNode) -> slicer.vtkMRMLVolumeNode | None:
     """The volume that a restored node was made from, None if that is unknown or gone."""
     from MedRestoreLib.mrml.provenance import DERIVED_FROM
     from MedRestoreLib.mrml.sequences import is_sequence, proxy_of
@@ -285,7 +300,7 @@ def _sourceOf(node):
     return source if source is not None and source.IsA("vtkMRMLVolumeNode") else None
 
 
-def _sameSize(volume, other):
+def _sameSize(volume: slicer.vtkMRMLVolumeNode | None, other: slicer.vtkMRMLVolumeNode | None) -> bool:
     """Whether there are two volumes with voxels, as many along each axis."""
     images = [node.GetImageData() if node is not None else None for node in (volume, other)]
     return None not in images and images[0].GetDimensions() == images[1].GetDimensions()

@@ -137,7 +137,7 @@ class _Server:
 
     def _recognise(self, request: dict[str, Any]) -> dict[str, Any]:
         plan = draft(self._study(request), **self._plan(request)[1])
-        return plan.to_dict() | {"level": None if plan.level_is_default else plan.level}
+        return plan.to_dict() | {"level": None if plan.level_is_default else plan.level, "start": plan.level}
 
     def _restore(self, request: dict[str, Any]) -> dict[str, Any]:
         image = self._study(request)

@@ -44,10 +44,10 @@ from Testing.host import (
     subject_hierarchy,
 )
 from Testing.host.dependencies import add_pytorch_utils, packages, torch
-from Testing.host.loader import leave_module, load_module, reload_module, select_module
+from Testing.host.loader import has_module, leave_module, load_module, reload_module, select_module
 from Testing.host.messages import answer
 from Testing.host.sample_data import load_sample
-from Testing.host.scene import close_scene
+from Testing.host.scene import close_scene, load_scene, save_scene
 from Testing.host.subject_hierarchy import context_menu
 
 __all__ = [
@@ -57,14 +57,17 @@ __all__ = [
     "context_menu",
     "errors",
     "grab",
+    "has_module",
     "leave_module",
     "load_module",
     "load_sample",
+    "load_scene",
     "messages",
     "new_scene",
     "packages",
     "process_events",
     "reload_module",
+    "save_scene",
     "select_module",
     "start",
     "torch",

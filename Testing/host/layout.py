@@ -1,14 +1,14 @@
 """The layout manager: real layout node, layout logic, slice nodes and slice logics; no picture is drawn.
 
 `vtkMRMLLayoutLogic` reads the layout's XML and makes the view nodes, as in Slicer. Here each slice node gets a
-`vtkMRMLSliceLogic` and an empty widget. 3-D, table and plot views are counted only.
+`vtkMRMLSliceLogic` and an empty widget; other views get nothing.
 """
 
 from __future__ import annotations
 
 import slicer
 import vtk
-from PySide6 import QtCore, QtWidgets
+from PySide6 import QtCore
 
 from Testing.host.mrml_widgets import qMRMLWidget
 from Testing.host.observers import Observers
@@ -17,45 +17,12 @@ Property, Signal, Slot = QtCore.Property, QtCore.Signal, QtCore.Slot
 Scene = slicer.vtkMRMLScene
 
 
-class qMRMLSliceView(QtWidgets.QWidget):
-    """Where a slice would be drawn. What was asked of it is counted."""
-
-    def __init__(self, parent=None):
-        super().__init__(parent)
-        self._renders = 0
-
-    @Slot()
-    def forceRender(self) -> None:
-        self._renders += 1
-
-    @Slot()
-    def scheduleRender(self) -> None:
-        self._renders += 1
-
-
-class qMRMLSliceControllerWidget(QtWidgets.QWidget):
-    """The bar above a slice."""
-
-    def __init__(self, logic, parent=None):
-        super().__init__(parent)
-        self._logic = logic
-
-    @Slot()
-    def fitSliceToBackground(self) -> None:
-        self._logic.FitSliceToBackground()
-
-    @Slot(bool)
-    def setSliceLink(self, linked: bool) -> None:
-        for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
-            composite.SetLinkedControl(linked)
-
-
 class qMRMLSliceWidget(qMRMLWidget):
     """One slice view: its nodes and its logic."""
 
     def __init__(self, logic, parent=None):
         super().__init__(parent)
-        self._logic, self._view, self._bar = logic, qMRMLSliceView(self), qMRMLSliceControllerWidget(logic, self)
+        self._logic = logic
 
     @Slot(result=object)
     def sliceLogic(self):
@@ -68,24 +35,6 @@ class qMRMLSliceWidget(qMRMLWidget):
     @Slot(result=object)
     def mrmlSliceCompositeNode(self):
         return self._logic.GetSliceCompositeNode()
-
-    @Slot(result=object)
-    def sliceView(self):
-        return self._view
-
-    @Slot(result=object)
-    def sliceController(self):
-        return self._bar
-
-    @Slot()
-    def fitSliceToBackground(self) -> None:
-        self._logic.FitSliceToBackground()
-
-    sliceOrientation = Property(
-        str,
-        lambda self: self.mrmlSliceNode().GetOrientation(),
-        lambda self, name: self.mrmlSliceNode().SetOrientation(name),
-    )
 
 
 class qSlicerLayoutManager(QtCore.QObject):
@@ -170,17 +119,6 @@ class qSlicerLayoutManager(QtCore.QObject):
 
     layout = Property(int, _layout, setLayout, notify=layoutChanged)
 
-    def _count(kind: str):
-        def shown(self) -> int:
-            views = self._logic.GetViewNodes()
-            return sum(views.GetItemAsObject(i).IsA(kind) for i in range(views.GetNumberOfItems()))
-
-        return Property(int, shown)
-
-    threeDViewCount, tableViewCount = _count("vtkMRMLViewNode"), _count("vtkMRMLTableViewNode")
-    plotViewCount = _count("vtkMRMLPlotViewNode")
-    del _count
-
     @Slot(result=object)
     def mrmlScene(self):
         return self._scene
@@ -200,12 +138,3 @@ class qSlicerLayoutManager(QtCore.QObject):
     @Slot(str, result=object)
     def sliceWidget(self, name: str):
         return self._widgets.get(name)
-
-    @Slot()
-    def resetSliceViews(self) -> None:
-        for widget in self._widgets.values():
-            widget.fitSliceToBackground()
-
-    @Slot()
-    def resetThreeDViews(self) -> None:
-        pass

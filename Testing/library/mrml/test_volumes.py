@@ -201,15 +201,15 @@ def test_values_near_the_end_of_their_type_survive(scene):
 
 def test_a_persons_answer_beats_the_hierarchy_beats_the_database_beats_nothing(scene, monkeypatch):
     node = add_volume(voxels())
-    assert mrml.modality_of(node) == "OT"
+    assert mrml.modality_of(node) == ""
 
     database = SimpleNamespace(isOpen=True, instanceValue=lambda uid, tag: {("1.2.3", "0008,0060"): "MR"}[uid, tag])
     monkeypatch.setattr(slicer, "dicomDatabase", database, raising=False)
-    assert mrml.modality_of(node) == "OT"
+    assert mrml.modality_of(node) == ""
     node.SetAttribute("DICOM.instanceUIDs", "1.2.3 1.2.4")
     assert mrml.modality_of(node) == "MR"
     database.isOpen = False
-    assert mrml.modality_of(node) == "OT"
+    assert mrml.modality_of(node) == ""
     database.isOpen = True
 
     tree = hierarchy(scene)

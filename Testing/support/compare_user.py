@@ -1,11 +1,13 @@
-"""A study, its restored volume and the Compare section over them, for the tests of the views."""
+"""A person who compares: a study and its restored volume in the scene, and what the slice views show of them."""
+
+from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
-import pytest
 
-from Testing.support.paths import PANEL
+from Testing.support.panel_user import User, add_volume, show
 
 # How image axes lie in RAS for studies acquired in different planes (columns: along rows, along columns, along slices).
 AXIAL = np.array([[-1.0, 0, 0], [0, -1, 0], [0, 0, 1]])
@@ -13,75 +15,78 @@ SAGITTAL = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])
 CORONAL = np.array([[-1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
 TILT = np.array([[1, 0, 0], [0, math.cos(0.5), -math.sin(0.5)], [0, math.sin(0.5), math.cos(0.5)]])
 
+BUTTONS = {"sideBySide": "sideBySideButton", "removed": "removedButton", "fade": "fadeButton"}
 
-class Bench:
-    """A panel with its Compare section, a study and its restored volume in a scene."""
 
-    def __init__(self, views, parameters, ui, errors):
-        self.views, self.parameters, self.ui, self.errors = views, parameters, ui, errors
+class Compare:
+    """The Compare section in a person's hands."""
 
-    def volume(self, name, axes=AXIAL, shape=(5, 20, 30), source=None):
-        import slicer
+    def __init__(self, user: User) -> None:
+        self.user = user
 
+    @property
+    def ui(self) -> Any:
+        return self.user.ui
+
+    @property
+    def p(self) -> Any:
+        return self.user.p
+
+    @property
+    def mode(self) -> str:
+        """The button that is down; "" for none."""
+        return next((mode for mode, name in BUTTONS.items() if getattr(self.ui, name).checked), "")
+
+    def volume(self, name: str, axes: np.ndarray = AXIAL, shape: tuple = (5, 20, 30), source: Any = None) -> Any:
         matrix = np.eye(4)
         matrix[:3, :3] = axes * [1.0, 1.0, 2.5]
         voxels = np.random.default_rng(0).normal(100, 20, shape).astype(np.float32)
-        node = slicer.util.addVolumeFromArray(voxels, ijkToRAS=matrix, name=name)
-        node.CreateDefaultDisplayNodes()
+        node = add_volume(voxels, name, matrix, "MR", shown=False)
         if source is not None:
             node.SetAttribute("MedRestore.derivedFrom", source.GetID())
         return node
 
-    def study(self, removed=True, **kind):
+    def study(self, removed: bool = True, **kind: Any) -> tuple[Any, Any, Any]:
         """Before, after and removed part, chosen in the panel; the study is on show in every view."""
-        import slicer
-
         before = self.volume("study", **kind)
         after = self.volume("study restored", source=before, **kind)
         out = self.volume("study removed", source=before, **kind) if removed else None
-        slicer.util.setSliceViewerLayers(background=before, fit=True)
-        self.parameters.inputVolume, self.parameters.lastOutput, self.parameters.removedVolume = before, after, out
+        show(before)
+        self.p.removedVolume = out
+        self.user.choose(inputVolume=before, lastOutput=after)
         return before, after, out
 
-    def settle(self):
-        from Testing import host
+    def press(self, mode: str) -> None:
+        self.user.press(BUTTONS[mode])
+        self.rest()
 
-        host.process_events(0.15)
+    def former(self) -> None:
+        self.user.press("formerLayoutButton")
+        self.rest()
 
+    def choose(self, **values: Any) -> None:
+        self.user.choose(**values)
 
-@pytest.fixture(name="bench")
-def bench_fixture(slicer_app, monkeypatch):
-    monkeypatch.syspath_prepend(PANEL)
-    import slicer
-    from slicer.parameterNodeWrapper import parameterNodeWrapper
-
-    from MedRestorePanel.views import Views
-
-    @parameterNodeWrapper
-    class Parameters:
-        inputVolume: slicer.vtkMRMLScalarVolumeNode
-        lastOutput: slicer.vtkMRMLScalarVolumeNode
-        removedVolume: slicer.vtkMRMLScalarVolumeNode
-        fade: float = 1.0
-        preview: bool
-
-    slicer.mrmlScene.AddNewNodeByClass("vtkMRMLCrosshairNode")
-    panel = slicer.util.loadUI(str(PANEL / "Resources/UI/MedRestore.ui"))
-    ui = slicer.util.childWidgetVariables(panel)
-    parameters = Parameters(slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScriptedModuleNode"))
-    errors = []
-    views = Views(ui, showError=errors.append)
-    views.setParameterNode(parameters)
-    tag = parameters.AddObserver("ModifiedEvent", lambda caller, event: views.update())
-    yield Bench(views, parameters, ui, errors)
-    parameters.RemoveObserver(tag)
-    views.cleanup()
+    def rest(self) -> None:
+        self.user.rest(0.15)
 
 
 def layout() -> int:
     import slicer
 
     return slicer.app.layoutManager().layoutLogic().GetLayoutNode().GetViewArrangement()
+
+
+def slice_node(view: str) -> Any:
+    import slicer
+
+    return slicer.app.layoutManager().sliceWidget(view).mrmlSliceNode()
+
+
+def composite(view: str) -> Any:
+    import slicer
+
+    return slicer.app.layoutManager().sliceWidget(view).sliceLogic().GetSliceCompositeNode()
 
 
 def panes() -> list[tuple]:
@@ -102,6 +107,7 @@ def panes() -> list[tuple]:
 
 
 def layers_of_all() -> dict[str, tuple]:
+    """What every slice view but those of the comparison shows."""
     import slicer
 
     return {
@@ -117,5 +123,5 @@ def layers_of_all() -> dict[str, tuple]:
     }
 
 
-def window(volume) -> tuple[float, float]:
+def window(volume: Any) -> tuple[float, float]:
     return volume.GetDisplayNode().GetWindow(), volume.GetDisplayNode().GetLevel()
