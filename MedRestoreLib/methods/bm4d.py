@@ -105,8 +105,8 @@ def _step(step: Step, noisy: Tensor, pilot: Tensor, variance: float) -> Tensor:
         return put_back(synthesis @ sums.T, weights, compared.shape[:3], CUBES.side)
 
     chunk = CHUNK.on(noisy.device)
-    depth = [run.trimmed(CUBES.stride) for run in CUBES.runs(noisy.shape[0], 0, chunk // CUBES.stride)]
-    runs = [depth, *(CUBES.runs(noisy.shape[axis], axis) for axis in (1, 2))]
+    counts = (chunk // CUBES.stride, 0, 0)  # slices are the batches of a matrix product: of any number
+    runs = [CUBES.runs(length, axis, counts[axis]) for axis, length in enumerate(noisy.shape)]
     return filtered(noisy, pilot, CUBES, [in_chunks(axis, chunk) for axis in runs], box)
 
 

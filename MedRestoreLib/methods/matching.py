@@ -63,10 +63,13 @@ class Lattice:
         return tuple(side - self.radius for side in self.region)
 
     def runs(self, length: int, axis: int, count: int = 0) -> list[Run]:
-        """The references along an axis of ``length``, in runs of ``count`` (0: as many as a batch has).
+        """The references along an axis of ``length``: at multiples of the stride, and where the last block fits.
 
-        They stand at the multiples of the stride and at the last position where a block fits. If that is no multiple, a
-        further run ends there, of which no other reference counts.
+        Args:
+            length: of the axis, in pixels.
+            axis: which one.
+            count: at most so many references in a run, all of which count. 0: exactly as many as a batch has, and where
+                there are fewer, the others do not count.
         """
         last = length - self.side
         offsets = self.stride * torch.arange(count or self.batch[axis])
@@ -75,7 +78,8 @@ class Lattice:
         if last % self.stride:
             runs.append((last - reach, offsets == reach))
         before = self.margins[axis] - self.radius
-        return [Run(origin + before, origin + before + reach + self.window, counts) for origin, counts in runs]
+        found = [Run(origin + before, origin + before + reach + self.window, counts) for origin, counts in runs]
+        return [run.trimmed(self.stride) for run in found] if count else found
 
 
 @dataclass(frozen=True)
