@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from MedRestoreLib.methods.groups import Grid, match
-from MedRestoreLib.methods.matching import INDICES, Lattice, counted, distances, most_similar, positions, windows
+from MedRestoreLib.methods.matching import (
+    INDICES,
+    Lattice,
+    distances,
+    most_similar,
+    positions,
+    valid_references,
+    windows,
+)
 
 LATTICES = {
     "plane": Lattice(side=3, stride=2, radius=2, batch=(2, 3)),
@@ -32,10 +40,10 @@ def test_references_stand_at_the_multiples_of_the_stride_and_at_the_end(side, st
     found = []
     for run in lattice.runs(length, 0, count):
         assert run.start >= 0
-        assert run.stop == run.start + stride * (len(run.counts) - 1) + lattice.window
-        assert run.counts.all() if count else len(run.counts) == batch
-        references = run.start + radius - margin + stride * torch.arange(len(run.counts))
-        found += references[run.counts].tolist()
+        assert run.stop == run.start + stride * (len(run.valid) - 1) + lattice.window
+        assert run.valid.all() if count else len(run.valid) == batch
+        references = run.start + radius - margin + stride * torch.arange(len(run.valid))
+        found += references[run.valid].tolist()
     assert len(found) == len(set(found))
     assert set(found) == {*range(0, more + 1, stride), more}
 
@@ -93,7 +101,7 @@ def test_the_most_similar_blocks_are_those_of_a_sort(candidates):
 def test_references_count_where_they_count_along_every_axis():
     lattice = LATTICES["plane"]
     row, column = lattice.runs(9, 0)[-1], lattice.runs(11, 1)[0]
-    assert torch.equal(counted([row, column]), row.counts[:, None] & column.counts)
+    assert torch.equal(valid_references([row, column]), row.valid[:, None] & column.valid)
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=3))
