@@ -1,7 +1,7 @@
-"""Groups of similar blocks: gathered from a table, changed together, and put back where they overlap.
+"""Groups of similar blocks: gathered, changed together, and put back where they overlap.
 
-The table holds the block at every position of an image, one a row, so that a block in many groups is made once, and
-returns to the image once.
+A table holds the block at every position of an image, one in each row. A block that is in many groups is thus made
+once, and returns to the image once.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from torch import Tensor
 
 
 def by_size(positions: Tensor, similar: Tensor, at_once: int) -> Iterator[Tensor]:
-    """Groups of 1, 2, 4... blocks: of each reference's similar blocks, as many of the nearest as a power of two takes.
+    """The group of each reference: its most similar blocks, 1, 2, 4... of them.
 
     Args:
-        positions: of the blocks most similar to each reference, in order, ``(references, most)``.
-        similar: how many of them count as similar, ``(references,)``, at least 1.
-        at_once: blocks in the groups that are worked on together.
+        positions: of the blocks most similar to each reference, by rising distance, ``(references, most)``.
+        similar: how many of them are similar enough, ``(references,)``, at least 1. The size of the group is the
+            largest power of two up to that.
+        at_once: blocks to yield at once, at most.
 
     Yields:
-        Positions of the members of some groups of one size, ``(size, groups)``.
+        Positions of the members of some groups of the same size, ``(size, groups)``.
     """
     for size in (1 << k for k in range(positions.shape[1].bit_length())):
         chosen = (similar >= size) & (similar < 2 * size)
@@ -33,16 +34,17 @@ def by_size(positions: Tensor, similar: Tensor, at_once: int) -> Iterator[Tensor
 
 
 def aggregated(tables: list[Tensor], groups: Iterable[tuple[Tensor, ...]], change: Callable) -> tuple[Tensor, Tensor]:
-    """Change all groups, and add up what became of each block.
+    """Change groups of blocks, and add up the results for each position.
 
     Args:
-        tables: of blocks, ``(positions, numbers)`` each. Those of the first are changed.
-        groups: positions of the members of some groups, a tensor of any shape, and what else ``change`` is to know.
-        change: takes the members from each table, ``(*shape, numbers)``, and what else there is; returns the changed
-            members, times their weights, and the weights, which broadcast to ``shape``.
+        tables: of blocks, ``(positions, numbers)`` each; those of the first are changed.
+        groups: for some groups at a time, the positions of their members, a tensor of any shape, and further arguments
+            of ``change``.
+        change: takes the members from each table, ``(*shape, numbers)``, and the further arguments; returns the changed
+            members times their weights, and the weights, which broadcast to ``shape``.
 
     Returns:
-        The sum of the weighted blocks at every position, like the first table, and of their weights ``(positions,)``.
+        The sums of the weighted blocks, like the first table, and the sums of the weights, ``(positions,)``.
     """
     total, weights = torch.zeros_like(tables[0]), tables[0].new_zeros(len(tables[0]))
     for members, *own in groups:
@@ -55,15 +57,15 @@ def aggregated(tables: list[Tensor], groups: Iterable[tuple[Tensor, ...]], chang
 
 
 def overlap_add(blocks: Tensor, positions: Sequence[int], window: Sequence[float]) -> Tensor:
-    """The sum of the blocks at all positions of an image, under a window.
+    """The sum of overlapping blocks, multiplied by a separable window.
 
     Args:
-        blocks: ``(..., numbers, positions)``, both flattened.
-        positions: how many there are along each axis.
-        window: along each axis of a block.
+        blocks: flattened, at all positions of an image, flattened: ``(..., numbers, positions)``.
+        positions: their number along each axis.
+        window: along an axis of a block; the same along every axis.
 
     Returns:
-        An image ``(..., *sides)``; a side is longer than its positions by a block less one.
+        An image, ``(..., *sides)``: along each axis as many pixels as positions, and a block's less one more.
     """
     side, dimensions = len(window), len(positions)
     summed = blocks.new_zeros(*blocks.shape[:-2], *(count + side - 1 for count in positions))

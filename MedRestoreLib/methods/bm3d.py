@@ -1,12 +1,12 @@
 """BM3D: similar blocks are grouped and denoised together (Dabov, Foi, Katkovnik and Egiazarian, IEEE TIP 16(8), 2007).
 
-``collaborative`` tells the two steps. What makes them quick: every block is transformed once and groups are gathered
-from that table, distances are matrix products, and blocks are summed as spectra, so they return to pixels once per
-position instead of once per group.
+The two steps are those of ``collaborative``. What makes them quick: every block is transformed once and groups are
+gathered from that table; distances are matrix products; blocks are added up as spectra, so each position is transformed
+back once, instead of every member of every group.
 
-Deviations from the paper, each measured to help: the first match threshold grows with the noise, which adds 2 sigma² to
-every distance; the Wiener filter assumes a little less noise than there is; blocks and strides stay small in strong
-noise.
+Deviations from the paper, each measured to help: the largest distance of the first step grows with the noise, which
+adds 2 sigma² to every distance; the Wiener filter assumes a little less noise than there is; blocks and strides stay
+small in strong noise.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torch import Tensor
 from ..errors import InvalidPlan
 from .aggregation import by_size
 from .collaborative import Profile, Step, filtered, in_chunks, put_back, shrunk
-from .matching import INDICES, Lattice, Run, counted, distances, most_similar, positions, windows
+from .matching import INDICES, Lattice, Run, distances, most_similar, positions, valid_references, windows
 from .options import checked
 from .parallel import PerDevice
 from .transforms import bior15, dct
@@ -30,7 +30,7 @@ from .transforms import bior15, dct
 BLOCKS = Lattice(side=8, stride=3, radius=19, batch=(4, 8))
 WIENER_NOISE = 0.8  # part of the noise variance that the Wiener filter assumes
 
-# In a sort key, distances are roots in 2^20 levels up to the match threshold: a root resolves the smallest, too.
+# Sort keys hold the square root of the distance, which resolves small distances, in 2^20 levels up to the largest.
 FAR = (1 << 20) - 1
 
 # Pixels in a chunk, whose block spectra take about 1.6 kB each at the peak; and numbers in a temporary array.
@@ -85,14 +85,18 @@ def bm3d(images: Tensor, sigma: float, *, profile: Profile = "auto", psd: np.nda
 
 
 def _step(step: Step, noisy: Tensor, pilot: Tensor, covariance: Tensor) -> Tensor:
-    """One step on images ``(n, H, W)``, whose blocks are compared in ``pilot``; chunks are strips of rows.
+    """One step on images ``(n, H, W)``, in chunks of some rows.
 
-    ``covariance``: of the noise in a block.
+    Args:
+        step: its parameters.
+        noisy: the images.
+        pilot: the images whose blocks are compared.
+        covariance: of the noise in a block, ``(64, 64)``.
     """
     transform = bior15(8, 2) if step.threshold else dct(8, 2)
     synthesis = torch.linalg.inv(transform).float().to(noisy.device)
     noise = (transform @ covariance * transform).sum(1).float().to(noisy.device)  # variance of each coefficient
-    limit = BLOCKS.numbers * step.match / 255**2 + (2 * float(covariance.trace()) if step.threshold else 0.0)
+    limit = BLOCKS.numbers * step.max_distance / 255**2 + (2 * float(covariance.trace()) if step.threshold else 0.0)
     scale = FAR / limit**0.5  # of the spectra that are compared
 
     def gains(group: Tensor, pilot: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -104,17 +108,17 @@ def _step(step: Step, noisy: Tensor, pilot: Tensor, covariance: Tensor) -> Tenso
             gain /= gain + WIENER_NOISE * scale**2 * noise
         return gain, ((gain.square() @ noise).sum(0) / noise.mean()).clamp_(min=1).reciprocal_()
 
-    def strip(noisy: Tensor, pilot: Tensor, outside: Tensor, runs: list[list[Run]]) -> tuple[Tensor, Tensor]:
+    def filter_rows(noisy: Tensor, pilot: Tensor, outside: Tensor, runs: list[list[Run]]) -> tuple[Tensor, Tensor]:
         spectra, compared = _spectra(noisy, transform), _spectra(pilot, scale * dct(8, 2))
         tables = [table.view(-1, BLOCKS.numbers) for table in ((spectra,) if step.threshold else (spectra, compared))]
-        sums, weights = shrunk(tables, _groups(step.group, compared, outside, *runs), gains)
+        sums, weights = shrunk(tables, _groups(step.group_size, compared, outside, *runs), gains)
         blocks = synthesis @ sums.view(len(noisy), -1, BLOCKS.numbers).mT
         return put_back(blocks, weights.view(len(noisy), -1), spectra.shape[1:3], BLOCKS.side)
 
     rows, columns = (BLOCKS.runs(length, axis) for axis, length in enumerate(noisy.shape[1:]))
     width = noisy.shape[2] + 2 * BLOCKS.margins[1]
     height = max(1, PIXELS.on(noisy.device) // (len(noisy) * width) - BLOCKS.region[0] + 1)
-    return filtered(noisy, pilot, BLOCKS, [in_chunks(rows, height), [columns]], strip)
+    return filtered(noisy, pilot, BLOCKS, [in_chunks(rows, height), [columns]], filter_rows)
 
 
 def _spectra(images: Tensor, transform: Tensor) -> Tensor:
@@ -126,7 +130,7 @@ def _spectra(images: Tensor, transform: Tensor) -> Tensor:
 
 
 def _groups(most: int, table: Tensor, outside: Tensor, rows: list[Run], columns: list[Run]) -> Iterator[Tensor]:
-    """Positions of the members of some groups of one size at a time, ``(size, groups)``."""
+    """Positions of the members of all groups, ``(size, groups)`` for some groups at a time."""
     at_once = TEMPORARY.on(table.device)
     energy = torch.linalg.vector_norm(table[..., 1:], dim=3).square_() + outside
     batches = max(1, at_once // (len(table) * math.prod(BLOCKS.batch) * math.prod(BLOCKS.region)))
@@ -136,12 +140,20 @@ def _groups(most: int, table: Tensor, outside: Tensor, rows: list[Run], columns:
 
 
 def _match(most: int, table: Tensor, energy: Tensor, rows: list[Run], columns: list[Run]) -> tuple[Tensor, Tensor]:
-    """For all references in some columns, the positions of the most similar blocks, best first ``(references, most)``,
-    and how many of them are nearer than FAR ``(references,)``.
+    """The most similar blocks of all references in some columns.
 
-    ``energy`` is |p|², and infinite for blocks beyond the image. Means are left out of it and of the products, and
-    compared by themselves, or rounding would drown the small distances where the image is smooth. The regions of
-    neighbouring columns overlap, so they are copied side by side once, and the matrix products need no further copies.
+    The regions of neighbouring columns overlap. They are copied side by side once, so that the matrix products need no
+    further copies. The means of blocks are compared apart from the products: rounding of their large squares would
+    exceed small distances.
+
+    Args:
+        most: how many blocks to find.
+        table: spectra of the blocks at every position, their means first, ``(n, h, w, 64)``.
+        energy: |q|² of each block without its mean, ``(n, h, w)``; infinite for blocks beyond the image.
+        rows, columns: of references.
+
+    Returns:
+        Positions ``(references, most)``, by rising distance, and how many of them are nearer than FAR.
     """
     device, shape = table.device, table.shape[:3]
     regions, energies = (
@@ -164,16 +176,16 @@ def _match(most: int, table: Tensor, energy: Tensor, rows: list[Run], columns: l
         distance += squares[:, *BLOCKS.references, None, None]
         distance = distance.view(-1, BLOCKS.window**2).clamp_(0, FAR**2).sqrt_()
         keys = torch.add(order, distance.int(), alpha=INDICES)
-        counts = torch.stack([counted([row, column]) for column in columns])
-        counts = counts[:, None].expand(starts.shape).flatten()
+        valid = torch.stack([valid_references([row, column]) for column in columns])
+        valid = valid[:, None].expand(starts.shape).flatten()
         start = (starts + row.start * shape[2]).flatten()
-        found.append(most_similar(keys, counts, start, offsets, most, FAR * INDICES))
+        found.append(most_similar(keys, valid, start, offsets, most, FAR * INDICES))
     places, similar = zip(*found, strict=True)
     return torch.cat(places), torch.cat(similar)
 
 
 def _covariance(psd: np.ndarray) -> Tensor:
-    """Covariance ``(64, 64)`` of the numbers in a block of noise with this spectrum and variance 1."""
+    """Covariance ``(64, 64)`` of the pixels of a block of noise with this spectral density and variance 1."""
     spectrum = torch.as_tensor(np.asarray(psd, np.float64))
     least = 2 * BLOCKS.side - 1
     if spectrum.ndim != 2 or min(spectrum.shape) < least or not (spectrum >= 0).all() or spectrum.sum() <= 0:

@@ -1,16 +1,16 @@
 """BM4D: similar cubes are grouped and denoised together (Maggioni, Katkovnik, Egiazarian, Foi, IEEE TIP 22(1), 2013).
 
-BM3D with cubes for blocks, and built the same way (``collaborative``). A volume is worked through in chunks, whose
-tables of cubes are all that is held at once.
+BM3D with cubes for blocks; the two steps are those of ``collaborative``. A volume is restored in chunks, so that the
+table of cubes never holds more than a chunk.
 
-On four samples the paper's periodic bior1.5 is the Haar transform, so the first step's table also serves to compare
-cubes.
+On four samples the paper's periodic bior1.5 is the Haar transform, which is orthonormal, so the table of the first step
+also serves to compare cubes.
 
 Deviations from the paper, measured on three heads with Rician noise of 3, 9 and 15 % (mean gain in dB): references
-stand 2 voxels apart, not 3 (+0.2); the hard threshold is 2.9 sigma, not 2.7 (+0.1); the first match threshold grows
-with the noise, which adds 2 sigma² to every distance. The second step compares only the lowest frequencies of cubes,
-for the first estimate holds little above them, and groups 16 cubes, not 32: a fifth of the time less, for 0.02 dB. Its
-filter assumes a little less noise than there is, and the mean of a group is always kept.
+stand 2 voxels apart, not 3 (+0.2); the hard threshold is 2.9 sigma, not 2.7 (+0.1); the largest distance of the first
+step grows with the noise, which adds 2 sigma² to every distance. The second step compares only the lowest frequencies
+of cubes, for the first estimate has little above them, and groups 16 cubes, not 32: a fifth of the time less, for
+0.02 dB. Its filter assumes a little less noise than there is, and the mean of a group is always kept.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from torch import Tensor
 
 from .aggregation import by_size
 from .collaborative import Profile, Step, filtered, in_chunks, put_back, shrunk
-from .matching import INDICES, Lattice, Run, counted, distances, most_similar, positions
+from .matching import INDICES, Lattice, Run, distances, most_similar, positions, valid_references
 from .options import checked
 from .parallel import PerDevice
 from .transforms import dct, haar
@@ -34,10 +34,8 @@ CUBES = Lattice(side=4, stride=2, radius=5, batch=(1, 4, 4))
 WIENER_NOISE = 0.9  # part of the noise variance that the Wiener filter assumes
 LOW = 11  # lowest frequencies of a cube: indices (i, j, k) with i² + j² + k² <= 4
 
-# The references of a chunk begin within this many voxels along an axis: on a CPU the table of 64 numbers a voxel, with
-# the search around it, is then near the size of the cache. And numbers in the cubes of some groups.
-CHUNK = PerDevice(cpu=48, gpu=96)
-TEMPORARY = PerDevice(cpu=1 << 18, gpu=1 << 24)
+CHUNK = PerDevice(cpu=48, gpu=96)  # side of a chunk, in voxels, without the search around it
+TEMPORARY = PerDevice(cpu=1 << 18, gpu=1 << 24)  # numbers in a temporary array
 
 PROFILES = {
     "normal": (Step(16, 3000.0, 2.9), Step(16, 400.0)),
@@ -83,7 +81,7 @@ def bm4d(volumes: Tensor, sigma: float, *, profile: Profile = "auto") -> Tensor:
 
 
 def _step(step: Step, noisy: Tensor, pilot: Tensor, variance: float) -> Tensor:
-    """One step on a volume ``(D, H, W)``, whose cubes are compared in ``pilot``; chunks are boxes."""
+    """One step on a volume ``(D, H, W)`` with noise of this variance, in chunks; cubes are compared in ``pilot``."""
     transform = haar(CUBES.side, 3) if step.threshold else _rising_dct()
     synthesis = transform.float().T.to(noisy.device)
 
@@ -96,18 +94,18 @@ def _step(step: Step, noisy: Tensor, pilot: Tensor, variance: float) -> Tensor:
         gain[0, :, 0] = 1  # the mean of a group
         return gain, torch.linalg.vector_norm(gain, dim=2).square_().sum(0).reciprocal_()
 
-    def box(noisy: Tensor, pilot: Tensor, outside: Tensor, runs: list[list[Run]]) -> tuple[Tensor, Tensor]:
+    def filter_box(noisy: Tensor, pilot: Tensor, outside: Tensor, runs: list[list[Run]]) -> tuple[Tensor, Tensor]:
         spectra = [_spectra(volume, transform) for volume in ((noisy,) if step.threshold else (noisy, pilot))]
         compared = spectra[0] if step.threshold else spectra[1][..., :LOW]
-        limit = compared.shape[3] * (step.match / 255**2 + (2 * variance if step.threshold else 0.0))
+        limit = compared.shape[3] * (step.max_distance / 255**2 + (2 * variance if step.threshold else 0.0))
         tables = [table.view(-1, CUBES.numbers) for table in spectra]
-        sums, weights = shrunk(tables, _groups(step.group, limit, compared, outside, runs), gains)
+        sums, weights = shrunk(tables, _groups(step.group_size, limit, compared, outside, runs), gains)
         return put_back(synthesis @ sums.T, weights, compared.shape[:3], CUBES.side)
 
     chunk = CHUNK.on(noisy.device)
-    depth = [run.trimmed(CUBES.stride) for run in CUBES.runs(noisy.shape[0], 0, chunk // CUBES.stride)]
-    runs = [depth, *(CUBES.runs(noisy.shape[axis], axis) for axis in (1, 2))]
-    return filtered(noisy, pilot, CUBES, [in_chunks(axis, chunk) for axis in runs], box)
+    counts = (chunk // CUBES.stride, 0, 0)  # a run along the slices may have any length: each of them is a batch
+    runs = [CUBES.runs(length, axis, counts[axis]) for axis, length in enumerate(noisy.shape)]
+    return filtered(noisy, pilot, CUBES, [in_chunks(axis, chunk) for axis in runs], filter_box)
 
 
 def _spectra(volume: Tensor, transform: Tensor) -> Tensor:
@@ -123,7 +121,7 @@ def _spectra(volume: Tensor, transform: Tensor) -> Tensor:
 
 
 def _groups(most: int, limit: float, table: Tensor, outside: Tensor, runs: list[list[Run]]) -> Iterator[Tensor]:
-    """Positions of the members of some groups of one size at a time, ``(size, groups)``."""
+    """Positions of the members of all groups, ``(size, groups)`` for some groups at a time."""
     at_once = TEMPORARY.on(table.device) // CUBES.numbers
     energy = torch.linalg.vector_norm(table[..., 1:], dim=3).square_() + outside
     for box in product(*runs):
@@ -131,11 +129,20 @@ def _groups(most: int, limit: float, table: Tensor, outside: Tensor, runs: list[
 
 
 def _match(most: int, limit: float, table: Tensor, energy: Tensor, runs: tuple[Run, ...]) -> tuple[Tensor, Tensor]:
-    """For all references that three runs have in common, the positions of the most similar cubes, best first
-    ``(references, most)``, and how many of them are nearer than ``limit`` ``(references,)``.
+    """The most similar cubes of the references that stand where three runs cross.
 
-    ``energy`` is |p|² without the mean of the cube, and infinite for cubes beyond the volume. Means are taken from the
-    mean of the region, or rounding would drown the small distances.
+    The mean of the region is subtracted from the means of cubes: rounding of their large squares would exceed small
+    distances.
+
+    Args:
+        most: how many cubes to find.
+        limit: largest distance of similar cubes.
+        table: spectra of the cubes at every position, their means first, ``(d, h, w, numbers)``.
+        energy: |q|² of each cube without its mean, ``(d, h, w)``; infinite for cubes beyond the volume.
+        runs: along each axis.
+
+    Returns:
+        Positions ``(references, most)``, by rising distance, and how many of them are nearer than ``limit``.
     """
     device = table.device
     region = tuple(slice(run.start, run.stop) for run in runs)
@@ -143,18 +150,18 @@ def _match(most: int, limit: float, table: Tensor, energy: Tensor, runs: tuple[R
     means = cubes[..., 0]
     means -= means.mean()
     energies = energy[region] + means.square()
-    # The references of a slice are a batch. They search eleven slices, most of which the next batch searches, too.
+    # The references of a slice are a batch, whose region is a view: eleven slices, nine of which the next batch shares.
     cubes, energies = (values.unfold(0, CUBES.window, CUBES.stride).movedim(-1, 1) for values in (cubes, energies))
     distance = distances(cubes, energies, CUBES) + energies[:, *CUBES.references, None, None, None]
     distance = distance.view(-1, CUBES.window**3).clamp_(min=0)
-    # A float that is not negative orders as its bits do, read as an integer.
+    # Floats that are not negative have the order of their bits, read as integers.
     order = torch.arange(CUBES.window**3, dtype=torch.int32, device=device)
     keys = distance.view(torch.int32).bitwise_and_(-INDICES).bitwise_or_(order)
     farthest = int(torch.tensor(limit, dtype=torch.float32).view(torch.int32))
     offsets = positions([torch.arange(CUBES.window, device=device)] * 3, table.shape[:3]).flatten()
-    corners = [run.start + CUBES.stride * torch.arange(len(run.counts)) for run in runs]
+    corners = [run.start + CUBES.stride * torch.arange(len(run.valid)) for run in runs]
     starts = positions(corners, table.shape[:3]).flatten().to(device)
-    return most_similar(keys, counted(runs).flatten(), starts, offsets, most, farthest)
+    return most_similar(keys, valid_references(runs).flatten(), starts, offsets, most, farthest)
 
 
 @cache

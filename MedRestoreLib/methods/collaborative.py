@@ -1,8 +1,8 @@
 """Collaborative filtering: what BM3D and BM4D share (Dabov, Foi, Katkovnik and Egiazarian, IEEE TIP 16(8), 2007).
 
-Two steps do the same four things: match blocks; take the spectrum of each group of similar blocks (of each block, then
-Haar along the group); shrink it; put the blocks back, weighted by how sparse their spectrum was. The first step shrinks
-by a hard threshold, the second by an empirical Wiener filter whose pilot is the result of the first.
+Each of two steps groups similar blocks; transforms each group (its blocks, then Haar along the group); shrinks the
+spectrum; and puts the blocks back, with larger weights for sparser spectra. The first step shrinks by a hard threshold,
+the second by an empirical Wiener filter whose pilot is the result of the first.
 """
 
 from __future__ import annotations
@@ -21,22 +21,28 @@ from .aggregation import aggregated, overlap_add
 from .matching import Lattice, Run
 from .parallel import each
 
-KAISER_BETA = 2.0  # of the window under which blocks are added
+KAISER_BETA = 2.0  # of the window that blocks are multiplied by when they are added up
 
 Profile = Literal["auto", "normal", "high_noise"]
 
 
 @dataclass(frozen=True)
 class Step:
-    """What differs between the steps; ``match`` is on the scale of 8-bit images."""
+    """The parameters of a step.
 
-    group: int  # blocks at most
-    match: float  # largest mean squared difference of similar blocks
-    threshold: float | None = None  # hard threshold in standard deviations of the noise; None in the Wiener step
+    Attributes:
+        group_size: blocks in a group, at most.
+        max_distance: largest mean squared difference of similar blocks, on the scale of 8-bit images.
+        threshold: hard threshold in standard deviations of the noise; None for the Wiener filter.
+    """
+
+    group_size: int
+    max_distance: float
+    threshold: float | None = None
 
 
 def in_chunks(runs: list[Run], length: int) -> list[list[Run]]:
-    """Runs that begin within ``length`` positions of each other, together."""
+    """Runs in lists; those of a list begin within ``length`` positions of each other."""
     chunks = []
     while runs:
         chunks.append([run for run in runs if run.start - runs[0].start < length])
@@ -47,16 +53,16 @@ def in_chunks(runs: list[Run], length: int) -> list[list[Run]]:
 def filtered(
     noisy: Tensor, pilot: Tensor, lattice: Lattice, axes: list[list[list[Run]]], filter_chunk: Callable
 ) -> Tensor:
-    """One step on images, one chunk after the other.
+    """One step on images, in chunks.
 
     Args:
         noisy: ``(..., *sides)``.
-        pilot: where blocks are compared, like ``noisy``.
+        pilot: the image whose blocks are compared, like ``noisy``.
         lattice: of the references.
         axes: for each axis of the images, the runs of references of each chunk.
-        filter_chunk: takes the noisy image and the pilot of a chunk; ``outside``, infinite where a block would reach
-            beyond the image and 0 elsewhere, ``(*positions)``; and the runs along each axis. Returns the weighted sum
-            of the restored blocks, and of their weights, like the noisy image.
+        filter_chunk: takes a chunk of the noisy image and of the pilot; ``outside`` ``(*positions)``, infinite where a
+            block would reach beyond the image, else 0; and the runs along each axis. Returns the sum of the restored
+            blocks times their weights, and of the weights, like the chunk of the noisy image.
 
     Returns:
         The weighted mean of all restored blocks, like ``noisy``.
@@ -85,13 +91,14 @@ def shrunk(tables: list[Tensor], groups: Iterable[Tensor], gains: Callable) -> t
     """Shrink the spectra of all groups.
 
     Args:
-        tables: the spectra of all blocks, ``(positions, numbers)``; in the Wiener step those of the pilot's, too.
+        tables: spectra of the blocks at every position of the noisy image, ``(positions, numbers)``; in the Wiener step
+            of the pilot, too.
         groups: positions of the members of some groups, ``(size, groups)``.
-        gains: takes the groups' spectra from each table, ``(size, groups, numbers)``, the mean of a group first;
-            returns what to multiply those of the first by, and the weights of the groups.
+        gains: takes the spectra of these groups from each table, ``(size, groups, numbers)``, the mean of a group at
+            ``[0, :, 0]``; returns the factors for those of the noisy image, and the weights of the groups.
 
     Returns:
-        The weighted sum of the changed blocks at every position, and of their weights, as ``aggregated`` does.
+        The sums of the weighted blocks, still as spectra, and of their weights: see ``aggregated``.
     """
 
     def change(*members: Tensor) -> tuple[Tensor, Tensor]:
@@ -104,12 +111,12 @@ def shrunk(tables: list[Tensor], groups: Iterable[Tensor], gains: Callable) -> t
 
 
 def _along(matrix: Tensor, groups: Tensor) -> Tensor:
-    """Groups ``(size, groups, numbers)``, each transformed from member to member."""
+    """Groups ``(size, groups, numbers)``, transformed along their members."""
     return (matrix @ groups.flatten(1)).view_as(groups)
 
 
 def put_back(blocks: Tensor, weights: Tensor, positions: tuple[int, ...], side: int) -> tuple[Tensor, Tensor]:
-    """Blocks ``(..., numbers, positions)`` and their weights ``(..., positions)``, added where blocks overlap."""
+    """Blocks ``(..., numbers, positions)`` and their weights ``(..., positions)``, added up as images."""
     window = torch.kaiser_window(side, periodic=False, beta=KAISER_BETA).tolist()
     weights = weights[..., None, :].expand_as(blocks)
     return overlap_add(blocks, positions, window), overlap_add(weights, positions, window)

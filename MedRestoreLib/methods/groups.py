@@ -1,7 +1,7 @@
 """Groups of similar patches as matrices: what the low-rank methods WNNM and NLLR share.
 
-Each reference patch gathers those nearest to it. What is done to a group is the caller's; everything else is here.
-Images are worked through in strips of references, by as many threads as torch may use.
+The patches nearest to a reference are its group, one in each row of a matrix. The methods change the matrices; finding
+the groups and averaging their patches in the image is done here, in strips of rows, on all threads that torch may use.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from .aggregation import aggregated
 from .matching import Lattice, distances, positions
 from .parallel import PerDevice, each
 
-STRIP = PerDevice(cpu=32, gpu=1 << 30)  # pixel rows of references worked on at once
-GROUPS = PerDevice(cpu=256, gpu=1 << 14)  # in one call of the caller's function
+STRIP = PerDevice(cpu=32, gpu=1 << 30)  # height of a strip, in pixels, without the search around it
+GROUPS = PerDevice(cpu=256, gpu=1 << 14)  # changed at once
 TINY = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grid(Lattice):
-    """References on an image whose border is mirrored.
+    """References on an image that is padded by its mirror image.
 
     Attributes:
         group: patches in a group.
-        margin: mirrored border around the image, at least ``radius``.
+        margin: of the padding, in pixels, at least ``radius``.
     """
 
     group: int
@@ -37,22 +37,22 @@ class Grid(Lattice):
     batch: tuple[int, ...] = (4, 8)
 
     def along(self, length: int) -> int:
-        """References along a mirrored axis."""
+        """How many references a padded axis of ``length`` pixels has."""
         return (length - 2 * self.margin - self.side) // self.stride + 1
 
     def mirrored(self, images: Tensor) -> Tensor:
-        """``(N, C, H, W)`` with its margin, and as many rows and columns more as the last references need."""
+        """``(N, C, H, W)`` padded by the margin, and below and to the right to a multiple of the stride."""
         below, right = (self.margin + -(side - self.side) % self.stride for side in images.shape[2:])
         return pad(images, (self.margin, right, self.margin, below), mode="reflect")
 
     def inside(self, images: Tensor, like: Tensor) -> Tensor:
-        """What ``mirrored`` had added around ``like`` taken off."""
+        """``images`` without the padding that ``mirrored`` added to ``like``."""
         rows, columns = like.shape[2:]
         return images[..., self.margin : self.margin + rows, self.margin : self.margin + columns]
 
 
 class Strip(NamedTuple):
-    """Some rows of references in one image, and the pixel rows that their windows reach."""
+    """Some rows of references of an image, and the rows of pixels that they search."""
 
     image: int
     references: slice
@@ -67,8 +67,8 @@ def match(images: Tensor, grid: Grid) -> Tensor:
         grid: the references.
 
     Returns:
-        int64 ``(N, reference rows, reference columns, group)``: positions of patches, row by row from the image's first
-        corner. The reference itself is always one of them.
+        Positions of the patches in the flattened image, int64 ``(N, reference rows, reference columns, group)``, in no
+        order. The reference itself is one of them.
     """
     count, _, _, width = images.shape
     down, across = (grid.along(side) for side in images.shape[2:])
@@ -90,12 +90,12 @@ def regroup(images: Tensor, groups: Tensor, grid: Grid, change: Callable, *per_g
         images: mirrored, ``(N, 1, H, W)``.
         groups: from ``match``.
         grid: as in ``match``.
-        change: takes patches ``(B, group, pixels)``, which it may overwrite, and those B numbers of each of
-            ``per_group``; returns the changed patches and the weights of the groups ``(B,)``.
+        change: takes B groups of patches, ``(B, group, pixels)``, which it may overwrite, and ``(B,)`` of each of
+            ``per_group``; returns the changed patches and the weights of the groups, ``(B,)``.
         *per_group: numbers for each group, ``(N, reference rows, reference columns)``.
 
     Returns:
-        Tensor like ``images``; a pixel that no patch covers keeps its value.
+        Tensor like ``images``; a pixel that is in no group keeps its value.
     """
     at_once = GROUPS.on(images.device)
 
@@ -123,13 +123,13 @@ def regroup(images: Tensor, groups: Tensor, grid: Grid, change: Callable, *per_g
 
 
 def group_means(maps: Tensor, groups: Tensor, grid: Grid) -> Tensor:
-    """Mean of ``maps`` ``(N, 1, H, W)`` over the pixels of all patches of each group, ``(N, rows, columns)``."""
+    """Mean of ``maps`` ``(N, 1, H, W)`` over all pixels of each group, ``(N, reference rows, reference columns)``."""
     patches = avg_pool2d(maps, grid.side, 1).flatten(1)
     return torch.stack([values[members].mean(2) for values, members in zip(patches, groups, strict=True)])
 
 
 def _positions(pixels: Tensor, grid: Grid) -> tuple[int, int]:
-    """Rows and columns of patches in an image."""
+    """How many positions patches have in an image: rows, columns."""
     return pixels.shape[-2] - grid.side + 1, pixels.shape[-1] - grid.side + 1
 
 
@@ -153,9 +153,9 @@ def _strips(images: Tensor, grid: Grid) -> list[Strip]:
 
 
 def _match_strip(image: Tensor, across: int, grid: Grid) -> Tensor:
-    """``match`` for one strip of ``(C, h, W)``: ``(rows, across, group)``.
+    """``match`` for one strip ``(C, h, W)``: ``(rows, across, group)``.
 
-    The strip is made larger, by patches that are never chosen, to hold whole batches of references.
+    The strip is padded to whole batches of references; valid ones never search the padding.
     """
     device, stride = image.device, grid.stride
     table = _patches(image[..., grid.margin - grid.radius :], grid)

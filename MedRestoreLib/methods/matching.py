@@ -1,8 +1,8 @@
 """Block matching: where reference blocks stand, and which blocks around them are most similar.
 
-References stand on a lattice, and each searches a window around it. What makes it quick: the distances of a batch of
-neighbouring references to all blocks of the region that they search are one matrix product, for
-|p - q|² = |p|² + |q|² - 2pq; the search window of each reference is then a view of that product.
+References stand on a lattice, and each is compared with the blocks at all positions of a window around it. What makes
+it quick: |p - q|² = |p|² + |q|² - 2pq, so the distances from a batch of neighbouring references p to all blocks q of
+their region are one matrix product, and the window of each reference is a view of it.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# The last 11 bits of a sort key are the block's index in the search window, the others its distance. So no two keys are
-# equal, and the most similar blocks are the same on every computer.
+# A sort key holds the distance of a block in its upper bits, and in the lower 11 bits its index in the window. No two
+# keys of a window are equal, so their order does not depend on the algorithm that sorts them.
 INDICES = 1 << 11
-FIRST = -(1 << 31)  # the distance in the key of the reference itself
+FIRST = -(1 << 31)  # in the key of the reference itself, which comes before all others
 
 
 @dataclass(frozen=True)
 class Lattice:
-    """Where references stand and what they search, the same along every axis.
+    """Where references stand, and how far from them blocks are searched, in pixels along every axis.
 
     Attributes:
         side: of a block.
-        stride: between references.
-        radius: of the search window: how far a block may lie from its reference along each axis.
-        batch: along each axis, how many neighbouring references share a matrix product.
+        stride: from a reference to the next.
+        radius: of the search window.
+        batch: how many neighbouring references along each axis share a matrix product.
     """
 
     side: int
@@ -39,7 +39,7 @@ class Lattice:
 
     @property
     def numbers(self) -> int:
-        """How many numbers a block holds."""
+        """How many pixels, or coefficients, a block has."""
         return self.side ** len(self.batch)
 
     @property
@@ -59,14 +59,17 @@ class Lattice:
 
     @property
     def margins(self) -> tuple[int, ...]:
-        """What an image needs around it along each axis, so that no batch searches beyond."""
+        """How far an image must be padded along each axis, so that every batch finds its whole region."""
         return tuple(side - self.radius for side in self.region)
 
     def runs(self, length: int, axis: int, count: int = 0) -> list[Run]:
-        """The references along an axis of ``length``, in runs of ``count`` (0: as many as a batch has).
+        """The references along an axis of ``length``: at multiples of the stride, and where the last block fits.
 
-        They stand at the multiples of the stride and at the last position where a block fits. If that is no multiple, a
-        further run ends there, of which no other reference counts.
+        Args:
+            length: of the axis, in pixels.
+            axis: its number.
+            count: of references in a run, at most; all are valid. 0: as many as a batch has, of which some are not
+                valid where the axis has fewer.
         """
         last = length - self.side
         offsets = self.stride * torch.arange(count or self.batch[axis])
@@ -75,35 +78,41 @@ class Lattice:
         if last % self.stride:
             runs.append((last - reach, offsets == reach))
         before = self.margins[axis] - self.radius
-        return [Run(origin + before, origin + before + reach + self.window, counts) for origin, counts in runs]
+        found = [Run(origin + before, origin + before + reach + self.window, valid) for origin, valid in runs]
+        return [run.trimmed(self.stride) for run in found] if count else found
 
 
 @dataclass(frozen=True)
 class Run:
-    """References in a row along one axis: where their search begins and ends, and which of them count."""
+    """Successive references along one axis.
+
+    Attributes:
+        start, stop: of the positions that they search, in the padded image.
+        valid: which of them are references, bool; the others fill the run.
+    """
 
     start: int
     stop: int
-    counts: Tensor
+    valid: Tensor
 
     def moved(self, by: int) -> Run:
-        """The same run where positions are counted from elsewhere."""
+        """The run with ``by`` added to its positions."""
         return replace(self, start=self.start + by, stop=self.stop + by)
 
     def trimmed(self, stride: int) -> Run:
-        """The run without the references at its ends that do not count."""
-        first, last = (int(index) for index in self.counts.nonzero()[[0, -1], 0])
-        after = len(self.counts) - 1 - last
-        return Run(self.start + stride * first, self.stop - stride * after, self.counts[first : last + 1])
+        """The run from its first valid reference to its last."""
+        first, last = (int(index) for index in self.valid.nonzero()[[0, -1], 0])
+        after = len(self.valid) - 1 - last
+        return Run(self.start + stride * first, self.stop - stride * after, self.valid[first : last + 1])
 
 
-def counted(runs: Sequence[Run]) -> Tensor:
-    """Which references count of those that some runs, one along each axis, have in common."""
-    return reduce(lambda counts, along: counts[..., None] & along, (run.counts for run in runs))
+def valid_references(runs: Sequence[Run]) -> Tensor:
+    """Which references of a batch are valid: those that are valid in its run along every axis."""
+    return reduce(lambda valid, along: valid[..., None] & along, (run.valid for run in runs))
 
 
 def positions(axes: Sequence[Tensor], shape: Sequence[int]) -> Tensor:
-    """Where the grid that some coordinates span lies in an array of ``shape``, whose rows follow one another.
+    """Indices, in a flattened array of ``shape``, of the grid of points with these coordinates along each axis.
 
     >>> positions([torch.arange(2), torch.arange(3)], (9, 10)).tolist()
     [[0, 1, 2], [10, 11, 12]]
@@ -115,15 +124,15 @@ def positions(axes: Sequence[Tensor], shape: Sequence[int]) -> Tensor:
 
 
 def distances(blocks: Tensor, energies: Tensor, lattice: Lattice) -> Tensor:
-    """Squared distances between the references of some batches and the blocks of their windows, less |p|².
+    """Squared distances of references p to the blocks q of their windows, without |p|².
 
     Args:
-        blocks: of the regions, ``(batches, *region, numbers)``.
-        energies: |q|² of every block, ``(batches, *region)``; infinite for one that must not be found.
-        lattice: its ``references`` are the blocks p.
+        blocks: of the region of each batch, ``(batches, *region, numbers)``.
+        energies: |q|² of each block, ``(batches, *region)``; infinite for a block that must not be found.
+        lattice: of the references.
 
     Returns:
-        |q|² - 2pq, ``(batches, *batch, *window)``: a view.
+        |q|² - 2pq, a view ``(batches, *batch, *window)``.
     """
     inner = blocks[:, *lattice.references].reshape(len(blocks), -1, blocks.shape[-1])
     products = torch.baddbmm(energies.flatten(1)[:, None], inner, blocks.flatten(1, -2).mT, alpha=-2)
@@ -131,7 +140,7 @@ def distances(blocks: Tensor, energies: Tensor, lattice: Lattice) -> Tensor:
 
 
 def windows(values: Tensor, lattice: Lattice) -> Tensor:
-    """A view of each reference's search window: ``(batches, *batch, *region)`` to ``(batches, *batch, *window)``."""
+    """The window of each reference, ``(batches, *batch, *window)``: a view of ``(batches, *batch, *region)``."""
     dimensions = len(lattice.batch)
     first, *strides = values.stride()
     between, within = strides[:dimensions], strides[dimensions:]
@@ -141,24 +150,24 @@ def windows(values: Tensor, lattice: Lattice) -> Tensor:
 
 
 def most_similar(
-    keys: Tensor, counts: Tensor, starts: Tensor, offsets: Tensor, most: int, farthest: int
+    keys: Tensor, valid: Tensor, starts: Tensor, offsets: Tensor, most: int, farthest: int
 ) -> tuple[Tensor, Tensor]:
-    """The blocks most similar to each reference, in order; the reference itself comes first.
+    """The blocks most similar to each valid reference, the reference itself first, then by rising distance.
 
     Args:
-        keys: int32 ``(references, window)``, flattened windows: distance * INDICES + index. They are changed.
-        counts: which references count, ``(references,)``, on the CPU.
-        starts: position of each window's first block, ``(references,)``.
-        offsets: of the window's blocks from its first, ``(window,)``.
+        keys: int32 ``(references, window)``, windows flattened: distance * INDICES + index. They are changed.
+        valid: bool ``(references,)``, on the CPU.
+        starts: position of the first block of each window, ``(references,)``.
+        offsets: from the first block of a window to each, ``(window,)``.
         most: how many blocks to find.
-        farthest: blocks count as similar while their keys are less.
+        farthest: a block is similar if its key is less.
 
     Returns:
-        For the references that count, the blocks' positions ``(references, most)``, and how many of them are similar.
+        Of each valid reference the positions of these blocks, ``(references, most)``, and how many of them are similar.
     """
-    if not counts.all():
-        counts = counts.to(keys.device)
-        keys, starts = keys[counts], starts[counts]
+    if not valid.all():
+        valid = valid.to(keys.device)
+        keys, starts = keys[valid], starts[valid]
     middle = keys.shape[1] // 2
     keys[:, middle] = middle + FIRST
     keys = _smallest(keys, most)
@@ -168,8 +177,8 @@ def most_similar(
 def _smallest(keys: Tensor, count: int) -> Tensor:
     """The ``count`` smallest keys of each row, in order.
 
-    torch.topk is slow on a CPU, NumPy's partition of short rows is not. With the keys of a row in columns of a dozen,
-    only the ``count`` columns of the smallest minima can hold one of the ``count`` smallest keys.
+    On a CPU torch.topk is slow, and so is NumPy's partition of long rows. So each row is cut into columns of about a
+    dozen keys: only the ``count`` columns with the smallest minima can hold one of the ``count`` smallest keys.
     """
     if keys.device.type != "cpu":
         return keys.topk(count, largest=False).values

@@ -57,15 +57,6 @@ def test_one_step_is_the_one_of_perona_and_malik(function, g):
     np.testing.assert_allclose(step, expected, atol=1e-6)
 
 
-def test_a_step_edge_keeps_its_place_and_its_contrast():
-    clean = np.full((64, 64), 0.2, np.float32)
-    clean[:, 30:] = 0.8
-    profile = restored(anisotropic_diffusion, noisy(clean, 0.1), 0.1).mean(0)
-    assert profile[29] < 0.35 < 0.65 < profile[30]
-    assert profile[:26].mean() == pytest.approx(0.2, abs=0.02)
-    assert profile[34:].mean() == pytest.approx(0.8, abs=0.02)
-
-
 @pytest.mark.parametrize("options", [{"conductance": 0.1, "iterations": 13}, {"iterations": 7}])
 def test_a_tile_with_the_reach_of_its_options_equals_the_whole(options):
     image, halo = noisy(camera(200, 90), 0.1), reach(0.1, **options)

@@ -55,16 +55,6 @@ def ssim(image: np.ndarray, clean: np.ndarray) -> float:
 
 
 @both
-def test_a_border_keeps_its_place_and_its_contrast(method):
-    clean = np.full((96, 96), 0.15, np.float32)
-    clean[:, 45:] = 0.75
-    profile = restored(method, speckled(clean, 0.2), 0.2).mean(0)
-    assert profile[44] < 0.3 < 0.6 < profile[45]
-    assert profile[:40].mean() == pytest.approx(0.15, rel=0.05)
-    assert profile[50:].mean() == pytest.approx(0.75, rel=0.05)
-
-
-@both
 def test_a_tile_of_a_compressed_image_equals_the_whole(method):
     image = np.resize(speckled(camera(300, 80, top=0, left=150), 0.4), (300, 80))
     options = {"compressed": 60.0, "reference": 0.4}

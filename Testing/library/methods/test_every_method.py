@@ -82,6 +82,17 @@ def test_noise_goes(case):
 
 
 @every_method
+def test_a_border_keeps_its_place_and_its_contrast(case):
+    clean = np.full((96, 96) if case.dimensions == 2 else (12, 24, 64), 0.2, np.float32)
+    clean[..., 37:] = 0.8
+    spoilt = phantoms.speckled if case.row.domain == "linear" else phantoms.noisy
+    profile = case.restored(spoilt(clean, SIGMA)).mean(tuple(range(case.dimensions - 1)))
+    assert profile[36] < 0.35 < 0.65 < profile[37]
+    assert profile[:33].mean() == pytest.approx(0.2, abs=0.02)
+    assert profile[41:].mean() == pytest.approx(0.8, abs=0.02)
+
+
+@every_method
 def test_a_constant_image_of_any_size_returns_itself(case):
     @settings(max_examples=6)
     @given(

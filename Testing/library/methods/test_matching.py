@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from MedRestoreLib.methods.groups import Grid, match
-from MedRestoreLib.methods.matching import INDICES, Lattice, counted, distances, most_similar, positions, windows
+from MedRestoreLib.methods.matching import (
+    INDICES,
+    Lattice,
+    distances,
+    most_similar,
+    positions,
+    valid_references,
+    windows,
+)
 
 LATTICES = {
     "plane": Lattice(side=3, stride=2, radius=2, batch=(2, 3)),
@@ -29,16 +37,15 @@ every_lattice = pytest.mark.parametrize("lattice", LATTICES.values(), ids=LATTIC
 def test_references_stand_at_the_multiples_of_the_stride_and_at_the_end(side, stride, radius, batch, count, more):
     lattice = Lattice(side, stride, radius, (batch,))
     margin, length = lattice.margins[0], side + more
-    for trimmed in (False, True):
-        found = []
-        for run in lattice.runs(length, 0, count):
-            run = run.trimmed(stride) if trimmed else run
-            assert run.start >= (0 if trimmed or not count else -(10**6))
-            assert run.stop == run.start + stride * (len(run.counts) - 1) + lattice.window
-            references = run.start + radius - margin + stride * torch.arange(len(run.counts))
-            found += references[run.counts].tolist()
-        assert len(found) == len(set(found))
-        assert set(found) == {*range(0, more + 1, stride), more}
+    found = []
+    for run in lattice.runs(length, 0, count):
+        assert run.start >= 0
+        assert run.stop == run.start + stride * (len(run.valid) - 1) + lattice.window
+        assert run.valid.all() if count else len(run.valid) == batch
+        references = run.start + radius - margin + stride * torch.arange(len(run.valid))
+        found += references[run.valid].tolist()
+    assert len(found) == len(set(found))
+    assert set(found) == {*range(0, more + 1, stride), more}
 
 
 def test_a_batch_never_searches_beyond_its_margin():
@@ -94,7 +101,7 @@ def test_the_most_similar_blocks_are_those_of_a_sort(candidates):
 def test_references_count_where_they_count_along_every_axis():
     lattice = LATTICES["plane"]
     row, column = lattice.runs(9, 0)[-1], lattice.runs(11, 1)[0]
-    assert torch.equal(counted([row, column]), row.counts[:, None] & column.counts)
+    assert torch.equal(valid_references([row, column]), row.valid[:, None] & column.valid)
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=3))
@@ -116,7 +123,9 @@ def test_groups_hold_the_patches_nearest_to_each_reference(sides, channels):
     assert found.shape == (2, *(grid.along(side) for side in images.shape[2:]), grid.group)
     for n, row, column in np.ndindex(found.shape[:3]):
         y, x = (grid.margin + grid.stride * k for k in (row, column))
-        window = patches[n, y - 3 : y + 4, x - 3 : x + 4]
-        nearest = (window - patches[n, y, x]).square().sum(-1).flatten().argsort()[: grid.group]
-        places = [(y - 3 + int(k) // 7) * patches.shape[2] + x - 3 + int(k) % 7 for k in nearest]
-        assert set(found[n, row, column].tolist()) == set(places)
+        far = (patches[n] - patches[n, y, x]).square().sum(-1)
+        nearest = far[y - 3 : y + 4, x - 3 : x + 4].flatten().sort().values[: grid.group]
+        members = found[n, row, column]
+        assert len(set(members.tolist())) == grid.group  # whichever of two that are equally far, as mirrored ones are
+        torch.testing.assert_close(far.flatten()[members].sort().values, nearest)
+        assert (members // far.shape[1] - y).abs().max() <= grid.radius >= (members % far.shape[1] - x).abs().max()

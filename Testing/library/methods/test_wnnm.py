@@ -38,15 +38,7 @@ def test_flat_tissue_keeps_its_mean_and_loses_its_noise():
     assert result.std() < 0.15 * image.std()
 
 
-def test_a_border_keeps_its_place_and_its_contrast():
-    clean = np.full((80, 80), 0.2)
-    clean[:, 37:] = 0.8
-    profile = restored(wnnm, noisy(clean, 0.1), 0.1).mean(0)
-    assert profile[36] < 0.25
-    assert profile[37] > 0.75
-
-
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(value=st.floats(0.01, 100), penalty=st.floats(1e-4, 1e3))
 def test_the_closed_form_is_where_reweighting_ends(value, penalty):
     if abs(value**2 - 4 * penalty) < 0.05 * value**2:
