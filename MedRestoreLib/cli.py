@@ -151,7 +151,8 @@ def restore(
     beside = _companions(out)
     wanted = {"removed": removed, "report": report, "report_json": report, "figure": figure, "film": figure}
     for path in [out, *(beside[name] for name, on in wanted.items() if on)]:
-        files.check_writable(path, study)
+        for read in filter(None, (study, mask)):
+            files.check_writable(path, read)
     image = _read(study, series, modality, replace_nan, memory_gb)
     files.check_format(image, out)
     files.check_space(image, out)
@@ -199,7 +200,7 @@ def compare(
     from .reporting import figures
     from .reporting.compare import compare as run
 
-    for source in (before, after) if figure else ():
+    for source in filter(None, (before, after, reference)) if figure else ():
         files.check_writable(figure, source)
     studies = [files.read(path) for path in (before, after, reference) if path]
     rows = run(*studies)

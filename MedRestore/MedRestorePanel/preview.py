@@ -137,11 +137,11 @@ class Preview(VTKObservationMixin):
             if self._request is request:
                 self._show(place, self.uploads.worker.exchange.result(reply["id"])[0, 0])
 
-        def failed(message):
+        def failed(error):
             if self._request is request:
                 self._request = None
                 self._takeAway()
-                self._say(message)
+                self._say(str(error))
 
         try:
             study = self.study.study()

@@ -127,7 +127,7 @@ class RestoreSection(VTKObservationMixin):
             mask=mask,
             onProgress=lambda fraction, message: self._progress(job, SENT + (RESTORED - SENT) * fraction, message),
             onDone=lambda reply: self._restored(job, reply["report"]),
-            onError=lambda message: self.fail(message) if self._job is job else None,
+            onError=lambda error: self.fail(str(error)) if self._job is job else None,
             onCancelled=lambda: self._dropped(job),
         )
         self._progress(job, 0.0, _("Sending the study"))

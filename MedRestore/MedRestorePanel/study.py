@@ -173,7 +173,7 @@ class StudySection(VTKObservationMixin):
                 onError=self._notRecognised,
             )
         except MedRestoreError as error:
-            self._notRecognised(str(error))
+            self._notRecognised(error)
 
     def _recognised(self, reply):
         self._request = None
@@ -184,9 +184,9 @@ class StudySection(VTKObservationMixin):
         self._set(method=p.method or reply["method"], noise=p.noise or reply["noise"], level=p.level or level)
         self._updateTexts()
 
-    def _notRecognised(self, message):
+    def _notRecognised(self, error):
         self._request = None
-        self._message = message
+        self._message = str(error)
         self._updateTexts()
 
     def _set(self, **values):

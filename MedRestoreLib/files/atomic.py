@@ -1,7 +1,8 @@
-"""Files that are either whole or absent."""
+"""Studies that are on the disk whole or not at all, whenever the process is killed."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -11,8 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import OutputError
+from . import held
 
-# Names of files and folders that are being written begin with this; whatever bears it after a crash may be deleted.
+# Names of what is being written begin with this; what bears it and is held by no process may be deleted.
 PARTIAL = ".medrestore-partial-"
 
 
@@ -20,25 +22,32 @@ PARTIAL = ".medrestore-partial-"
 def staged(target: Path) -> Iterator[Path]:
     """A path of the same name in a temporary folder beside ``target``.
 
-    What the block writes there, and beside it, is flushed to the disk and takes its place when the block ends; the
-    file or folder that bears the target's name comes last. Where the block fails, nothing is left.
+    What the block writes there, and beside it, is flushed to the disk and takes its place when the block ends. A header
+    and its data files appear together: a former header goes first, the new one comes last. If the block fails, nothing
+    is left.
 
     Raises:
         OutputError: the disk is full, or the place cannot be written to.
     """
-    folder = target.with_name(f"{PARTIAL}{uuid.uuid4().hex[:12]}")
+    folder = holder = None
     try:
-        folder.mkdir()
+        folder, holder = held.new_folder(lambda: _made(target.with_name(f"{PARTIAL}{uuid.uuid4().hex[:12]}")))
         yield folder / target.name
-        written = sorted(folder.iterdir(), key=lambda entry: entry.name == target.name)
-        for entry in written:
+        for entry in folder.iterdir():
             _flush(entry)
-        for entry in written:
+        companions = [entry for entry in folder.iterdir() if entry.name != target.name]
+        if companions:
+            target.unlink(missing_ok=True)
+        for entry in [*companions, folder / target.name]:
             _put(entry, target.with_name(entry.name))
+        _flush_folder(target.parent)
     except OSError as error:
         raise cannot_write(target, error) from error
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        if holder is not None:
+            holder.release()
 
 
 def write_bytes(path: Path, data: bytes) -> Path:
@@ -53,12 +62,9 @@ def write_bytes(path: Path, data: bytes) -> Path:
 
 
 def remove_partials(folder: Path) -> None:
-    """Remove what a process that was killed left half-written below ``folder``."""
+    """Remove what processes that were killed left half-written below ``folder``; what others are writing stays."""
     for path in sorted(folder.rglob(f"{PARTIAL}*")):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        held.remove_abandoned(path)
 
 
 def cannot_write(path: Path, error: OSError) -> OutputError:
@@ -75,16 +81,33 @@ def disk_full(folder: Path) -> OutputError:
     return OutputError(f"the disk of {folder} is full; free some space or choose another folder.")
 
 
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
 def _flush(path: Path) -> None:
-    """Have the disk hold a file, or each file of a folder: some file systems tell only now that they are full."""
+    """Have the disk hold a file, or a folder with its files: some file systems tell only now that they are full."""
     for file in path.iterdir() if path.is_dir() else [path]:
         with file.open("rb+") as stream:
             os.fsync(stream.fileno())
+    if path.is_dir():
+        _flush_folder(path)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Have the disk hold the names in a folder; where folders cannot be flushed, it does so in its own time."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _put(written: Path, target: Path) -> None:
-    """Give what was written its name. A former file goes in the same step, a former folder right after."""
-    if not target.is_dir():
+    """Give what was written its name. A former file goes in the same step, a former series right after."""
+    if not (target.is_dir() and written.is_dir()):
         os.replace(written, target)
         return
     former = written.with_name(f"{written.name}-former")

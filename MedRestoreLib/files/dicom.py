@@ -30,10 +30,14 @@ _PARTS_OF_COMPLEX = ("phase", "real part", "imaginary part")
 
 def read_folder(folder: Path, budget: Budget, series: str | None = None) -> Image:
     """One series of a folder; ``series`` is its place in ``list_series`` (from 1) or its UID there."""
-    chosen = choose(list_series(folder), series, folder)
-    if len(chosen.files) == 1:
-        return read_file(chosen.files[0], budget, chosen=chosen)
-    return _read_series(chosen.files, budget)
+    return read_series(choose(list_series(folder), series, folder), budget)
+
+
+def read_series(series: Series, budget: Budget) -> Image:
+    """The image of a series that ``list_series`` found."""
+    if len(series.files) == 1:
+        return read_file(series.files[0], budget, chosen=series)
+    return _read_series(series.files, budget)
 
 
 def read_file(path: Path, budget: Budget, series: str | None = None, chosen: Series | None = None) -> Image:

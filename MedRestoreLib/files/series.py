@@ -6,7 +6,7 @@ import filecmp
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -98,21 +98,29 @@ def list_series(folder: str | Path, *, recursive: bool = True) -> list[Series]:
     folder = Path(folder)
     if not folder.is_dir():
         raise UnsupportedImage(f"{folder} is not a folder.")
+    series = series_of(path for path in _files(folder, recursive) if not why_unreadable(path))
+    if not series:
+        skipped = unreadable(folder, recursive=recursive)
+        also = f" ({len(skipped)} could not be read: {skipped[0][0].name} {skipped[0][1]})" if skipped else ""
+        raise UnsupportedImage(f"{folder} holds no DICOM image{also}; for other formats give the file itself.")
+    return series
+
+
+def series_of(paths: Iterable[Path]) -> list[Series]:
+    """The series that these files make, by series number; what is no DICOM image is passed over.
+
+    Raises:
+        UnsupportedImage: a DICOM file is empty or damaged.
+    """
     found: dict[str, list[tuple[Path, Any]]] = defaultdict(list)
     with quiet_pydicom():
-        for path in _files(folder, recursive):
-            if why_unreadable(path):
-                continue
+        for path in paths:
             if path.suffix.lower() == ".dcm" and not path.stat().st_size:
                 raise UnsupportedImage(f"{path} is empty; fetch it again, or remove it.")
             header = read_header(path, _TAGS) if is_dicom(path) else {}
             if "Rows" in header and "SeriesInstanceUID" in header:
                 found[str(header.SeriesInstanceUID)].append((path, header))
         series = [one for uid, members in _joined(found).items() for one in _divided(uid, _without_copies(members))]
-    if not series:
-        skipped = unreadable(folder, recursive=recursive)
-        also = f" ({len(skipped)} could not be read: {skipped[0][0].name} {skipped[0][1]})" if skipped else ""
-        raise UnsupportedImage(f"{folder} holds no DICOM image{also}; for other formats give the file itself.")
     return sorted(series, key=lambda one: (one.number is None, one.number or 0, one.uid))
 
 

@@ -19,6 +19,7 @@ from . import dicom
 from .atomic import cannot_write, disk_full, staged, write_bytes
 from .formats import IMAGES, WRITTEN, check_format, data_files, format_of, suffix_of
 from .headers import is_dicom
+from .parts import parts
 from .payload import Budget
 from .series import Series, list_series, unreadable, why_unreadable
 
@@ -41,13 +42,17 @@ __all__ = [
 
 
 def read(
-    path: str | Path, *, series: str | None = None, replace_nan: float | None = None, memory_gb: float | None = None
+    path: str | Path | Series,
+    *,
+    series: str | None = None,
+    replace_nan: float | None = None,
+    memory_gb: float | None = None,
 ) -> Image:
     """The study in a file or a DICOM folder.
 
     Args:
-        path: DICOM file or folder, NRRD, NHDR, NIfTI, MHA, MHD, PNG, TIFF, JPEG, BMP or a video. One DICOM file is
-            read alone, even when it is a slice of a series.
+        path: DICOM file or folder, NRRD, NHDR, NIfTI, MHA, MHD, PNG, TIFF, JPEG, BMP or a video; or one of
+            ``list_series``. One DICOM file is read alone, even when it is a slice of a series.
         series: which series of a folder that holds several: its number in ``list_series``, from 1, or its UID.
         replace_nan: value for voxels that are NaN or infinite; None refuses such studies.
         memory_gb: memory that the voxels may take, if more than 2 GB and more than 50 times the size of the file.
@@ -56,9 +61,10 @@ def read(
         UnsupportedImage: the study is absent, damaged, of another kind, or holds values that are not numbers.
         MissingPackage: the package that decodes it is not installed.
     """
-    path = Path(path)
+    listed, path = (path, path.files[0].parent) if isinstance(path, Series) else (None, Path(path))
     try:
-        image = _read(path, series, Budget(memory_gb))
+        budget = Budget(memory_gb)
+        image = _read(path, series, budget) if listed is None else dicom.read_series(listed, budget)
     except MedRestoreError:
         raise
     except MemoryError as error:
@@ -97,8 +103,13 @@ def write(image: Image, path: str | Path, *, derivation: str = "", label: str = 
     assert row is not None
     assert row.write is not None
     about = {"derivation": derivation, "label": label} if row.explained else {}
-    with staged(path) as partial:
-        row.write(image, partial, **about)
+    try:
+        with staged(path) as partial:
+            row.write(image, partial, **about)
+    except MedRestoreError:
+        raise
+    except Exception as error:
+        raise OutputError(f"{path} cannot be written ({type(error).__name__}); choose .nrrd.") from error
     return path
 
 
@@ -114,7 +125,9 @@ def check_writable(path: str | Path, source: str | Path | None = None) -> None:
         _check_place(path)
         if source is not None:
             output, origin = path.resolve(), Path(source).resolve()
-            if output == origin or output in origin.parents:
+            written = [output, output.with_suffix(".raw.gz")] if output.suffix == ".nhdr" else [output]
+            replaced = any(new.exists() and new.samefile(old) for old in parts(origin) for new in written)
+            if replaced or output == origin or output in origin.parents:
                 raise OutputError(f"writing to {path} would overwrite the study that is read; choose another name.")
         if path.is_dir() and any(path.iterdir()) and not _is_our_series(path):
             raise OutputError(f"the folder {path} is not empty; give a new one.")

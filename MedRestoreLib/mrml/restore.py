@@ -8,7 +8,7 @@ import numpy as np
 import slicer
 
 from ..image import Image
-from ..pipeline.restore import Progress
+from ..pipeline.progress import Progress
 from ..pipeline.restore import restore as restore_image
 from .masks import mask_of
 from .output import Output

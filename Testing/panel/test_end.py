@@ -21,7 +21,7 @@ def test_cancel_leaves_nothing(head, panel):
     volumes = nodes()
     panel.ui.applyButton.click()
     assert panel.ui.applyButton.text == "Cancel"
-    wait(lambda: panel.worker._current is not None)
+    wait(lambda: panel.worker.conversation.current is not None)
     panel.ui.applyButton.click()
     assert panel.ui.applyButton.text == "Apply"
     wait(lambda: not panel.worker.isBusy, 10)
@@ -86,7 +86,7 @@ def test_a_worker_that_dies_is_a_message_and_the_next_job_works(head, panel):
 
     choose(panel, head, method="wnnm")
     panel.ui.applyButton.click()
-    wait(lambda: panel.worker._current is not None)
+    wait(lambda: panel.worker.conversation.current is not None)
     os.kill(panel.worker.pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
     wait(lambda: not panel.restoring.isRunning, 10)
     assert "worker process stopped" in panel.ui.statusLabel.text
