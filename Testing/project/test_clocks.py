@@ -14,6 +14,7 @@ from Testing.support.paths import REPOSITORY
 CLOCKS = {"time", "monotonic", "perf_counter"}  # of the module time; process_time and thread_time count work
 WAITS = {"wait", "wait_until"}
 PATIENCE = 120.0  # seconds: what ends a test that hangs
+POLLING = 1.0  # seconds: shorter waits are steps of a loop
 SOURCES = [p for p in sorted((REPOSITORY / "Testing").rglob("*.py")) if "benchmarks" not in p.parts]
 
 
@@ -62,7 +63,7 @@ def short_timeouts(source: str) -> Iterator[int]:
             given = [(argument.arg, default) for argument, default in zip([*plain, *named], defaults, strict=True)]
         for name, value in given:
             number = isinstance(value, ast.Constant) and isinstance(value.value, int | float)
-            if name == "timeout" and number and value.value < PATIENCE:
+            if name == "timeout" and number and POLLING < value.value < PATIENCE:
                 yield node.lineno
 
 
