@@ -45,15 +45,15 @@ class Image:
         frame_times: start of each frame in ms, or () when unknown or there is one frame.
         modality: DICOM code: "MR", "NM", "US"..., "OT" when unknown.
         unit: unit of a voxel ("counts", "HU"...), "" when unknown.
-        spacing_known: False where the source does not state its spacing, as a PNG: ``spacing`` then counts voxels
-            (1 where nothing is known), and lengths, areas and volumes cannot be given in mm.
         colour: None, or float32 ``(frames, slices, rows, columns, components)``: what must be added to the luma in
             ``voxels`` to get red, green and blue; further components (alpha) stand as they are.
         remainder: None, or float64 like ``voxels``: what float32 could not hold of the stored numbers (64-bit types).
+        source: how it was stored.
+        spacing_known: False where the source does not state its spacing, as a PNG: ``spacing`` then counts voxels
+            (1 where nothing is known), and lengths, areas and volumes cannot be given in mm.
         padding: None, or float32 like ``voxels``: the value of each voxel that only fills the rectangle (DICOM's Pixel
             Padding), NaN where something was measured. ``voxels`` holds the smallest measured value there, so that
             padding is not filtered into its neighbours; ``stored`` puts the padding back.
-        source: how it was stored.
     """
 
     voxels: np.ndarray
@@ -63,11 +63,11 @@ class Image:
     frame_times: tuple[float, ...] = ()
     modality: str = "OT"
     unit: str = ""
-    spacing_known: bool = True
     colour: np.ndarray | None = field(default=None, repr=False)
     remainder: np.ndarray | None = field(default=None, repr=False)
-    padding: np.ndarray | None = field(default=None, repr=False)
     source: Source = field(default_factory=Source, repr=False)
+    spacing_known: bool = True
+    padding: np.ndarray | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         voxels = np.asarray(self.voxels, dtype=np.float32)

@@ -49,6 +49,11 @@ def test_colour_comes_back_bit_for_bit_and_brightening_keeps_the_hue(array):
         np.testing.assert_array_equal(brighter[..., 3], array[..., 3])
 
 
+def test_the_brightness_of_colour_is_the_luma_of_bt_601():
+    primaries = 200 * np.eye(3, dtype=np.uint8)[None]
+    np.testing.assert_allclose(Image.from_array(primaries, axes="yxc").voxels.ravel(), [59.8, 117.4, 22.8], rtol=1e-6)
+
+
 def test_fractions_are_kept_when_an_integer_study_is_restored():
     image = Image.from_array(np.arange(6, dtype=np.int16).reshape(2, 3))
     restored = image.with_voxels(image.voxels + 0.25)

@@ -181,7 +181,6 @@ ADDITIONS = (
             "MedRestoreLib/files/formats.py": {"FORMATS = (\n": toys.FORMAT_ROW, "from . import ": toys.FORMAT_IMPORT}
         },
         works=toys.FORMAT_WORKS,
-        pending="there is no table of formats",
     ),
     Addition(
         "modality",

@@ -8,16 +8,12 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from MedRestoreLib.noise import Noise, model
+from Testing.support.phantoms import body
 
 
 def phantom(size: int = 192) -> np.ndarray:
-    """Discs and a bar in a body, grey values 0.1 to 1, ``(1, 1, size, size)``."""
-    y, x = np.mgrid[:size, :size] / size - 0.5
-    image = np.full((size, size), 0.1, np.float32)
-    image[(x / 0.42) ** 2 + (y / 0.46) ** 2 < 1] = 0.4
-    image[(x + 0.1) ** 2 + (y - 0.1) ** 2 < 0.01] = 1.0
-    image[(abs(x - 0.2) < 0.02) & (abs(y) < 0.3)] = 0.7
-    return image[None, None]
+    """``phantoms.body`` as a study's voxels, ``(1, 1, size, size)``."""
+    return body(size)[None, None]
 
 
 def smooth(width: float) -> Callable[[np.ndarray], np.ndarray]:
