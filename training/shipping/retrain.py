@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from ..recipe import RecipeError
 from . import cards, export
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+LOG = "log.txt"
 LEAST = 0.5  # share of the budget that trainings get, however long the data take to prepare
 
 log = logging.getLogger(__name__)
@@ -83,24 +84,22 @@ class Retraining:
         together = len(jobs) if devices.resolve(self.device).type == "cuda" else min(len(jobs), cores)
         share, per_job = left * together / len(jobs), max(1, cores // together)
         log.info("Training %d recipes, %d at a time, for %.1f minutes each", len(jobs), together, share / 60)
+        failed = []
         with ThreadPoolExecutor(together) as pool:
             ended = pool.map(lambda job: self._train(job, share, per_job), jobs)
-            failed = yield from self._released(zip(jobs, ended, strict=True))
+            for job, succeeded in zip(jobs, ended, strict=True):
+                if succeeded:
+                    yield from self._released(job)
+                else:
+                    failed.append(str(self._folder(job) / LOG))
         if failed:
-            logs = ", ".join(str(self._folder(job) / "log.txt") for job in failed)
-            raise RecipeError(f"{len(failed)} of {len(jobs)} trainings failed: see {logs}.")
+            raise RecipeError(f"{len(failed)} of {len(jobs)} trainings failed: see {', '.join(failed)}.")
 
-    def _released(self, ended: Iterable[tuple[Job, bool]]) -> Iterator[Path]:
-        """Weights and cards of the trainings that succeeded; returns the jobs of the others."""
-        failed = []
-        for job, succeeded in ended:
-            if not succeeded:
-                failed.append(job)
-                continue
-            for name in job.names:
-                yield export.weights_of(self._folder(job), name, self.out / "weights")
-                yield cards.write(self._folder(job), name, self.out / "cards")
-        return failed
+    def _released(self, job: Job) -> Iterator[Path]:
+        """The weights and cards of a finished training, under each of its names."""
+        for name in job.names:
+            yield export.weights_of(self._folder(job), name, self.out / "weights")
+            yield cards.write(self._folder(job), name, self.out / "cards")
 
     def _train(self, job: Job, seconds: float, cores: int) -> bool:
         """Run ``python -m training train`` to its end; whether it succeeded."""
@@ -118,7 +117,7 @@ class Retraining:
         command += ["--resume"] if (folder / checkpoint.FILE).is_file() else []
         command += [f"--set={setting}" for setting in self.settings]
         environment = {"OMP_NUM_THREADS": "1" if on_gpu else str(cores), **os.environ}
-        with (folder / "log.txt").open("w") as file:
+        with (folder / LOG).open("w") as file:
             done = subprocess.run(command, cwd=REPOSITORY, env=environment, stdout=file, stderr=subprocess.STDOUT)
         log.info("%s %s", job.recipe, "trained" if done.returncode == 0 else "failed")
         return done.returncode == 0
