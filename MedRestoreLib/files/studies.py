@@ -17,7 +17,7 @@ from ..errors import MedRestoreError, OutputError, UnsupportedImage
 from ..image import Image
 from . import dicom
 from .atomic import cannot_write, disk_full, staged, write_bytes
-from .formats import IMAGES, WRITTEN, check_format, data_files, format_of, suffix_of
+from .formats import IMAGES, WRITTEN, check_format, data_files, format_of, suffix_of, written_files
 from .headers import is_dicom
 from .payload import Budget
 from .series import Series, list_series, unreadable, why_unreadable
@@ -118,8 +118,9 @@ def check_writable(path: str | Path, source: str | Path | None = None) -> None:
     try:
         _check_place(path)
         if source is not None:
-            output, origin = path.resolve(), Path(source).resolve()
-            if output == origin or output in origin.parents:
+            outputs = [output.resolve() for output in written_files(path)]
+            inputs = [origin.resolve() for origin in (Path(source), *data_files(source))]
+            if any(output == origin or output in origin.parents for output in outputs for origin in inputs):
                 raise OutputError(f"writing to {path} would overwrite the study that is read; choose another name.")
         if path.is_dir() and any(path.iterdir()) and not _is_our_series(path):
             raise OutputError(f"the folder {path} is not empty; give a new one.")
