@@ -23,6 +23,7 @@ class Format:
         write: writes an image to a path, and any further file beside it. None: the format is only read.
         refuses: why the format cannot hold an image, and what to do; "" if it can.
         data_files: the files beside a header that hold its voxels.
+        companion: the file that ``write`` puts beside a path, None for none.
         explained: ``write`` also takes ``derivation`` and ``label``.
     """
 
@@ -32,6 +33,7 @@ class Format:
     write: Callable[..., None] | None = None
     refuses: Callable[[Image], str] = lambda image: ""
     data_files: Callable[[Path], list[Path]] = lambda path: []
+    companion: Callable[[Path], Path | None] = lambda path: None
     explained: bool = False
 
 
@@ -51,7 +53,7 @@ def _refused_by_dicom_file(image: Image) -> str:
 FORMATS = (
     Format("DICOM", (".dcm",), dicom.read_file, derived.write, _refused_by_dicom_file, explained=True),
     Format("DICOM series", ("",), dicom.read_folder, derived.write, _refused_by_series, explained=True),
-    Format("NRRD", (".nrrd", ".nhdr"), nrrd.read, nrrd.write, data_files=nrrd.data_files),
+    Format("NRRD", (".nrrd", ".nhdr"), nrrd.read, nrrd.write, data_files=nrrd.data_files, companion=nrrd.companion),
     Format("NIfTI", (".nii", ".nii.gz"), nifti.read, nifti.write),
     Format("MetaImage", (".mha",), metaimage.read, metaimage.write),
     Format("MetaImage", (".mhd",), metaimage.read, data_files=metaimage.data_files),
@@ -91,3 +93,10 @@ def data_files(path: str | Path) -> list[Path]:
     """The files beside ``path`` that hold its voxels, of an ``.nhdr`` or ``.mhd``; [] for a file that holds its own."""
     row = format_of(Path(path))
     return row.data_files(Path(path)) if row else []
+
+
+def written_files(path: Path) -> list[Path]:
+    """The files or the folder that writing to ``path`` makes or replaces."""
+    row = format_of(path)
+    companion = row.companion(path) if row else None
+    return [path] if companion is None else [path, companion]

@@ -61,7 +61,7 @@ def write(image: Image, path: Path) -> None:
     """Write ``image`` to ``path``; of an ``.nhdr`` the voxels go beside it, into a ``.raw.gz`` of the same name."""
     stored = image.stored()
     stored = stored.astype(np.uint8) if stored.dtype == bool else stored
-    data = path.with_suffix(".raw.gz") if path.suffix.lower() == ".nhdr" else None
+    data = companion(path)
     header = _header(image, stored) + (f"data file: {data.name}\n" if data else "\n")
     with path.open("wb") as stream:
         stream.write(header.encode())
@@ -70,6 +70,11 @@ def write(image: Image, path: Path) -> None:
     if data is not None:
         with data.open("wb") as stream:
             _write_voxels(stored, stream)
+
+
+def companion(path: Path) -> Path | None:
+    """Where the voxels of a header that is written to ``path`` go; None for a file that holds its own."""
+    return path.with_suffix(".raw.gz") if path.suffix.lower() == ".nhdr" else None
 
 
 def data_files(path: Path) -> list[Path]:

@@ -17,7 +17,7 @@ from ..errors import MedRestoreError, OutputError, UnsupportedImage
 from ..image import Image
 from . import dicom
 from .atomic import cannot_write, disk_full, staged, write_bytes
-from .formats import IMAGES, WRITTEN, check_format, data_files, format_of, suffix_of
+from .formats import IMAGES, WRITTEN, check_format, data_files, format_of, suffix_of, written_files
 from .headers import is_dicom
 from .parts import parts
 from .payload import Budget
@@ -125,7 +125,7 @@ def check_writable(path: str | Path, source: str | Path | None = None) -> None:
         _check_place(path)
         if source is not None:
             output, origin = path.resolve(), Path(source).resolve()
-            written = [output, output.with_suffix(".raw.gz")] if output.suffix == ".nhdr" else [output]
+            written = written_files(output)
             replaced = any(new.exists() and new.samefile(old) for old in parts(origin) for new in written)
             if replaced or output == origin or output in origin.parents:
                 raise OutputError(f"writing to {path} would overwrite the study that is read; choose another name.")

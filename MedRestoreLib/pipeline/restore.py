@@ -45,6 +45,7 @@ class Result:
             self.before.frame_times,
             self.before.modality,
             self.before.unit,
+            self.before.spacing_known,
         )
 
 

@@ -160,7 +160,7 @@ def test_the_message_ends_with_the_flag_that_would_cure_it(volume, options, flag
 
 
 def test_a_flag_that_the_command_does_not_have_is_not_named():
-    for field, command in (("memory_gb", "inspect"), ("study", "restore"), ("", "restore"), ("level", ""), ("x", "x")):
+    for field, command in (("memory_gb", "compare"), ("study", "restore"), ("", "restore"), ("level", ""), ("x", "x")):
         assert cli.with_flag(mr.InvalidPlan("too much.", field=field), command) == "too much."
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from MedRestoreLib.errors import UnsupportedImage
-from MedRestoreLib.files.studies import data_files, read, write
+from MedRestoreLib.errors import OutputError, UnsupportedImage
+from MedRestoreLib.files.studies import check_writable, data_files, read, write
 from MedRestoreLib.image import Image
 
 VOXELS = np.random.default_rng(0).integers(-900, 900, (3, 4, 5)).astype("<i2")
@@ -135,6 +135,15 @@ def test_data_files_lie_beside_the_header(tmp_path: Path) -> None:
         meta.write_text(f"NDims = 3\nDimSize = 5 4 3\nElementType = MET_SHORT\nElementDataFile = {name}\n")
         assert "beside" in message_of(meta)
     assert "absent" in message_of(nrrd(tmp_path / "in" / "bad.nhdr", fields.format("nowhere.raw"), b""))
+
+
+def test_a_data_file_is_an_input_that_no_output_may_replace(tmp_path: Path) -> None:
+    (tmp_path / "out.raw.gz").write_bytes(gzip.compress(VOXELS.tobytes()))
+    fields = PLACED + "endian: little\ndata file: out.raw.gz\n"
+    source = nrrd(tmp_path / "in.nhdr", fields, b"", encoding="gzip")
+    with pytest.raises(OutputError, match="overwrite"):
+        check_writable(tmp_path / "out.nhdr", source)
+    check_writable(tmp_path / "other.nhdr", source)
 
 
 def test_slices_in_files_of_their_own_and_voxels_at_the_end(tmp_path: Path) -> None:
