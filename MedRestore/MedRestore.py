@@ -298,7 +298,7 @@ class MedRestoreLogic(ScriptedLoadableModuleLogic):
     def restoreStudy(self, volumeNode, *, keepRemoved=False, progress=None, **edits):
         """Restore every volume of the study (subject hierarchy) that ``volumeNode`` is of; returns the new nodes."""
         from MedRestoreLib import mrml
-        from MedRestoreLib.pipeline.progress import ignore
+        from MedRestoreLib.progress import ignore
 
         self._ensureTorch()
         nodes = mrml.study_volumes(volumeNode)
