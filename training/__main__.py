@@ -75,11 +75,11 @@ def retrain(
     settings: Settings = None,
 ) -> None:
     """Train all weights that ship again, in parallel, and write new weights and cards; start it again to continue."""
-    from .shipping.retrain import Plan
+    from .shipping.retrain import Retraining
     from .trainers.schedule import seconds
 
-    plan = Plan(out, cache.expanduser(), seconds(budget), device, precision, tuple(settings or ()))
-    for written in plan.run():
+    retraining = Retraining(out, cache.expanduser(), seconds(budget), device, precision, tuple(settings or ()))
+    for written in retraining.run():
         typer.echo(f"Written: {written}")
 
 

@@ -16,7 +16,7 @@ from ..errors import UnsupportedImage
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES = 256, 257, 258, 259, 277
 _STRIPS, _STRIP_LENGTHS, _TILES, _TILE_LENGTHS = 273, 279, 324, 325
 _TIFF_TAGS = (_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES, _STRIPS, _STRIP_LENGTHS, _TILES, _TILE_LENGTHS)
-_EXPANSION = 1032  # the most that deflate, the strongest of TIFF's lossless codecs, makes of a byte
+_EXPANSION = 1 << 14  # more than any codec of TIFF makes of a byte
 
 
 def demand_whole(path: Path) -> None:

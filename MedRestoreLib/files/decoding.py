@@ -36,7 +36,10 @@ JOBS = {
     "encode picture": "MedRestoreLib.files.pictures:encode",
 }
 _COMMAND = "from MedRestoreLib.files.decoding import serve; serve()"
-_PATIENCE = 15.0  # seconds without a message after which a child is taken to hang
+_WORK = (
+    15  # seconds of processor time without a message after which a child is taken to hang, where that can be limited
+)
+_PATIENCE = 100.0 if os.name == "posix" else 20.0  # and seconds of any kind: a busy machine is no hanging decoder
 _SPARE = int(6e8)  # bytes that a child may take beyond what the budget allows for voxels
 _LENGTH = struct.Struct(">I")
 
@@ -120,6 +123,7 @@ class _Child:
             stderr=subprocess.DEVNULL,
             env={**os.environ, **threads, "PYTHONPATH": package_parent + os.pathsep + os.environ.get("PYTHONPATH", "")},
             start_new_session=os.name == "posix",  # a launcher may stand between: the whole group is ended
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
 
     def send(self, request: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> None:
@@ -128,6 +132,7 @@ class _Child:
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
         for array in arrays:
             self._process.stdin.write(_bytes(np.ascontiguousarray(array)))
+            self._watch.postpone()
         self._process.stdin.flush()
 
     def receive(self) -> Any:
@@ -239,8 +244,10 @@ def serve() -> None:
         arrays = [_read_array(requests, **about) for about in request["arrays"]]
         try:
             _limit_memory(request["memory"])
+            _limit_work()
             for message in resolve_name(JOBS[request["job"]])(*request["arguments"], *arrays):
                 _reply(replies, message)
+                _limit_work()
             _reply(replies, {"end": True})
         except MedRestoreError as error:
             _reply(replies, {"error": {"kind": type(error).__name__, "message": str(error), "field": error.field}})
@@ -269,6 +276,18 @@ def _limit_memory(size: int) -> None:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         limit = pages * resource.getpagesize() + size + _SPARE
         resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    except (ImportError, OSError, ValueError):
+        return
+
+
+def _limit_work() -> None:
+    """Let this process work for ``_WORK`` seconds more, where the system can hold it to that."""
+    try:
+        import resource
+
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        limit = int(used.ru_utime + used.ru_stime) + 1 + _WORK
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.getrlimit(resource.RLIMIT_CPU)[1]))
     except (ImportError, OSError, ValueError):
         return
 

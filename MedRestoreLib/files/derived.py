@@ -22,13 +22,16 @@ from ..image import Image, as_integers
 from ..version import __version__
 from .dicom_pixels import drop_embedded_overlays
 from .dicom_scale import Native, restate
-from .headers import is_dicom, whole
+from .headers import frame_groups, is_dicom, items, texts, whole
 from .quiet import quiet_pydicom
 
 _MAKER = "MedRestore"
 _NAME = re.compile(r"IM\d{5}\.dcm")
 _SERIES_NUMBER_STEP = 1000
-_PRIMARY_ONLY = ("1.2.840.10008.5.1.4.1.1.20", "1.2.840.10008.5.1.4.1.1.128")  # NM and PET image storage
+_STORAGE = "1.2.840.10008.5.1.4.1.1"
+# Classes whose Image Type admits no SECONDARY: nuclear medicine, PET, and the enhanced ones (PS3.3 C.8.4.9.1.1,
+# C.8.9.4.1.1, C.8.16.1.2, C.8.24.3).
+_PRIMARY_ONLY = tuple(f"{_STORAGE}.{kind}" for kind in ("20", "128", "128.1", "130", "2.1", "2.2", "4.1", "4.4", "6.2"))
 # Elements that describe the source's pixels or its creation, and would be untrue of the derived object.
 _STALE = (
     "ColorSpace",
@@ -42,6 +45,12 @@ _STALE = (
     "MACParametersSequence",
     "SmallestImagePixelValue",
     "SmallestPixelValueInSeries",
+)
+_FRAME_TYPES = (
+    "CTImageFrameTypeSequence",
+    "MRImageFrameTypeSequence",
+    "PETFrameTypeSequence",
+    "USImageDescriptionSequence",
 )
 _PALETTE = tuple(
     f"{prefix}{colour}PaletteColorLookupTable{part}"
@@ -197,9 +206,12 @@ def _set_identity(dataset: Any, source: Any, seed: Sequence[str], text: str, lab
     ]
     dataset.SourceImageSequence = [reference]
     kinds = [str(value) for value in np.ravel(source.get("ImageType") or [])]
-    # Nuclear medicine and PET admit no SECONDARY (PS3.3 C.8.4.9.1.1, C.8.9.4.1.1).
     second = "PRIMARY" if source.SOPClassUID in _PRIMARY_ONLY else "SECONDARY"
     dataset.ImageType = ["DERIVED", second, *kinds[2:]]
+    for frame in [*items(dataset, "SharedFunctionalGroupsSequence"), *frame_groups(dataset)]:
+        for name in _FRAME_TYPES:
+            for one in items(frame, name):
+                one.FrameType = ["DERIVED", *texts(one, "FrameType")[1:]]
     dataset.SeriesInstanceUID = _uid(*seed)
     dataset.SOPInstanceUID = _uid(*seed, str(source.SOPInstanceUID))
     dataset.SeriesNumber = str(int(source.get("SeriesNumber") or 0) + _SERIES_NUMBER_STEP)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import modalities
 from ..errors import UnsupportedImage
 from .codestream import STARTS, declared
 from .decoding import Undecodable, complaints, run
@@ -74,11 +75,8 @@ def frame_count(header: Any) -> int:
 
 def _has_palette(header: Any) -> bool:
     # In nuclear medicine a palette only says how counts are shown (PS3.3 C.8.4.8.1.1): the counts are what we want.
-    return text(header, "PhotometricInterpretation") == "PALETTE COLOR" and text(header, "Modality") not in (
-        "NM",
-        "PT",
-        "ST",
-    )
+    counted = modalities.find(text(header, "Modality")).code in ("NM", "PT")
+    return text(header, "PhotometricInterpretation") == "PALETTE COLOR" and not counted
 
 
 def _plain(path: Path, header: Any, syntax: Any) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import modalities
 from .headers import damaged, frame_groups, group, items, number, text, value
 
 # Units (0054,1001) and UCUM codes of a real world value mapping, as people write them.
@@ -22,7 +23,6 @@ _NO_UNIT = ("", "1", "no units", "{no units}", "ratio")
 TRANSFORM = "PixelValueTransformationSequence"
 MAPPING = "RealWorldValueMappingSequence"
 _PER_FRAME = "PerFrameFunctionalGroupsSequence"
-_COUNTED = ("NM", "ST")
 _PHILIPS = "Philips MR Imaging DD 001"  # (2005,xx0D) and (2005,xx0E): scale intercept and slope
 _PHILIPS_ORIGINAL = "Philips MR Imaging DD 005"  # (2005,xx09) and (2005,xx0A): copies of the rescale
 
@@ -67,10 +67,10 @@ def scale_of(headers: Sequence[Any], order: np.ndarray, stored: np.ndarray) -> S
         if all(mapped) and len({one[2] for one in mapped if one}) == 1:
             a, b, unit = zip(*(one for one in mapped if one), strict=True)
             return Scale(np.array(a), np.array(b), unit[0])
-    modality = text(header, "Modality")
-    if modality in _COUNTED and np.all(slope == 1) and np.all(intercept == 0):
-        return Scale(slope, intercept, "counts")
-    return Scale(slope, intercept, "HU" if modality == "CT" and "RescaleSlope" in header else "")
+    acquired = modalities.find(text(header, "Modality")).unit
+    raw = bool(np.all(slope == 1) and np.all(intercept == 0))
+    sure = raw if acquired == "counts" else "RescaleSlope" in header
+    return Scale(slope, intercept, acquired if sure else "")
 
 
 def _rescale(header: Any, frame: Any) -> tuple[float, float, str]:
@@ -136,6 +136,8 @@ def restate(
     else:
         _forget(dataset)
     _state_rescale(dataset, factors, offsets)
+    if unit == "HU" and text(dataset, "RescaleType") == "US":
+        dataset.RescaleType = unit
     if not frames and uniform and not _has_unit(dataset, unit):
         _state_mapping(dataset, kind, limits, unit)
 

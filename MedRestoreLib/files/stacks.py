@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import modalities
 from ..errors import UnsupportedImage
 from .dicom_geometry import SAME, Plane, frame_plane, place, plane_of
 from .headers import group, number, numbers, text, texts, whole
@@ -31,7 +32,7 @@ _COMPONENTS = {
 MAGNITUDE = "magnitude"
 _GE = (0x0043, "GEMS_PARM_01", 0x2F)  # private: 0 magnitude, 1 phase, 2 real, 3 imaginary
 _GE_COMPONENTS = ("magnitude", "phase", "real part", "imaginary part")
-_VIEWS = ("NM", "ST", "PT")  # images of these without a place in space are views of one acquisition
+_VIEWS = ("NM", "PT")  # images of these without a place in space are views of one acquisition
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ def _belong(first: Slice, other: Slice, modality: str) -> bool:
     if first.shape != other.shape or first.component != other.component:
         return False
     if first.plane is None or other.plane is None:
-        return first.plane is other.plane and modality in _VIEWS
+        return first.plane is other.plane and modalities.find(modality).code in _VIEWS
     if np.abs(np.subtract(first.plane.orientation, other.plane.orientation)).max() > SAME:
         return False
     a, b = first.plane.spacing, other.plane.spacing

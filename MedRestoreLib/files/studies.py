@@ -103,8 +103,13 @@ def write(image: Image, path: str | Path, *, derivation: str = "", label: str = 
     assert row is not None
     assert row.write is not None
     about = {"derivation": derivation, "label": label} if row.explained else {}
-    with staged(path) as partial:
-        row.write(image, partial, **about)
+    try:
+        with staged(path) as partial:
+            row.write(image, partial, **about)
+    except MedRestoreError:
+        raise
+    except Exception as error:
+        raise OutputError(f"{path} cannot be written ({type(error).__name__}); choose .nrrd.") from error
     return path
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .. import weights as files
+from ..noise import IDS as EVERY_NOISE
 from . import options
 
 if TYPE_CHECKING:
@@ -168,7 +169,6 @@ def _imported(name: str) -> Callable:
     return pkgutil.resolve_name(f"{__package__}.{name}")
 
 
-EVERY_NOISE = ("gaussian", "poisson", "rician", "speckle")
 WHITE_NOISE = ("gaussian", "poisson", "rician")  # white once it is stabilised
 
 EVERY_MODALITY = ("NM", "MR", "US", "OT")

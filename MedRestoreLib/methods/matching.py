@@ -173,7 +173,8 @@ def _smallest(keys: Tensor, count: int) -> Tensor:
     """
     if keys.device.type != "cpu":
         return keys.topk(count, largest=False).values
-    height = max(divisor for divisor in range(1, 17) if keys.shape[1] % divisor == 0)
+    length = keys.shape[1]
+    height = max(rows for rows in range(1, 17) if length % rows == 0 and length // rows >= count)
     columns = keys.unflatten(1, (height, -1))
     minima = np.partition(columns.amin(1).numpy(), count - 1, axis=1)[:, :count]
     chosen = torch.from_numpy((minima & (INDICES - 1)) % columns.shape[2]).long()

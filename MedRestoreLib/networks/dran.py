@@ -40,7 +40,7 @@ class DynamicConvolution(nn.Module):
 
 
 class NoiseGate(nn.Module):
-    """A 3x3 convolution times the sigmoid of another (gated convolution: Yu et al., ICCV 2019); borders are mirrored."""
+    """A 3x3 convolution times the sigmoid of another: Yu et al., ICCV 2019. The border is mirrored."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

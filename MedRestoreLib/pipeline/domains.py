@@ -1,14 +1,14 @@
-"""Domains: the scales of values that methods are made for, each a strategy that leads a study there and back.
+"""Domains: the scales of values that methods are made for. Each is a strategy that takes a study there and back.
 
-===========  =================================================  ======================================  =============
-domain       what the method is given, divided by the scale     sigma                                   for
-===========  =================================================  ======================================  =============
-stabilised   the variance-stabilised study, less its minimum    1 / scale                               any noise
-linear       the study itself; the scale is its maximum         the speckle's relative std              speckle
-rate         the study itself; the scale is its clean maximum   1 / sqrt(counts where the scale is)     counts
-===========  =================================================  ======================================  =============
+===========  ====================================  =============================  ==============================
+domain       what the method is given              scale                          sigma that it is told
+===========  ====================================  =============================  ==============================
+stabilised   the variance-stabilised study         range of its clean values      1 / scale
+linear       the study itself, for speckle         its maximum                    the speckle's relative std
+rate         the study itself, for counts          its clean maximum              1 / sqrt(counts at that maximum)
+===========  ====================================  =============================  ==============================
 
-A row of the catalogue names its domain (``Method.domain``). ``find`` gives the strategy.
+A row of the catalogue names its domain (``Method.domain``), and ``find`` gives the strategy.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ LIBRARY = {
     "image": {"errors"},
     "weights": {"errors"},
     "files": {"errors", "image", "modalities", "version"},
-    "methods": {"errors", "progress", "weights"},
+    "methods": {"errors", "noise", "progress", "weights"},
     "evidence": {"noise", "progress"},
     "samples": {"image", "noise"},
     "reporting": {"errors", "evidence", "files", "image", "metrics", "modalities"},

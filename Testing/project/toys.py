@@ -25,13 +25,15 @@ METHOD_ROW = """\
         summary="The median of 3x3 pixels: a toy.",
         citation="Tukey, Exploratory Data Analysis, 1977",
         implementation="median:median",
-        domain="gaussian",
+        domain="stabilised",
         dimensions=(2,),
-        modalities=("NM", "MR", "US", "OT"),
-        noises=("gaussian", "poisson", "rician", "speckle"),
-        halo=1,
+        modalities=EVERY_MODALITY,
+        noises=EVERY_NOISE,
+        reach=1,
         patch=3,
         bytes_per_voxel=80,
+        blind=True,
+        recommended_for=(FirstChoice("a toy is good enough for it", modalities=("OT",)),),
     ),
 """
 
@@ -55,7 +57,8 @@ assert "median" in [row.id for row in mr.methods()]
 clean, noisy = phantoms.clean_study("MR"), phantoms.study("MR")
 result = mr.restore(noisy, method="median")
 assert abs(result.image.voxels - clean.voxels).mean() < 0.7 * abs(noisy.voxels - clean.voxels).mean()
-assert "Median" in result.report.to_dict()["provenance"]["method"]
+assert result.report.to_dict()["provenance"]["method"] == "Median"
+assert mr.recommend(phantoms.study("OT")).method == "median"
 """
 
 # A network with weights: its file, its recipe, its row and its test; the rest is generated
@@ -115,20 +118,16 @@ batch = 2
 """
 
 NETWORK_ROW = """\
-    Method(
+    network(
+        "rate",
         id="shallow",
         title="Shallow",
         summary="A network of two layers: a toy.",
         citation="none",
-        implementation="learned:counts",
-        domain="counts",
-        dimensions=(2,),
         modalities=("NM",),
-        noises=("poisson",),
-        halo=64,
-        patch=16,
-        align=16,
+        reach=64,
         bytes_per_voxel=200,
+        recommended_for=(FirstChoice("Shallow was trained for it", modalities=("NM",)),),
         weights="shallow_bone",
     ),
 """
@@ -171,7 +170,8 @@ import MedRestoreLib as mr
 from Testing.support import phantoms
 
 noisy = phantoms.study("NM")
-result = mr.restore(noisy, method="shallow")
+result = mr.restore(noisy)
+assert result.report.to_dict()["plan"]["method"] == "shallow"
 assert abs(result.image.voxels.sum() / noisy.voxels.sum() - 1) < 1e-3
 assert "shallow_bone, SHA-256" in result.report.to_dict()["provenance"]["weights"]
 """
@@ -231,9 +231,10 @@ import numpy as np
 
 from ..errors import UnsupportedImage
 from ..image import Image
+from .payload import Budget
 
 
-def read(path: Path) -> Image:
+def read(path: Path, budget: Budget) -> Image:
     """Raises UnsupportedImage for a file that NumPy did not write."""
     try:
         return Image.from_array(np.load(path))
@@ -258,15 +259,19 @@ import MedRestoreLib as mr
 from Testing.support import phantoms
 
 noisy = phantoms.study("MR", slices=3)
-with tempfile.TemporaryDirectory() as folder:
+with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as restored:
     path = mr.write(noisy, pathlib.Path(folder) / "study.npy")
     assert (mr.read(path).voxels == noisy.voxels).all()
+    plan = {"method": "adf", "noise": "gaussian", "level": 5.0}
+    assert [row.status for row in mr.batch(folder, restored, **plan)] == ["restored"]
+    assert mr.read(pathlib.Path(restored) / "study.npy").voxels.std() < noisy.voxels.std()
     path.write_bytes(b"no array")
     try:
         mr.read(path)
     except mr.UnsupportedImage as error:
         assert "damaged" in str(error)
-    assert [row.status for row in mr.batch(folder, folder + "/out", method="adf")] == ["failed"]
+    else:
+        raise AssertionError("a damaged file was read")
 """
 
 # A modality: its row

@@ -104,23 +104,34 @@ def test_what_a_recipe_names_must_exist(setting, message, pictures, tmp_path):
 # Resumption
 
 
+# Trains and writes a checkpoint after each step, until it is killed in the middle of one.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from Testing.support.small_trainings import trained
+from training import checkpoint
+from training.trainers.supervised import Supervised
+
+step, name, pictures, folder, *settings = sys.argv[1:]
+write, update, saved = checkpoint.write, Supervised.update, []
+
+def remembered(where, state):
+    write(where, state)
+    saved.append(state["progress"]["step"])
+
+def killed(*arguments):
+    if saved and saved[-1] == int(step) - 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return update(*arguments)
+
+checkpoint.write, Supervised.update = remembered, killed
+trained(name, Path(pictures), Path(folder), *settings, checkpoint_every=0.0)
+"""
+
+
 def kill_in_step(step: int, name: str, pictures: Path, folder: Path, settings: list[str]) -> None:
-    """Train in another process, which is killed in the middle of ``step``; every step before left a checkpoint."""
-    code = (
-        "import os, signal, sys\nfrom pathlib import Path\nfrom Testing.support.small_trainings import trained\n"
-        "from training.trainers.supervised import Supervised\n"
-        "step, name, pictures, folder, *settings = sys.argv[1:]\n"
-        "update = Supervised.update\n"
-        "def killed(self, *arguments):\n"
-        "    if Path(folder, f'{name}+smoke', 'checkpoint.pt').exists():\n"
-        "        from training import checkpoint\n"
-        "        if checkpoint.read(Path(folder, f'{name}+smoke'))['progress']['step'] == int(step) - 1:\n"
-        "            os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return update(self, *arguments)\n"
-        "Supervised.update = killed\n"
-        "trained(name, Path(pictures), Path(folder), *settings, checkpoint_every=0.0)\n"
-    )
-    command = [sys.executable, "-c", code, str(step), name, str(pictures), str(folder), *settings]
+    """Train in another process, which is killed in the middle of ``step`` (from 1)."""
+    command = [sys.executable, "-c", KILLED, str(step), name, str(pictures), str(folder), *settings]
     assert subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL).returncode == -signal.SIGKILL
 
 

@@ -49,8 +49,8 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How all are trained.
+class Retraining:
+    """One training of everything that ships.
 
     Attributes:
         out: folder; gets a folder for each recipe with its log, ``weights`` and ``cards``.

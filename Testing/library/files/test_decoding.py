@@ -40,6 +40,8 @@ def fail(path: str, kind: str) -> Iterator[Any]:
         os.kill(os.getpid(), signal.SIGSEGV)
     if kind == "hang":
         time.sleep(60)
+    while kind == "busy":
+        pass
     if kind == "memory":
         yield {"held": np.ones(1 << 30, np.float64).sum()}
     if kind == "ours":
@@ -61,7 +63,8 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "import sys, importlib.util as u;"
         f"spec = u.spec_from_file_location('test_decoding_jobs', {__file__!r});"
         "module = u.module_from_spec(spec); sys.modules[spec.name] = module; spec.loader.exec_module(module);"
-        f"from MedRestoreLib.files import decoding; decoding.JOBS.update({table!r}); decoding.serve()"
+        f"from MedRestoreLib.files import decoding; decoding.JOBS.update({table!r}); decoding._WORK = 1;"
+        "decoding.serve()"
     )
     monkeypatch.setattr(decoding, "_COMMAND", setup)
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
@@ -80,14 +83,14 @@ def test_values_and_arrays_come_back_and_nothing_printed_does(
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("kind", ["crash", "hang", "memory", "anything else"])
+@pytest.mark.parametrize("kind", ["crash", "hang", "busy", "memory", "anything else"])
 def test_a_child_that_fails_is_an_error_and_the_next_job_works(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if kind == "memory" and not sys.platform.startswith("linux"):
-        pytest.skip("only Linux limits a child's memory")
+    if kind in ("memory", "busy") and not sys.platform.startswith("linux"):
+        pytest.skip("only Linux limits a child's memory and work")
     list(run("echo", tmp_path, 0))  # warm, so that a short patience is enough
-    monkeypatch.setattr(decoding, "_PATIENCE", 2.0)
+    monkeypatch.setattr(decoding, "_PATIENCE", 2.0 if kind == "hang" else 60.0)
     with pytest.raises(Undecodable, match="x is damaged") as error:
         list(run("fail", tmp_path / "x", kind))
     assert "patient" not in str(error.value)

@@ -189,7 +189,10 @@ def test_times_of_enhanced_frames(tmp_path: Path) -> None:
 def test_magnitude_and_phase_in_one_enhanced_object_are_parts(tmp_path: Path) -> None:
     stored = frames(2)
     about = [
-        {"depth": 2.5 * z, "MRImageFrameTypeSequence": item(ComplexImageComponent=component)}
+        {
+            "depth": 2.5 * z,
+            "MRImageFrameTypeSequence": item(ComplexImageComponent=component, FrameType=["ORIGINAL", "PRIMARY"]),
+        }
         for component in ("MAGNITUDE", "PHASE")
         for z in range(4)
     ]
@@ -200,7 +203,10 @@ def test_magnitude_and_phase_in_one_enhanced_object_are_parts(tmp_path: Path) ->
     assert "phase" in message_of(path, series="2")
     back = read(write(image.with_voxels(image.voxels * np.float32(0.5)), tmp_path / "out.dcm"))
     np.testing.assert_allclose(back.voxels[0], stored[0] / 2.0, atol=0.02)
-    assert back.source.headers[0].NumberOfFrames == 4
+    header = back.source.headers[0]
+    assert header.NumberOfFrames == 4
+    for frame in header.PerFrameFunctionalGroupsSequence:
+        assert frame.MRImageFrameTypeSequence[0].FrameType[0] == "DERIVED"
 
 
 def test_an_enhanced_ultrasound_volume_is_a_volume(tmp_path: Path) -> None:
@@ -215,6 +221,8 @@ def test_an_enhanced_ultrasound_volume_is_a_volume(tmp_path: Path) -> None:
     np.testing.assert_array_equal(image.stored()[0], stored)
     np.testing.assert_allclose(image.spacing, (0.5, 0.4, 0.8))
     assert image.origin == (-20, 0, 0)
+    header = read(write(image, tmp_path / "out.dcm")).source.headers[0]
+    assert list(header.ImageType[:2]) == ["DERIVED", "PRIMARY"]  # the enhanced classes admit no SECONDARY
 
 
 PLACED = {"ImagePositionPatient": [0, 0, 5], "ImageOrientationPatient": AXIAL, "PixelSpacing": [0.3, 0.3]}

@@ -37,6 +37,13 @@ def test_bounds_hold_a_mask_and_no_smaller_box_does(mask):
         assert all(cut.take(end, axis).any() for axis in range(3) for end in (0, -1))
 
 
+def test_a_padded_box_stays_inside_the_array_and_an_empty_one_empty():
+    box = regions.padded((slice(3, 4), slice(0, 2), slice(7, 9)), (1, 2, 4), (9, 9, 10))
+    assert box == (slice(2, 5), slice(0, 4), slice(3, 10))
+    nothing = regions.bounding_box(np.zeros((4, 5), bool))
+    assert regions.padded(nothing, (2, 2), (4, 5)) == nothing
+
+
 @example([4, 4, 17, 25, 29, 42, 44, 44, 45])  # two thresholds are almost as good
 @given(st.lists(st.integers(0, 50), min_size=2, max_size=60).filter(lambda values: len(set(values)) > 1))
 def test_otsu_parts_values_with_the_greatest_variance_between_classes(values):
@@ -48,6 +55,17 @@ def test_otsu_parts_values_with_the_greatest_variance_between_classes(values):
 
     best = max(between(v) for v in values)
     assert between(regions.otsu(values, bins=4096)) == pytest.approx(best)
+
+
+@pytest.mark.parametrize("values", [[], [3.0, 3.0], [np.nan, 2.0]])
+def test_one_value_has_no_threshold(values):
+    with pytest.raises(ValueError, match="two different values"):
+        regions.otsu(np.array(values))
+
+
+def test_the_statistics_of_a_region_are_those_of_its_voxels():
+    found = regions.RegionStatistics.of(np.array([[1, 2], [3, 6]], np.uint8))
+    assert found == regions.RegionStatistics(4, 3.0, 3.5**0.5, 1.0, 6.0)
 
 
 def test_the_contrast_of_flat_regions_has_a_value():
