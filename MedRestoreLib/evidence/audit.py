@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..noise import Noise
+from ..progress import stop_if_asked
 from .correlation import LAGS, autocorrelation
 from .sampling import REGION_WINDOW, REGIONS, brightness_regions, sample_planes
 
@@ -143,15 +144,18 @@ def audit(before: np.ndarray, after: np.ndarray, noise: Noise, *, seed: int = 0)
     if not np.isfinite(restored).all():
         raise ValueError("the restored study holds values that are not numbers")
     residual = Residual.of(noisy, restored, noise)
+    stop_if_asked()
     if not residual.where.any():
         return Audit({}, 0, len(noisy))
-    findings = {
-        "variance": _variance(residual),
-        "whiteness": _whiteness(residual, expected_white=noise.white),
-        "leakage": _leakage(residual, np.random.default_rng(seed)),
-        "unsupported": _unsupported(residual),
-        "bias": _bias(residual),
-    }
+    findings = {}
+    findings["variance"] = _variance(residual)
+    stop_if_asked()
+    findings["whiteness"] = _whiteness(residual, expected_white=noise.white)
+    stop_if_asked()
+    findings["leakage"] = _leakage(residual, np.random.default_rng(seed))
+    stop_if_asked()
+    findings["unsupported"] = _unsupported(residual)
+    findings["bias"] = _bias(residual)
     return Audit(findings, int(residual.where.sum()), len(noisy))
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 import torch
 
+from ..progress import stop_if_asked
 from .options import NonNegativeFloat, NonNegativeInt, checked
 from .parallel import PerDevice
 
@@ -71,6 +72,7 @@ def anisotropic_diffusion(
     weights = [torch.empty_like(current) for _ in range(dimensions)]
     chunks = _chunks(current)
     for iteration in range(count):
+        stop_if_asked()
         if constant or iteration % RENEWED == 0:
             shrink = 1.0 if constant else SHRINK**iteration
             for chunk in chunks:

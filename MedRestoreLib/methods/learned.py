@@ -7,6 +7,7 @@ from functools import lru_cache
 import torch
 
 from .. import weights as files
+from ..progress import stop_if_asked
 
 
 def rate(images: torch.Tensor, sigma: float, *, weights: str) -> torch.Tensor:
@@ -50,5 +51,11 @@ def linear(images: torch.Tensor, sigma: float, *, weights: str, reference: float
 
 @lru_cache(maxsize=4)
 def _network(row: files.Weights, device: torch.device) -> torch.nn.Module:
-    """The network, loaded once for each device and line of the manifest, which holds the file's SHA-256."""
-    return row.load(device)
+    """The network, loaded once for each device and line of the manifest, which holds the file's SHA-256.
+
+    It can be stopped between its layers.
+    """
+    network = row.load(device)
+    for layer in network.modules():
+        layer.register_forward_pre_hook(lambda *_: stop_if_asked())
+    return network

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import NamedTuple
 
 import torch
+
+from ..progress import HEARING_SECONDS, stop_if_asked
 
 
 class PerDevice(NamedTuple):
@@ -32,11 +34,26 @@ def each(function: Callable, items: list, device: torch.device) -> Iterator:
     """
     threads = torch.get_num_threads()
     if device.type != "cpu" or threads == 1:
-        yield from map(function, items)
+        for item in items:
+            stop_if_asked()
+            yield function(item)
         return
     try:
         torch.set_num_threads(1)  # here, too: torch's idle threads would wait for work at full speed
         with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield from pool.map(function, items)
+            yield from _in_order([pool.submit(function, item) for item in items])
     finally:
         torch.set_num_threads(threads)  # threads that start later take the number that was set last
+
+
+def _in_order(futures: list[Future]) -> Iterator:
+    """The results of futures; when this is ended, those that have not begun do not."""
+    futures.reverse()
+    try:
+        while futures:
+            stop_if_asked()
+            if wait(futures[-1:], HEARING_SECONDS).done:
+                yield futures.pop().result()
+    finally:
+        for future in futures:
+            future.cancel()

@@ -8,6 +8,7 @@ import torch
 from torch.nn.functional import pad
 
 from ..errors import InvalidPlan
+from ..progress import stop_if_asked
 from .options import NonNegativeFloat, NonNegativeInt, checked
 
 # The paper's time step of 0.05 takes some 300 iterations; the scheme is stable up to 1.0, and 0.8 loses nothing.
@@ -59,6 +60,7 @@ def speckle_reducing_diffusion(
         speckle_scale = decompressed_variation(sigma * reference, compressed)
     current = images.clone()
     for iteration in range(iterations if speckle_scale > 0 else 0):
+        stop_if_asked()
         scale = speckle_scale * math.exp(-DECAY * STEP * iteration)
         conductance = _conductance(_intensity(current, compressed), scale)
         _diffuse(current, conductance)

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from ..image import Image
+from ..progress import Progress, heard, ignore
 from ..reporting.report import Report
 from . import borders
 from . import device as devices
 from .blending import blend, feathered
 from .denoising import Denoising
 from .plan import Plan, revise
-from .progress import Progress, ignore
 from .reports import build_report
 from .tiles import Run, run_tiled
 
@@ -55,7 +55,8 @@ def restore(image: Image, plan: Plan | None = None, *, progress: Progress | None
     Args:
         image: the noisy study; it is not changed.
         plan: from ``recommend``; None recommends one.
-        progress: called with a fraction (0 to 1) and what is being done; what it raises (``Cancelled``) ends the job.
+        progress: called several times a second with a fraction (0 to 1) and what is being done; what it raises
+            (``Cancelled``) ends the job.
         **edits: fields of ``Plan`` that replace the plan's, e.g. ``method="bm3d", level=12.0``.
 
     Returns:
@@ -65,17 +66,17 @@ def restore(image: Image, plan: Plan | None = None, *, progress: Progress | None
         MedRestoreError: the study or the plan is unfit, or memory ran out; nothing is left half done.
     """
     plan = revise(image, plan, **edits)
-    progress = progress or ignore
     start = time.perf_counter()
-    denoising = Denoising.of(image, plan, devices.resolve(plan.device))
-    weights = None if plan.mask is None else feathered(plan.mask, image.spacing)
-    title = denoising.method.title
-    run = run_plan(
-        denoising, image.voxels, plan, weights, lambda fraction: progress(0.9 * fraction, f"Restoring with {title}")
-    )
-    progress(0.9, "Gathering evidence")
-    report = build_report(image, plan, run, time.perf_counter() - start)
-    progress(1.0, "Done")
+    with heard(progress or ignore) as say:
+        denoising = Denoising.of(image, plan, devices.resolve(plan.device))
+        weights = None if plan.mask is None else feathered(plan.mask, image.spacing)
+        title = denoising.method.title
+        run = run_plan(
+            denoising, image.voxels, plan, weights, lambda fraction: say(0.9 * fraction, f"Restoring with {title}")
+        )
+        say(0.9, "Gathering evidence")
+        report = build_report(image, plan, run, time.perf_counter() - start)
+        say(1.0, "Done")
     return Result(image.with_voxels(run.voxels), report, image)
 
 

@@ -20,8 +20,8 @@ from ..files.atomic import PARTIAL, cannot_write, remove_partials
 from ..files.held import alone
 from ..pipeline import device as devices
 from ..pipeline.plan import decided, recommend
-from ..pipeline.progress import Progress, ignore
 from ..pipeline.restore import restore
+from ..progress import Progress, ignore
 from . import rescue
 from .inputs import Passed, Study, find
 from .outputs import output_paths, record_of

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import Cancelled
 from ..image import Image
 from ..pipeline.plan import Plan, as_mask
-from ..pipeline.progress import Progress, ignore
+from ..progress import Progress, ignore
 from .conversation import GRACE_SECONDS, Conversation, Event, JobCancelled, JobDone, JobFailed, JobProgress
 from .exchange import Exchange, Upload, command, kill, search_path
 

@@ -10,8 +10,8 @@ from ..pipeline import device as devices
 from ..pipeline.blending import feathered
 from ..pipeline.denoising import Denoising
 from ..pipeline.plan import Plan, revise
-from ..pipeline.progress import Progress, ignore
 from ..pipeline.restore import run_plan
+from ..progress import Progress, heard, ignore
 
 
 def preview(
@@ -39,13 +39,14 @@ def preview(
         MedRestoreError: as ``restore``.
         IndexError: there is no such slice.
     """
-    plan, progress = revise(image, plan, **edits), progress or ignore
+    plan = revise(image, plan, **edits)
     denoising = Denoising.of(image, plan, devices.resolve(plan.device))
     frames, slices = _needed(image.voxels.shape, frame, number, denoising)
     weights = None if plan.mask is None else feathered(plan.mask, image.spacing, slices.start, slices.stop)
     message = f"Previewing {denoising.method.title}"
     voxels = image.voxels[frames, slices]
-    run = run_plan(denoising, voxels, plan, weights, lambda fraction: progress(fraction, message))
+    with heard(progress or ignore) as say:
+        run = run_plan(denoising, voxels, plan, weights, lambda fraction: say(fraction, message))
     kept = number - slices.start
     return replace(
         image,
