@@ -97,6 +97,9 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from MedRestorePanel.uploads import Uploads
         from MedRestorePanel.views import Views
 
+        for kind in VOLUMES:
+            self.ui.resultSelector.addAttribute(kind, "MedRestore.part", "restored")  # removed parts are no results
+
         self.logic = MedRestoreLogic()
         self.worker = WorkerProcess()
         self.uploads = Uploads(self.worker)
@@ -189,7 +192,7 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 parameterNode.connectGui(self.ui),
                 parameterNode.connectParametersToGui(self.study.connectors),
             ]
-            for selector in (self.ui.inputSelector, self.ui.outputSelector, self.ui.resultSelector):
+            for selector in (self.ui.inputSelector, self.ui.resultSelector):
                 selector.nodeTypes = VOLUMES  # connecting left the one type that the field is annotated with
             self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParameterNodeModified)
         self.updateParts()
@@ -208,10 +211,9 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         for part in self.parts:
             part.update()
 
-    def onRestored(self, node: slicer.vtkMRMLVolumeNode, removed: slicer.vtkMRMLVolumeNode | None) -> None:
+    def onRestored(self, node: slicer.vtkMRMLVolumeNode) -> None:
         """Show a new result in the views, in the place of the study it came from."""
         self._parameterNode.lastOutput = node
-        self._parameterNode.removedVolume = removed
         self.views.showResult()
 
     def showError(self, message: str) -> None:

@@ -99,6 +99,8 @@ class ChoiceConnector(GuiConnector):
             self._add(Choice(missing, value, _("This was chosen elsewhere and is not offered here.")))
             values.append(value)
         self._comboBox.setCurrentIndex(values.index(value) if value in values else -1)
+        items = self._comboBox.view()  # may be wider than the box, which is as wide as the panel lets it be
+        items.setMinimumWidth(items.sizeHintForColumn(0))
         self._comboBox.blockSignals(wasBlocked)
 
     def _add(self, choice: Choice) -> None:

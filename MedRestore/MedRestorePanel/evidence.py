@@ -1,10 +1,11 @@
-"""The Evidence section: what was gained, what was removed, what a person should look at."""
+"""The Evidence section: whether the study is better, in one word and one sentence; the rest when it is asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
 
 import qt
 from slicer.i18n import tr as _
@@ -29,8 +30,9 @@ class EvidenceSection:
         self.showError = showError
         self.askFile = askFile or self._askFile
         self._parameterNode = None
-        self._shown = {}
+        self._shown: dict[str, Any] | None = {}
         ui.saveReportButton.clicked.connect(self.onSave)
+        ui.detailsButton.toggled.connect(self.onDetails)
 
     def setParameterNode(self, parameterNode: MedRestoreParameterNode | None) -> None:
         self._parameterNode = parameterNode
@@ -40,13 +42,16 @@ class EvidenceSection:
         if report == self._shown:
             return
         self._shown = report
-        self.ui.saveReportButton.enabled = report is not None
+        for button in (self.ui.saveReportButton, self.ui.detailsButton):
+            button.enabled = report is not None
         if report is None:
-            self.ui.evidenceBrowser.setHtml(_("No restored volume is chosen."))
+            self.ui.verdictLabel.text = _("No restored volume is chosen.")
+            self.ui.detailsButton.checked = False
             return
         from MedRestoreLib.reporting import page
         from MedRestoreLib.reporting.report import Report
 
+        self.ui.verdictLabel.text = f"<b>{escape(_word(report))}.</b> {escape(report['verdict'])}"
         self.ui.evidenceBrowser.setHtml(page.brief(Report.from_dict(report)))
 
     def report(self) -> dict[str, Any] | None:
@@ -57,6 +62,10 @@ class EvidenceSection:
         from MedRestoreLib import mrml
 
         return mrml.report_of(node)
+
+    def onDetails(self, asked: bool) -> None:
+        """Unfold what was removed and kept, or fold it away."""
+        self.ui.evidenceBrowser.visible = asked
 
     def onSave(self) -> None:
         from MedRestoreLib import MedRestoreError
@@ -76,3 +85,11 @@ class EvidenceSection:
     def _askFile(self) -> str:
         title, kinds = _("Save report"), _("Page (*.html);;JSON (*.json)")
         return qt.QFileDialog.getSaveFileName(None, title, "MedRestore report.html", kinds)
+
+
+def _word(report: dict[str, Any]) -> str:
+    """The verdict in a word."""
+    gain, audit = report.get("gain") or {}, report.get("audit") or {}
+    if audit.get("flags"):
+        return _("Look closely")
+    return _("Better") if gain.get("reliable") else _("Unsure")

@@ -24,8 +24,8 @@ class MedRestoreParameterNode:
     """The panel's choices, saved with the scene.
 
     An empty ``modality``, ``method`` or ``noise`` is not decided yet. ``level`` is in the noise model's unit.
-    ``memory`` is in GB, 0 for the device's default. ``lastOutput`` and ``removedVolume`` are what Compare and Evidence
-    look at.
+    ``memory`` is in GB, 0 for the device's default. ``lastOutput`` is the result that Compare, Evidence and Segments
+    look at, and that the next one replaces where ``replaceResult`` is set and it was made from the input.
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
@@ -40,11 +40,10 @@ class MedRestoreParameterNode:
     dimensions: str = "auto"
     device: str = "auto"
     memory: Annotated[float, WithinRange(0.0, 1024.0)] = 0.0
-    outputVolume: vtkMRMLScalarVolumeNode
     keepRemoved: bool = True
+    replaceResult: bool
     preview: bool
     lastOutput: vtkMRMLScalarVolumeNode
-    removedVolume: vtkMRMLScalarVolumeNode
     fade: Annotated[float, WithinRange(0.0, 1.0)] = 1.0
     segmentationBefore: vtkMRMLSegmentationNode
     segmentationAfter: vtkMRMLSegmentationNode

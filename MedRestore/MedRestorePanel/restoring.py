@@ -36,7 +36,7 @@ class RestoreSection(VTKObservationMixin):
         worker, uploads: where the work is done.
         study: the ``StudySection``: what to restore and how.
         onStarted: called when a job begins.
-        onRestored: called with the restored volume and the removed part (or None).
+        onRestored: called with the restored volume.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class RestoreSection(VTKObservationMixin):
         study: StudySection,
         *,
         onStarted: Callable[[], None],
-        onRestored: Callable[[slicer.vtkMRMLVolumeNode, slicer.vtkMRMLVolumeNode | None], None],
+        onRestored: Callable[[slicer.vtkMRMLVolumeNode], None],
     ) -> None:
         VTKObservationMixin.__init__(self)
         self.ui, self.worker, self.uploads, self.study = ui, worker, uploads, study
@@ -84,6 +84,10 @@ class RestoreSection(VTKObservationMixin):
         ui.applyButton.enabled = running or not missing
         ui.applyButton.toolTip = _("Stop; nothing is kept.") if running else missing or _("Restore the study.")
         ui.progressBar.visible = running
+        earlier = None if running else self._earlier()
+        ui.replaceCheckBox.visible = earlier is not None
+        if earlier is not None:
+            ui.replaceCheckBox.text = _("Replace '{name}'").format(name=earlier.GetName())
         if not running:
             ui.statusLabel.text = " ".join(filter(None, (missing, self._message))) or self.study.hint()
 
@@ -140,8 +144,9 @@ class RestoreSection(VTKObservationMixin):
         p = self._parameterNode
         study = self.study.study()
         mask = mrml.mask_of(p.maskSegmentation, p.maskSegment, study) if p.maskSegmentation is not None else None
-        output = mrml.Output(study, target=p.outputVolume)
-        job = self._job = _Job((study, p.inputVolume, p.outputVolume), output, p.keepRemoved)
+        target = self._earlier() if p.replaceResult else None
+        output = mrml.Output(study, target=target)
+        job = self._job = _Job((study, p.inputVolume, target), output, p.keepRemoved)
         self.addObserver(slicer.mrmlScene, slicer.vtkMRMLScene.NodeAboutToBeRemovedEvent, self._onNodeRemoved)
         self.onStarted()
         job.request = self.uploads.request(
@@ -156,6 +161,16 @@ class RestoreSection(VTKObservationMixin):
         )
         self._progress(job, 0.0, _("Sending the study"))
         self.update()
+
+    def _earlier(self) -> slicer.vtkMRMLVolumeNode | None:
+        """The result in Compare, if the study on show was restored to it: what another Apply may replace."""
+        from MedRestoreLib import mrml
+
+        p = self._parameterNode
+        study, result = self.study.study(), None if p is None else p.lastOutput
+        if study is None or result is None or study is not p.inputVolume:  # a restored sequence is always a new one
+            return None
+        return result if mrml.source_of(result) is study else None
 
     def _dropped(self, job: _Job) -> None:
         """The study was exchanged for another before it had arrived at the worker."""
@@ -194,7 +209,7 @@ class RestoreSection(VTKObservationMixin):
                 name=node.GetName(), seconds=f"{seconds:.1f}", verdict=report["verdict"]
             )
         )
-        self.onRestored(node, job.output.removed)
+        self.onRestored(node)
 
     def _end(self) -> None:
         self._job = None

@@ -62,8 +62,12 @@ def turnToAcquisition(sliceNode: slicer.vtkMRMLSliceNode, volume: slicer.vtkMRML
 
 def showSlice(sliceNode: slicer.vtkMRMLSliceNode, volume: slicer.vtkMRMLVolumeNode, index: int) -> None:
     """Move a view through the middle of one of the volume's acquired slices."""
-    position = _ijkToWorld(volume).MultiplyPoint((0.0, 0.0, float(index), 1.0))
-    sliceNode.JumpSliceByOffsetting(*position[:3])
+    sliceNode.JumpSliceByOffsetting(*voxelInWorld(volume, 0, 0, index))
+
+
+def voxelInWorld(volume: slicer.vtkMRMLVolumeNode, i: float, j: float, k: float) -> list[float]:
+    """Where a voxel lies (RAS, mm), with the volume's transform."""
+    return list(_ijkToWorld(volume).MultiplyPoint((float(i), float(j), float(k), 1.0))[:3])
 
 
 class Layers(NamedTuple):

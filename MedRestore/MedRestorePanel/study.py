@@ -57,6 +57,7 @@ class StudySection(VTKObservationMixin):
         self._usualLevel = 0.0  # what was filled in because no level could be read; 0 where one could
         self._seen = {}
         ui.estimateButton.clicked.connect(self.onEstimate)
+        ui.whyButton.toggled.connect(self.onWhy)
 
     @property
     def isReading(self) -> bool:
@@ -99,7 +100,8 @@ class StudySection(VTKObservationMixin):
         from MedRestoreLib import mrml
 
         p = self._parameterNode
-        return mrml.whole_study(p.inputVolume) if p.wholeSequence and p.inputVolume is not None else p.inputVolume
+        node = None if p is None else p.inputVolume
+        return node if node is None or not p.wholeSequence else mrml.whole_study(node)
 
     def missing(self) -> str:
         """What has to be chosen before anything can be restored, as a sentence; "" when nothing is missing."""
@@ -144,6 +146,10 @@ class StudySection(VTKObservationMixin):
     def onEstimate(self) -> None:
         """Read the level off the study again, for the noise model that is chosen."""
         self._newNoise()
+
+    def onWhy(self, asked: bool) -> None:
+        """Unfold the reasons, or fold them away."""
+        self.ui.whyLabel.visible = asked
 
     def _note(self, **values: Any) -> set[str]:
         """Remember the values; the names of those that are not what they were."""
@@ -275,14 +281,15 @@ class StudySection(VTKObservationMixin):
         p, ui = self._parameterNode, self.ui
         if p is None:
             return
-        hasStudy, method = p.inputVolume is not None, self._method()
+        hasStudy = p.inputVolume is not None
         found = self.recommended
         self.connectors["method"].setChoices(choices.methods(p.modality, p.noise, found.get("method", "")))
         self.connectors["noise"].setChoices(choices.noises(p.method))
         self.connectors["dimensions"].setChoices(choices.dimensions(p.method))
         ui.recognisedLabel.text = self._message or (self._described() if hasStudy else "")
-        ui.methodLabel.text = "" if method is None else f"{method.summary} {method.citation}."
         ui.levelLabel.text = self._levelText()
+        ui.whyLabel.text = self._reasons()
+        ui.whyButton.enabled = bool(ui.whyLabel.text)
         ui.estimateButton.enabled = hasStudy and bool(p.noise) and not self.isReading
         for widget in (ui.methodComboBox, ui.noiseComboBox, ui.levelSlider, ui.modalityComboBox):
             widget.enabled = hasStudy
@@ -299,38 +306,45 @@ class StudySection(VTKObservationMixin):
         return sequence.GetNumberOfDataNodes() if sequence is not None else 1
 
     def _described(self) -> str:
-        """Size and spacing, and why this noise model and method."""
+        """Size and spacing."""
         node = self._parameterNode.inputVolume
         if node.GetImageData() is None:
             return _("The volume holds no voxels.")
         size = " × ".join(str(side) for side in node.GetImageData().GetDimensions())
         spacing = " × ".join(f"{side:.3g}" for side in node.GetSpacing())
-        about = _("{size} voxels of {spacing} mm.").format(size=size, spacing=spacing)
-        return f"{about} {self.recommended.get('reason', '')}"
+        return _("{size} voxels of {spacing} mm").format(size=size, spacing=spacing)
 
     def _levelText(self) -> str:
-        """The level's unit, what was found and how sure that is; and who needs it."""
-        if not self._isBlind():
-            return self._foundText()
-        own = _("{method} finds the noise by itself: the level serves the evidence alone.")
-        return f"{self._foundText()} {own.format(method=self._method().title)}".strip()
-
-    def _foundText(self) -> str:
-        p, estimate = self._parameterNode, self.recommended.get("estimate")
+        """The level's unit, what was found, and how sure that is; or that nobody needs it."""
+        p, estimate = self._parameterNode, self._estimate()
         if not p.noise:
             return ""
         from MedRestoreLib import noise
 
+        if self._isBlind():
+            return _("{method} finds the noise by itself.").format(method=self._method().title)
         unit = noise.model(p.noise).unit
-        if estimate is None or self.recommended.get("noise") != p.noise:
+        if estimate is None or not estimate["level"]:
             return _("In {unit}.").format(unit=unit)
-        if not estimate["level"]:
-            return _("In {unit}. Not found: {reason}").format(unit=unit, reason=estimate["reason"])
         sure = _("sure") if estimate["confidence"] >= SURE else _("unsure, look closely")
-        return _("In {unit}. Found: {level} ({sure}, {confidence} %). {reason}").format(
-            unit=unit,
-            level=f"{estimate['level']:.4g}",
-            sure=sure,
-            confidence=round(100 * estimate["confidence"]),
-            reason=estimate["reason"],
-        )
+        return _("In {unit}. Found: {level}, {sure}.").format(unit=unit, level=f"{estimate['level']:.3g}", sure=sure)
+
+    def _reasons(self) -> str:
+        """Why this noise model, method and level, and whose method it is; for those who ask."""
+        estimate, method = self._estimate(), self._method()
+        reasons = [self.recommended.get("reason", "")]
+        if estimate is not None:
+            found = _("Level: {reason} Confidence {percent} %.")
+            percent = round(100 * estimate["confidence"])
+            reasons.append(found.format(reason=estimate["reason"], percent=percent))
+        if method is not None:
+            reasons.append(f"{method.title}: {method.summary} {method.citation}.")
+            if self._isBlind():
+                reasons.append(_("The level serves the evidence alone."))
+        return "\n".join(filter(None, reasons))
+
+    def _estimate(self) -> dict[str, Any] | None:
+        """What was read off the study about the noise model that is chosen."""
+        if self.recommended.get("noise") != self._parameterNode.noise:
+            return None
+        return self.recommended.get("estimate")

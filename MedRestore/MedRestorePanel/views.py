@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
-from xml.sax.saxutils import escape
 
 import qt
 import slicer
@@ -12,24 +11,13 @@ import vtk
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
-from .slices import SameWindow, SliceLayers, showSlice, sliceLogics, sliceOnShow, turnToAcquisition
+from .panes import PANES, Panes, layoutNode
+from .slices import SameWindow, SliceLayers, sliceLogics
 
 if TYPE_CHECKING:
     from .parameters import MedRestoreParameterNode
 
-# Layouts have numbers: those of Slicer end at 100, the rest is anyone's. The first free one of these is taken.
-LAYOUTS = range(5700, 5800)
-
-# Views of one group turn, scroll and zoom together; the views of other layouts, in group 0, are left alone.
-VIEW_GROUP = 57
-
-# After so long the window is laid out anew and the views know their size.
-LAID_OUT_MS = 100
-
 SIDE_BY_SIDE, REMOVED, FADE = "sideBySide", "removed", "fade"
-
-# Names of the views are identifiers; what is written above them is not.
-PANES = {"MedRestoreBefore": _("Before"), "MedRestoreAfter": _("After"), "MedRestoreRemoved": _("Removed")}
 
 
 class Volumes(NamedTuple):
@@ -60,8 +48,7 @@ class Views(VTKObservationMixin):
         self.mode = ""
         self._parameterNode = None
         self._shown = Volumes()
-        self._formerLayout = None
-        self._formerCrosshair = None
+        self._panes = Panes()
         self._layers = SliceLayers()
         self._window = SameWindow()
         self._buttons = {SIDE_BY_SIDE: ui.sideBySideButton, REMOVED: ui.removedButton, FADE: ui.fadeButton}
@@ -88,7 +75,7 @@ class Views(VTKObservationMixin):
             button.enabled = not missing
             button.toolTip = missing or self._toolTips[mode]
             button.checked = mode == self.mode
-        self.ui.formerLayoutButton.enabled = bool(self.mode) or self._inOurLayout()
+        self.ui.formerLayoutButton.enabled = bool(self.mode) or self._panes.isOnShow
         self.ui.fadeSlider.enabled = self.mode == FADE
 
     def cleanup(self) -> None:
@@ -100,14 +87,14 @@ class Views(VTKObservationMixin):
         """The original, the restored volume and the removed part that are chosen."""
         if self._parameterNode is None:
             return Volumes()
-        after, removed = self._parameterNode.lastOutput, self._parameterNode.removedVolume
+        after = self._parameterNode.lastOutput
         if after is None:
             return Volumes()
-        originals = (_sourceOf(after), self._parameterNode.inputVolume)
+        from MedRestoreLib import mrml
+
+        originals = (mrml.source_of(after), self._parameterNode.inputVolume)
         before = next((volume for volume in originals if volume is not after and _sameSize(volume, after)), None)
-        if removed is not None and _sourceOf(removed) is not before:
-            removed = None  # left from another study
-        return Volumes(before, after, removed)
+        return Volumes(before, after, mrml.removed_of(after))
 
     def show(self, mode: str) -> bool:
         """Compare in one of the ways; returns whether it could be done."""
@@ -121,12 +108,12 @@ class Views(VTKObservationMixin):
         self._layers.giveBack()
         self.mode, self._shown = mode, volumes
         if mode == FADE:
-            self._leaveLayout()
+            self._panes.leave()
             self._layOver()
         else:
-            self._showPanes()
+            self._panes.show(volumes if mode == REMOVED else volumes[:2])
         self._window.start(volumes.before, volumes.after)
-        self.addObserver(_layoutNode(), vtk.vtkCommand.ModifiedEvent, self._onLayoutModified)
+        self.addObserver(layoutNode(), vtk.vtkCommand.ModifiedEvent, self._onLayoutModified)
         self.addObserver(slicer.mrmlScene, slicer.vtkMRMLScene.NodeRemovedEvent, self._onNodeRemoved)
         self.update()
         return True
@@ -137,7 +124,7 @@ class Views(VTKObservationMixin):
         self.removeObservers()
         self._window.stop()
         self._layers.giveBack()
-        self._leaveLayout()
+        self._panes.leave()
         self.update()
 
     def showResult(self) -> None:
@@ -192,7 +179,7 @@ class Views(VTKObservationMixin):
             return
         if self.mode == FADE:
             qt.QTimer.singleShot(0, self._layOver)  # when the new layout's views are there
-        elif not self._inOurLayout():  # a person chose another one: that is where to stay
+        elif not self._panes.isOnShow:  # a person chose another one: that is where to stay
             self.former()
 
     def _layOver(self) -> None:
@@ -202,102 +189,6 @@ class Views(VTKObservationMixin):
         for layers in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
             if layers.GetLayoutName() not in PANES and layers not in self._layers:
                 self._layers.show(layers, self._shown.before, self._shown.after, self._parameterNode.fade)
-
-    def _showPanes(self) -> None:
-        """One linked slice view a volume, on the slice that was on show."""
-        before = self._shown.before
-        volumes = self._shown if self.mode == REMOVED else self._shown[:2]
-        slices = [sliceOnShow(logic, before) for logic in sliceLogics()]
-        middle = before.GetImageData().GetDimensions()[2] // 2
-        index = next((number for number in slices if number is not None), middle)
-        self._enterLayout(_description(list(PANES)[: len(volumes)]))
-        for name, volume in zip(PANES, volumes, strict=False):
-            logic = slicer.app.layoutManager().sliceWidget(name).sliceLogic()
-            layers, sliceNode = logic.GetSliceCompositeNode(), logic.GetSliceNode()
-            layers.SetBackgroundVolumeID(volume.GetID())
-            layers.SetForegroundVolumeID(None)
-            layers.SetLabelVolumeID(None)
-            layers.SetLinkedControl(True)
-            layers.SetHotLinkedControl(True)
-            sliceNode.SetViewGroup(VIEW_GROUP)
-            turnToAcquisition(sliceNode, before)
-        self._fit(index)
-        qt.QTimer.singleShot(LAID_OUT_MS, self._fit)
-
-    def _fit(self, index: int | None = None) -> None:
-        """Show the whole plane in each pane, at the slice ``index`` or the one on show."""
-        if self.mode not in (SIDE_BY_SIDE, REMOVED):
-            return
-        before = self._shown.before
-        for logic in sliceLogics():
-            number = sliceOnShow(logic, before) if index is None else index
-            logic.FitSliceToBackground()
-            logic.SnapSliceOffsetToIJK()
-            if number is not None:
-                showSlice(logic.GetSliceNode(), before, number)
-
-    def _enterLayout(self, description: str) -> None:
-        if not self._inOurLayout():
-            self._formerLayout = _layoutNode().GetViewArrangement()
-        crosshair = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
-        if crosshair is not None and self._formerCrosshair is None:
-            self._formerCrosshair = (crosshair.GetCrosshairMode(), crosshair.GetCrosshairBehavior())
-            crosshair.SetCrosshairMode(crosshair.ShowBasic)
-            crosshair.SetCrosshairBehavior(crosshair.OffsetJumpSlice)
-        slicer.app.layoutManager().setLayout(_registered(description))
-
-    def _leaveLayout(self) -> None:
-        if self._inOurLayout():
-            former = self._formerLayout
-            if former is None:  # the scene was loaded with our layout
-                former = slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
-            slicer.app.layoutManager().setLayout(former)
-        crosshair = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
-        if crosshair is not None and self._formerCrosshair is not None:
-            crosshair.SetCrosshairMode(self._formerCrosshair[0])
-            crosshair.SetCrosshairBehavior(self._formerCrosshair[1])
-        self._formerLayout = self._formerCrosshair = None
-
-    def _inOurLayout(self) -> bool:
-        node = _layoutNode()
-        return node is not None and next(iter(PANES)) in (node.GetCurrentLayoutDescription() or "")
-
-
-def _layoutNode() -> slicer.vtkMRMLLayoutNode | None:
-    layoutManager = slicer.app.layoutManager()
-    return layoutManager.layoutLogic().GetLayoutNode() if layoutManager is not None else None
-
-
-def _description(names: Iterable[str]) -> str:
-    """A layout of slice views side by side, as Slicer wants it written."""
-    views = "".join(
-        f'<item><view class="vtkMRMLSliceNode" singletontag="{name}">'
-        '<property name="orientation" action="default">Axial</property>'
-        f'<property name="viewlabel" action="default">{escape(PANES[name])}</property>'
-        '<property name="viewcolor" action="default">#8C8C8C</property>'
-        "</view></item>"
-        for name in names
-    )
-    return f'<layout type="horizontal">{views}</layout>'
-
-
-def _registered(description: str) -> int:
-    """The number of a layout, added to Slicer's when it is first asked for."""
-    node = _layoutNode()
-    for number in LAYOUTS:
-        if node.AddLayoutDescription(number, description) or node.GetLayoutDescription(number) == description:
-            return number
-    raise RuntimeError("every layout number is taken")
-
-
-def _sourceOf(node: slicer.vtkMRMLVolumeNode) -> slicer.vtkMRMLVolumeNode | None:
-    """The volume that a restored node was made from, None if that is unknown or gone."""
-    from MedRestoreLib.mrml.provenance import DERIVED_FROM
-    from MedRestoreLib.mrml.sequences import is_sequence, proxy_of
-
-    source = slicer.mrmlScene.GetNodeByID(node.GetAttribute(DERIVED_FROM) or "")
-    source = proxy_of(source) if is_sequence(source) else source
-    return source if source is not None and source.IsA("vtkMRMLVolumeNode") else None
 
 
 def _sameSize(volume: slicer.vtkMRMLVolumeNode | None, other: slicer.vtkMRMLVolumeNode | None) -> bool:

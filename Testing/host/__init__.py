@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import sys
 import time
+import traceback
 from collections.abc import Callable
 
 import Testing.host.environment  # noqa: F401 - before anything imports Qt
@@ -89,7 +90,14 @@ def start():
         for part in (dependencies, sample_data, subject_hierarchy):
             part.install()
         slicer.app = application.qSlicerApplication()
+        sys.excepthook = _unhandled
     return slicer.app
+
+
+def _unhandled(*error) -> None:
+    """VTK hands over what an observer raised, as PythonQt does with a slot: it is printed, and tests want to know."""
+    errors.append("".join(traceback.format_exception(*error)))
+    print(errors[-1], file=sys.stderr)
 
 
 def new_scene():

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import slicer
 import vtk
-from PySide6 import QtCore
+from PySide6 import QtCore, QtWidgets
 
 from Testing.host.mrml_widgets import qMRMLWidget
 from Testing.host.observers import Observers
 
 Property, Signal, Slot = QtCore.Property, QtCore.Signal, QtCore.Slot
 Scene = slicer.vtkMRMLScene
+VIEWPORT = (1400, 900)
 
 
 class qMRMLSliceWidget(qMRMLWidget):
-    """One slice view: its nodes and its logic."""
+    """One slice view: its nodes and its logic, and above it its name, which may shrink to two letters."""
 
     def __init__(self, logic, parent=None):
         super().__init__(parent)
-        self._logic = logic
+        self._logic, self._name = logic, QtWidgets.QLabel(self)
+        self._name.setObjectName("ViewLabel")
+        self._name.setMinimumWidth(self._name.fontMetrics().horizontalAdvance("XX"))
 
     @Slot(result=object)
     def sliceLogic(self):
@@ -51,6 +54,8 @@ class qSlicerLayoutManager(QtCore.QObject):
         self._logics = vtk.vtkCollection()
         self._scene = None
         self._following = False
+        self._viewport = QtWidgets.QWidget()
+        self._viewport.resize(*VIEWPORT)
 
     # -- following the scene --
     @Slot(object)
@@ -95,6 +100,7 @@ class qSlicerLayoutManager(QtCore.QObject):
         self._widgets[name] = qMRMLSliceWidget(logic)
         logic.SetMRMLScene(self._scene)
         logic.SetSliceNode(node)
+        self._widgets[name]._name.text = node.GetLayoutLabel()
         self._logics.AddItem(logic)
         self._application_logic.SetSliceLogics(self._logics)
 
@@ -122,6 +128,11 @@ class qSlicerLayoutManager(QtCore.QObject):
     @Slot(result=object)
     def mrmlScene(self):
         return self._scene
+
+    @Slot(result=object)
+    def viewport(self):
+        """What all views lie in."""
+        return self._viewport
 
     @Slot(result=object)
     def layoutLogic(self):

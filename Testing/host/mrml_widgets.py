@@ -61,7 +61,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         super().__init__(parent)
         self._scene, self._observers = None, Observers(self)
         self._requested = ""
-        self._attributes: list[tuple[str, str, str | None]] = []
+        self._attributes: dict[str, tuple[str, str | None]] = {}  # one for each type of node, as in Slicer
         self._box = QtWidgets.QComboBox()
         self._box.setSizePolicy(QtWidgets.QSizePolicy.Expanding, QtWidgets.QSizePolicy.Fixed)
         row = QtWidgets.QHBoxLayout(self)
@@ -96,11 +96,9 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         wanted = any(node.IsA(kind) for kind in kinds) if self.showChildNodeTypes else node.GetClassName() in kinds
         if not wanted or (node.GetHideFromEditors() and not self.showHidden):
             return False
-        return all(self._has(node, *attribute) for attribute in self._attributes)
-
-    @staticmethod
-    def _has(node, kind: str, name: str, value: str | None) -> bool:
-        return not node.IsA(kind) or (node.GetAttribute(name) is not None and value in (None, node.GetAttribute(name)))
+        kind = next(kind for kind in kinds if node.IsA(kind))
+        name, value = self._attributes.get(kind, ("", None))
+        return not name or (node.GetAttribute(name) is not None and value in (None, node.GetAttribute(name)))
 
     def _refresh(self, *_) -> None:
         if self._scene is not None and self._scene.IsBatchProcessing():
@@ -108,9 +106,11 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         nodes = (
             [] if self._scene is None else [self._scene.GetNthNode(i) for i in range(self._scene.GetNumberOfNodes())]
         )
-        nodes = [node for node in nodes if self._shows(node)]
         for node in nodes:
-            self._observers.observe(node, vtk.vtkCommand.ModifiedEvent, self._rename)
+            if any(node.IsA(kind) for kind in self.nodeTypes):
+                changed = self._refresh if self._attributes else self._rename
+                self._observers.observe(node, vtk.vtkCommand.ModifiedEvent, changed)
+        nodes = [node for node in nodes if self._shows(node)]
         wanted = [("", self.noneDisplay)] if self.noneEnabled else []
         wanted += [(node.GetID(), node.GetName() or "") for node in nodes]
         for index in reversed(range(self._box.count)):
@@ -183,12 +183,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
 
     @Slot(str, str, "QVariant")
     def addAttribute(self, kind: str, name: str, value=None) -> None:
-        self._attributes.append((kind, name, None if value is None else str(value)))
-        self._refresh()
-
-    @Slot(str, str)
-    def removeAttribute(self, kind: str, name: str) -> None:
-        self._attributes = [one for one in self._attributes if one[:2] != (kind, name)]
+        self._attributes[kind] = (name, None if value is None else str(value))
         self._refresh()
 
 

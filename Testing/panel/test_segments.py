@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from Testing.support.compare_user import as_result
 from Testing.support.panel_user import add_cine, add_segment, add_volume, select_frame
 
 SHAPE = (6, 24, 24)
@@ -25,8 +26,7 @@ def voxels(seed=0, deviation=8.0, shape=SHAPE) -> np.ndarray:
 
 def add_result(seed: int, deviation: float, name: str = "scan restored", factor: float = 1.0, source=None):
     node = add_volume(voxels(seed, deviation) * factor, name, shown=False)
-    if source is not None:
-        node.SetAttribute("MedRestore.derivedFrom", source.GetID())
+    as_result(node, node if source is None else source)
     return node
 
 
@@ -72,7 +72,7 @@ def test_buttons_say_what_is_missing_until_nothing_is(segments):
     for button in (ui.measureSegmentsButton, ui.segmentAlikeButton):
         assert not button.enabled
         assert "Restore a volume" in button.toolTip
-    result.SetAttribute("MedRestore.derivedFrom", None)
+    as_result(result, result)
     segments.choose(lastOutput=result, inputVolume=None)
     assert "original" in ui.segmentAlikeButton.toolTip
 
@@ -204,6 +204,7 @@ def test_single_slices_and_frames_on_show_are_measured(segments):
         add_cine([voxels(frame, deviation, shape) for frame in range(3)], name, "CT")
         for name, deviation in (("cine", 8.0), ("cine restored", 2.0))
     ]
+    as_result(cines[1][0], cines[0][0])
     segments.choose(inputVolume=cines[0][0], lastOutput=cines[1][0])
     segments.choose(segmentationBefore=draw(cines[0][0], disc(shape)))
     for frame in (0, 2):

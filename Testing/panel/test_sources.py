@@ -50,6 +50,5 @@ def test_every_widget_that_the_code_names_is_in_the_ui_file():
 def test_every_field_is_bound_to_exactly_one_widget(user):
     bound = bindings()
     assert len(bound) == len(set(bound))
-    # The removed part is no choice of the user: it belongs to the result on show.
-    assert set(bound) | {"removedVolume"} == set(type(user.p).allParameters)
+    assert set(bound) == set(type(user.p).allParameters)
     assert set(user.panel.study.connectors) <= set(bound)

@@ -12,6 +12,7 @@ from Testing.support.compare_user import (
     layers_of_all,
     layout,
     panes,
+    slice_logic,
     slice_node,
     window,
 )
@@ -141,6 +142,61 @@ def test_layouts_are_registered_once_and_leave_those_of_others_alone(compare):
     ours = [number for number in known if "MedRestore" in node.GetLayoutDescription(number)]
     assert len(ours) == 2
     assert foreign not in ours
+
+
+def test_a_pane_shows_the_whole_plane_however_late_it_gets_its_place_in_the_window(compare):
+    """Slicer gives a view its size when the window is laid out, which may be long after the layout was chosen."""
+    from MedRestorePanel.slices import sliceLogics, sliceOnShow
+
+    before, _, _ = compare.study()
+    compare.press("sideBySide")
+    for size in ((400, 300), (700, 200), (150, 600)):
+        for logic in sliceLogics():
+            logic.ResizeSliceNode(*size)
+        compare.rest()
+        for logic in sliceLogics():
+            node = logic.GetSliceNode()
+            width, height = node.GetFieldOfView()[:2]
+            assert width / height == pytest.approx(size[0] / size[1], rel=0.01)
+            assert width >= 29.9
+            assert height >= 19.9
+            assert width < 31 or height < 21, "it fills the pane"
+            assert sliceOnShow(logic, before) == 2
+
+
+def test_a_pane_that_a_person_zoomed_keeps_its_zoom_when_the_window_changes(compare):
+    compare.study()
+    compare.press("sideBySide")
+    node = slice_node("MedRestoreBefore")
+    node.SetFieldOfView(6.0, 4.0, 1.0)
+    logic = slice_logic("MedRestoreBefore")
+    logic.ResizeSliceNode(640, 320)
+    compare.rest()
+    assert node.GetFieldOfView()[1] == pytest.approx(4.0)
+
+
+def test_the_names_of_the_panes_stay_readable(compare):
+    import slicer
+
+    compare.study()
+    compare.press("removed")
+    for name in ("MedRestoreBefore", "MedRestoreAfter", "MedRestoreRemoved"):
+        (label,) = slicer.util.findChildren(slicer.app.layoutManager().sliceWidget(name), "ViewLabel")
+        assert label.text
+        assert label.minimumWidth >= label.sizeHint.width()
+
+
+@pytest.mark.parametrize(("width", "kind"), [(1400, "horizontal"), (900, "vertical")])
+def test_in_a_narrow_window_the_removed_part_lies_below_the_others(compare, width, kind):
+    import slicer
+
+    compare.study()
+    slicer.app.layoutManager().viewport().resize(width, 800)
+    compare.press("removed")
+    node = slicer.app.layoutManager().layoutLogic().GetLayoutNode()
+    assert node.GetCurrentLayoutDescription().startswith(f'<layout type="{kind}">')
+    assert len(panes()) == 3
+    slicer.app.layoutManager().viewport().resize(1400, 900)
 
 
 # Fade

@@ -1,8 +1,10 @@
 """Comparing before and after: the way back, and which volumes are compared."""
 
+import numpy as np
 import pytest
 
-from Testing.support.compare_user import composite, layers_of_all, layout, panes, window
+from Testing.support.compare_user import as_result, composite, layers_of_all, layout, panes, window
+from Testing.support.panel_user import add_cine, select_frame
 
 # The way back
 
@@ -17,24 +19,33 @@ def test_one_click_gives_layout_layers_and_crosshair_back(compare, modes):
     slicer.util.setSliceViewerLayers(background=other, foreground=before, foregroundOpacity=0.4)
     crosshair = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
     crosshair.SetCrosshairMode(crosshair.ShowHashmarks)
-    former = layout(), layers_of_all(), crosshair.GetCrosshairMode(), crosshair.GetCrosshairBehavior()
+    crosshair.SetCrosshairRAS((1.0, 2.0, 3.0))
+
+    def state():
+        cursor = crosshair.GetCrosshairMode(), crosshair.GetCrosshairBehavior(), crosshair.GetCrosshairRAS()
+        return layout(), layers_of_all(), cursor
+
+    former = state()
     for mode in modes:
         compare.press(mode)
-    assert layout() != former[0] or layers_of_all() != former[1]
+    assert state() != former
     compare.former()
-    assert (layout(), layers_of_all(), crosshair.GetCrosshairMode(), crosshair.GetCrosshairBehavior()) == former
+    assert state() == former
     assert compare.mode == ""
     assert not compare.ui.formerLayoutButton.enabled
 
 
-def test_the_cursor_is_shown_in_all_panes(compare):
+def test_the_cursor_is_shown_in_all_panes_at_first_in_the_middle(compare):
     import slicer
 
-    compare.study()
+    before, _, _ = compare.study()
     crosshair = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
     compare.press("sideBySide")
     assert crosshair.GetCrosshairMode() == crosshair.ShowBasic
     assert crosshair.GetCrosshairBehavior() == crosshair.OffsetJumpSlice
+    bounds = np.zeros(6)
+    before.GetRASBounds(bounds)
+    assert np.allclose(crosshair.GetCrosshairRAS(), bounds.reshape(3, 2).mean(axis=1), atol=1.3)
 
 
 @pytest.mark.parametrize("mode", ["sideBySide", "removed", "fade"])
@@ -136,10 +147,18 @@ def test_our_layout_in_a_loaded_scene_can_be_left(compare):
 
 def test_another_result_takes_the_place_of_the_one_on_show(compare):
     before, _, _ = compare.study()
+    compare.press("sideBySide")
+    compare.choose(lastOutput=compare.volume("second restored", source=before))
+    compare.rest()
+    assert [name for _, name, _ in panes()] == ["study", "second restored"]
+
+
+def test_a_result_without_a_removed_part_ends_its_pane(compare):
+    before, _, _ = compare.study()
     compare.press("removed")
     compare.choose(lastOutput=compare.volume("second restored", source=before))
     compare.rest()
-    assert [name for _, name, _ in panes()] == ["study", "second restored", "study removed"]
+    assert [name for _, name, _ in panes()] == ["study", "second restored"]
 
 
 def test_the_original_is_the_one_that_the_result_was_made_from(compare):
@@ -161,14 +180,6 @@ def test_an_original_of_another_size_is_none(compare):
     assert "choose it as the input" in compare.ui.sideBySideButton.toolTip
     compare.choose(inputVolume=compare.volume("the study loaded again"))
     assert compare.ui.sideBySideButton.enabled
-
-
-def test_the_removed_part_of_another_study_is_not_shown(compare):
-    compare.study()
-    other = compare.volume("another study")
-    compare.choose(lastOutput=compare.volume("another restored", source=other))
-    assert compare.ui.sideBySideButton.enabled
-    assert not compare.ui.removedButton.enabled
 
 
 def test_without_a_result_the_buttons_say_what_to_do(compare):
@@ -211,21 +222,35 @@ def test_without_a_main_window_it_says_so(compare, monkeypatch):
 
 
 def test_the_frames_of_a_restored_sequence_are_compared_with_those_of_the_original(compare):
-    import slicer
-
-    browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode")
-    proxies = []
-    for name in ("cine", "cine restored"):
-        sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", name)
-        for frame in range(3):
-            volume = compare.volume(f"{name} {frame}")
-            if proxies:
-                volume.SetAttribute("MedRestore.derivedFrom", browser.GetMasterSequenceNode().GetID())
-            sequence.SetDataNodeAtValue(volume, str(frame))
-            slicer.mrmlScene.RemoveNode(volume)
-        browser.AddSynchronizedSequenceNode(sequence)
-        slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
-        proxies.append(browser.GetProxyNode(sequence))
-    compare.choose(lastOutput=proxies[1])
+    frames = [np.random.default_rng(k).normal(100, 20, (1, 20, 30)).astype(np.float32) for k in range(3)]
+    (cine, _), (restored, browser) = (add_cine(frames, name) for name in ("cine", "cine restored"))
+    as_result(restored, cine)
+    compare.choose(lastOutput=restored)
     compare.press("sideBySide")
-    assert [name for _, name, _ in panes()] == [proxy.GetName() for proxy in proxies]
+    shown = [cine.GetName(), restored.GetName()]
+    assert [name for _, name, _ in panes()] == shown
+    select_frame(browser, 2)
+    compare.rest()
+    assert [name for _, name, _ in panes()] == shown
+
+
+# Which result, and where
+
+
+def test_removed_parts_are_no_results(compare):
+    from MedRestoreLib.mrml import results
+
+    _, after, removed = compare.study()
+    removed.SetAttribute(results.PART, results.REMOVED)
+    selector = compare.ui.resultSelector
+    assert [selector.nodeFromIndex(index) for index in range(selector.nodeCount())] == [after]
+
+
+def test_an_earlier_result_finds_its_removed_part(compare):
+    before, first, removed = compare.study()
+    second = compare.volume("second restored", source=before)
+    compare.choose(lastOutput=second)
+    assert not compare.ui.removedButton.enabled
+    compare.choose(lastOutput=first)
+    compare.press("removed")
+    assert [name for _, name, _ in panes()] == ["study", "study restored", removed.GetName()]

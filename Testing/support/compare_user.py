@@ -43,16 +43,16 @@ class Compare:
         voxels = np.random.default_rng(0).normal(100, 20, shape).astype(np.float32)
         node = add_volume(voxels, name, matrix, "MR", shown=False)
         if source is not None:
-            node.SetAttribute("MedRestore.derivedFrom", source.GetID())
+            as_result(node, source)
         return node
 
     def study(self, removed: bool = True, **kind: Any) -> tuple[Any, Any, Any]:
         """Before, after and removed part, chosen in the panel; the study is on show in every view."""
         before = self.volume("study", **kind)
         after = self.volume("study restored", source=before, **kind)
-        out = self.volume("study removed", source=before, **kind) if removed else None
+        out = self.volume("study removed", **kind) if removed else None
         show(before)
-        self.p.removedVolume = out
+        as_result(after, before, out)
         self.user.choose(inputVolume=before, lastOutput=after)
         return before, after, out
 
@@ -71,6 +71,17 @@ class Compare:
         self.user.rest(0.15)
 
 
+def as_result(node: Any, source: Any, removed: Any = None) -> None:
+    """Let a volume, or the cine that it shows, be what a restoration made."""
+    from MedRestoreLib.mrml import results, sequence_of
+
+    results.relate(node, source, removed)
+    sequence = sequence_of(node)[1]
+    frames = [] if sequence is None else map(sequence.GetNthDataNode, range(sequence.GetNumberOfDataNodes()))
+    for each in (node, *frames):
+        each.SetAttribute(results.PART, results.RESTORED)
+
+
 def layout() -> int:
     import slicer
 
@@ -81,6 +92,12 @@ def slice_node(view: str) -> Any:
     import slicer
 
     return slicer.app.layoutManager().sliceWidget(view).mrmlSliceNode()
+
+
+def slice_logic(view: str) -> Any:
+    import slicer
+
+    return slicer.app.layoutManager().sliceWidget(view).sliceLogic()
 
 
 def composite(view: str) -> Any:

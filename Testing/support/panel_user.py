@@ -26,6 +26,7 @@ class User:
     def __init__(self, application: Application) -> None:
         self.application = application
         self.panel = application.panel()
+        self.wait_until_read()
         self._folded = {name: section.collapsed for name, section in vars(self.ui).items() if _folds(section)}
 
     @property

@@ -17,9 +17,7 @@ from hypothesis import strategies as st
 import MedRestoreLib as mr
 from MedRestoreLib import mrml
 from MedRestoreLib.errors import InvalidPlan, UnsupportedImage
-from Testing.support.mrml_scene import add_volume, hierarchy, ijk_to_ras, matrix_of, report, scene
-
-__all__ = ["report", "scene"]
+from Testing.support.mrml_scene import add_volume, hierarchy, ijk_to_ras, matrix_of
 
 DTYPES = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "float32", "float64"]
 ONE_SCENE = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
