@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, replace, replace
 from typing import Any
 
 import numpy as np
 
-from ..image import Image
+from ..image import Image, Source
 from ..progress import Progress, heard, ignore
 from ..reporting.report import Report
 from . import borders
@@ -37,16 +37,8 @@ class Result:
     @property
     def removed(self) -> Image:
         """What was taken out: before minus after, on the same grid, in the same unit."""
-        return Image(
-            self.before.voxels - self.image.voxels,
-            self.before.spacing,
-            self.before.origin,
-            self.before.direction,
-            self.before.frame_times,
-            self.before.modality,
-            self.before.unit,
-            self.before.spacing_known,
-        )
+        difference = self.before.voxels - self.image.voxels
+        return replace(self.before, voxels=difference, colour=None, remainder=None, padding=None, source=Source())
 
 
 def restore(image: Image, plan: Plan | None = None, *, progress: Progress | None = None, **edits: Any) -> Result:
