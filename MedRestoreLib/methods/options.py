@@ -22,6 +22,8 @@ from ..errors import InvalidPlan
 # Parameters that restoring fills in; no person chooses them.
 FILLED_IN = frozenset({"reference", "weights"})
 
+SHOWN = 60  # characters of a value in a message
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -103,11 +105,11 @@ def parse(method: Callable, options: Mapping[str, Any], name: str = "") -> dict[
     for option, value in options.items():
         if option not in options_there:
             there = ", ".join(options_there) or "none"
-            raise InvalidPlan(f"{name} has no option '{option}'; it has {there}.", field="options")
+            raise InvalidPlan(f"{name} has no option {_shown(option)}; it has {there}.", field="options")
         try:
             parsed[option] = options_there[option].converted(value)
         except ValueError:
-            allowed, given = options_there[option].allowed, reprlib.repr(value)
+            allowed, given = options_there[option].allowed, _shown(value)
             message = f"{name}: the option {option} is {allowed}, not {given}."
             raise InvalidPlan(message, field="options") from None
     return parsed
@@ -178,6 +180,12 @@ def _converted(kind: Any, value: Any) -> Any:
     if not fits:
         raise ValueError(value)
     return value
+
+
+def _shown(value: Any) -> str:
+    """A value in a message: on one line, and no longer than SHOWN."""
+    text = reprlib.repr(value)  # which bounds each level of a list, not all of it
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
 
 def _is_number(value: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from MedRestoreLib.errors import InvalidPlan
@@ -109,6 +109,7 @@ def test_a_name_that_is_no_option_is_refused_with_those_there_are(name):
     assert caught.value.field == "options"
 
 
+@example([["x" * 60] * 6] * 6)
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists, max_leaves=4))
 def test_whatever_json_holds_is_taken_or_refused_in_one_line(value):
     for name in known(method):
