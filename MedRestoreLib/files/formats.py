@@ -22,7 +22,6 @@ class Format:
         read: reads the file at a path; raises UnsupportedImage.
         write: writes an image to a path, and any further file beside it. None: the format is only read.
         refuses: why the format cannot hold an image, and what to do; "" if it can.
-        data_files: the files beside a header that hold its voxels.
         companion: the file that ``write`` puts beside a path, None for none.
         explained: ``write`` also takes ``derivation`` and ``label``.
     """
@@ -32,7 +31,6 @@ class Format:
     read: Callable[[Path, Budget], Image]
     write: Callable[..., None] | None = None
     refuses: Callable[[Image], str] = lambda image: ""
-    data_files: Callable[[Path], list[Path]] = lambda path: []
     companion: Callable[[Path], Path | None] = lambda path: None
     explained: bool = False
 
@@ -53,10 +51,10 @@ def _refused_by_dicom_file(image: Image) -> str:
 FORMATS = (
     Format("DICOM", (".dcm",), dicom.read_file, derived.write, _refused_by_dicom_file, explained=True),
     Format("DICOM series", ("",), dicom.read_folder, derived.write, _refused_by_series, explained=True),
-    Format("NRRD", (".nrrd", ".nhdr"), nrrd.read, nrrd.write, data_files=nrrd.data_files, companion=nrrd.companion),
+    Format("NRRD", (".nrrd", ".nhdr"), nrrd.read, nrrd.write, companion=nrrd.companion),
     Format("NIfTI", (".nii", ".nii.gz"), nifti.read, nifti.write),
     Format("MetaImage", (".mha",), metaimage.read, metaimage.write),
-    Format("MetaImage", (".mhd",), metaimage.read, data_files=metaimage.data_files),
+    Format("MetaImage", (".mhd",), metaimage.read),
     Format("picture", (".png",), pictures.read, pictures.write, pictures.refuses),
     Format("picture", (".tif", ".tiff", ".jpg", ".jpeg", ".bmp"), pictures.read),
     Format("video", (".mp4",), video.read, video.write, video.refuses),
@@ -87,12 +85,6 @@ def check_format(image: Image, path: str | Path) -> None:
     reason = row.refuses(image)
     if reason:
         raise OutputError(reason)
-
-
-def data_files(path: str | Path) -> list[Path]:
-    """The files beside ``path`` that hold its voxels, of an ``.nhdr`` or ``.mhd``; [] for a file that holds its own."""
-    row = format_of(Path(path))
-    return row.data_files(Path(path)) if row else []
 
 
 def written_files(path: Path) -> list[Path]:

@@ -141,16 +141,6 @@ def write(image: Image, path: Path) -> None:
     path.write_bytes(header.encode() + packed)
 
 
-def data_files(path: Path) -> list[Path]:
-    """The file beside a header that holds its voxels; [] when the header cannot be read."""
-    try:
-        with path.open("rb") as stream:
-            data = _data_file(path, _fields(path, stream))
-        return [] if data == path else [data]
-    except (OSError, UnsupportedImage):
-        return []
-
-
 def _text(values: Any) -> str:
     return " ".join(repr(float(value)) for value in values)
 

@@ -13,7 +13,6 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ..errors import UnsupportedImage
 from ..image import Image, Source
 from .nrrd_header import TYPES, Header, Native
 from .pairs import attributes_of, is_planar, pairs_of, users_pairs
@@ -75,15 +74,6 @@ def write(image: Image, path: Path) -> None:
 def companion(path: Path) -> Path | None:
     """Where the voxels of a header that is written to ``path`` go; None for a file that holds its own."""
     return path.with_suffix(".raw.gz") if path.suffix.lower() == ".nhdr" else None
-
-
-def data_files(path: Path) -> list[Path]:
-    """The files beside a header that hold its voxels; [] when the header cannot be read."""
-    try:
-        with path.open("rb") as stream:
-            return [file for file in Header(path, stream).data_files() if file != path]
-    except (OSError, UnsupportedImage):
-        return []
 
 
 def _voxels(header: Header, count: int) -> np.ndarray:

@@ -17,7 +17,7 @@ from ..errors import MedRestoreError, OutputError, UnsupportedImage
 from ..image import Image
 from . import dicom
 from .atomic import cannot_write, disk_full, staged, write_bytes
-from .formats import IMAGES, WRITTEN, check_format, data_files, format_of, suffix_of, written_files
+from .formats import IMAGES, WRITTEN, check_format, format_of, suffix_of, written_files
 from .headers import is_dicom
 from .parts import parts
 from .payload import Budget
@@ -30,7 +30,6 @@ __all__ = [
     "check_format",
     "check_space",
     "check_writable",
-    "data_files",
     "list_series",
     "read",
     "suffix_of",

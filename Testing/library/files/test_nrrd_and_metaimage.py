@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from MedRestoreLib.errors import OutputError, UnsupportedImage
-from MedRestoreLib.files.studies import check_writable, data_files, read, write
+from MedRestoreLib.files.parts import parts
+from MedRestoreLib.files.studies import check_writable, read, write
 from MedRestoreLib.image import Image
 
 VOXELS = np.random.default_rng(0).integers(-900, 900, (3, 4, 5)).astype("<i2")
@@ -122,7 +123,7 @@ def test_data_files_lie_beside_the_header(tmp_path: Path) -> None:
     fields = PLACED + "endian: little\nbyte skip: 4\ndata file: {}\n"
     good = nrrd(tmp_path / "in" / "good.nhdr", fields.format("mine.raw"), b"")
     np.testing.assert_array_equal(read(good).stored()[0], VOXELS)
-    assert data_files(good) == [tmp_path / "in" / "mine.raw"]
+    assert parts(good) == [good, tmp_path / "in" / "mine.raw"]
     for name in (
         "../secret.raw",
         str(tmp_path / "secret.raw"),
