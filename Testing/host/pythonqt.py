@@ -26,7 +26,10 @@ QObject = QtCore.QObject
 _python_set = Shiboken.Object.__setattr__
 _getters = {QObject: QObject.__getattribute__}  # PySide6's own, of the classes that have one
 _QT6_ALONE = {"checkStateChanged"}
-_HINTS = {"sizeHint", "minimumSizeHint"}  # properties that Qt reads by a method that may be overridden: by name it loops
+_HINTS = {
+    "sizeHint",
+    "minimumSizeHint",
+}  # read by a method that may be overridden: by name, it loops
 _IGNORED_PROPERTIES = {("QTimer", "singleShot")}  # PythonQt leaves it a method
 _FIRST_OVERLOAD = {("QProcess", "finished"): "finished(int)"}  # Qt 5 declares this one first; Qt 6 has the longer one
 

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from Testing.support.compare_user import panes
 from Testing.support.panel_user import add_cine, add_head, add_segment, add_volume
 
 
@@ -24,6 +25,24 @@ def test_choosing_a_volume_tells_what_it_is_and_what_is_recommended(user, head):
     user.press("whyButton")
     assert user.ui.methodComboBox.currentText.endswith("(recommended)")
     assert user.ui.applyButton.enabled
+
+
+def test_choosing_a_volume_shows_it_and_what_is_on_show_is_chosen_at_first(user):
+    first, second = (add_volume(ramp(), name, modality="CT", shown=False) for name in ("first", "second"))
+    user.open(first)
+    assert {background for _, background, _ in panes()} == {"first"}
+    user.open(second)
+    assert {background for _, background, _ in panes()} == {"second"}
+    user.leave()
+    user.p.inputVolume = None
+    user.come_back()
+    user.wait_until_read()
+    assert user.p.inputVolume is second
+
+
+def ramp() -> np.ndarray:
+    """A slice without noise: no level can be read off it."""
+    return np.add.outer(np.arange(64.0), np.arange(64.0)).astype(np.float32)[None]
 
 
 def test_a_result_lies_beside_its_input_with_geometry_window_and_evidence(user, head):
@@ -97,11 +116,6 @@ def test_a_volume_without_a_modality_is_asked_about_and_the_answer_is_kept(user)
     assert user.p.noise == "rician"
     assert "Modality" not in user.ui.statusLabel.text
     assert mrml.modality_of(node) == "MR"
-
-
-def ramp() -> np.ndarray:
-    """A slice without noise: no level can be read off it."""
-    return np.add.outer(np.arange(64.0), np.arange(64.0)).astype(np.float32)[None]
 
 
 @pytest.mark.parametrize("modality", ["NM", "MR", "PT", "CT"])
