@@ -98,6 +98,9 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from MedRestorePanel.uploads import Uploads
         from MedRestorePanel.views import Views
 
+        for widget in vars(self.ui).values():  # however long a node's name is, the panel stays narrow
+            if isinstance(widget, slicer.qMRMLNodeComboBox):
+                widget.sizeAdjustPolicy = qt.QComboBox.AdjustToMinimumContentsLengthWithIcon
         for kind in VOLUMES:
             self.ui.resultSelector.addAttribute(kind, "MedRestore.part", "restored")  # removed parts are no results
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from Testing.support.compare_user import panes
-from Testing.support.panel_user import add_cine, add_head, add_segment, add_volume
+from Testing.support.panel_user import add_cine, add_head, add_segment, add_volume, names
 
 
 def test_choosing_a_volume_tells_what_it_is_and_what_is_recommended(user, head):
@@ -240,6 +240,23 @@ def test_going_away_and_coming_back_keeps_the_choices(user, head):
     assert (user.p.method, user.p.strength, user.p.level) == ("bm3d", 0.4, 7.0)
 
 
+def test_a_second_apply_offers_to_replace_the_first_result(user, head):
+    from MedRestoreLib import mrml
+
+    user.open(head, method="adf")
+    assert not user.ui.replaceCheckBox.visible
+    first = user.apply()
+    removed = mrml.removed_of(first)
+    assert user.ui.replaceCheckBox.visible
+    assert first.GetName() in user.ui.replaceCheckBox.toolTip
+    assert user.apply() is not first
+    user.choose(lastOutput=first, replaceResult=True, strength=0.5)
+    assert user.apply() is first
+    assert mrml.removed_of(first) is removed
+    assert len(names()) == 5
+    assert mrml.report_of(first)["plan"]["strength"] == 0.5
+
+
 def test_report_is_saved_as_a_page_and_as_json(user, head, tmp_path):
     user.open(head, method="adf")
     user.apply()
@@ -263,3 +280,32 @@ def test_self_test_of_the_module_passes_here_as_far_as_the_host_goes(user, monke
     test = tests()
     monkeypatch.setattr(test, "delayDisplay", lambda *arguments: None, raising=False)
     test.runTest()
+
+
+# The panel's size
+
+
+def test_the_panel_is_narrow_and_what_is_needed_fits_a_screen(user, head):
+    """Without scrolling, on a screen of 1,080 lines: volume, modality, method, Apply, compare, and the verdict."""
+    head.SetName("a study whose name somebody made as long as names of studies may well become")
+    user.open(head, method="adf")
+    user.apply()
+    user.press("removedButton")
+    user.rest()
+    assert user.panel.parent.minimumSizeHint.width() < 400
+    user.panel.parent.resize(400, 900)
+    user.rest()
+    assert user.panel.parent.sizeHint.height() < 900
+    user.press("formerLayoutButton")
+
+
+def test_boxes_are_as_wide_as_the_panel_whatever_they_held_at_first(user, head):
+    user.open(head)
+    user.panel.parent.resize(420, 900)
+    user.rest()
+    narrow = user.ui.methodComboBox.width
+    user.panel.parent.resize(700, 900)
+    user.rest()
+    assert user.ui.methodComboBox.width - narrow > 200
+    items = user.ui.methodComboBox.view()
+    assert items.minimumWidth >= items.sizeHintForColumn(0)
