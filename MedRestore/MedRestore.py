@@ -28,6 +28,7 @@ from slicer.util import VTKObservationMixin
 
 from MedRestorePanel.console import MedRestoreLogic
 from MedRestorePanel.samples import SAMPLES, registerSampleData
+from MedRestorePanel.slices import isShown, showVolume
 
 if TYPE_CHECKING:
     from MedRestorePanel.parameters import MedRestoreParameterNode
@@ -97,6 +98,9 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from MedRestorePanel.uploads import Uploads
         from MedRestorePanel.views import Views
 
+        for widget in vars(self.ui).values():  # however long a node's name is, the panel stays narrow
+            if isinstance(widget, slicer.qMRMLNodeComboBox):
+                widget.sizeAdjustPolicy = qt.QComboBox.AdjustToMinimumContentsLengthWithIcon
         for kind in VOLUMES:
             self.ui.resultSelector.addAttribute(kind, "MedRestore.part", "restored")  # removed parts are no results
 
@@ -104,7 +108,7 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.worker = WorkerProcess()
         self.uploads = Uploads(self.worker)
         self.views = Views(self.ui, showError=self.showError)
-        self.study = StudySection(self.ui, self.uploads)
+        self.study = StudySection(self.ui, self.uploads, onChosen=self.onChosen)
         self.preview = Preview(self.ui, self.uploads, self.study)
         self.restoring = RestoreSection(
             self.ui, self.worker, self.uploads, self.study, onStarted=self.preview.remove, onRestored=self.onRestored
@@ -171,8 +175,9 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.setParameterNode(self.logic.getParameterNode())
         if self._parameterNode.inputVolume is None:
             volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")  # label maps are among them
-            shown = [node for node in volumes if node.GetClassName() in VOLUMES and not node.GetHideFromEditors()]
-            self._parameterNode.inputVolume = shown[0] if shown else None
+            volumes = [node for node in volumes if node.GetClassName() in VOLUMES and not node.GetHideFromEditors()]
+            volumes.sort(key=isShown, reverse=True)  # what is looked at comes first
+            self._parameterNode.inputVolume = volumes[0] if volumes else None
 
     def setParameterNode(self, parameterNode: MedRestoreParameterNode | None) -> None:
         """Let the panel show another parameter node, or none."""
@@ -210,6 +215,11 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._isUpdateDue = False
         for part in self.parts:
             part.update()
+
+    def onChosen(self, volume: slicer.vtkMRMLVolumeNode) -> None:
+        """Show the input, unless it is on show, or a comparison is."""
+        if not self.views.mode and not isShown(volume):
+            showVolume(volume)
 
     def onRestored(self, node: slicer.vtkMRMLVolumeNode) -> None:
         """Show a new result in the views, in the place of the study it came from."""

@@ -10,7 +10,7 @@ import vtk
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
-from .slices import SameWindow, SliceLayers, sliceLogics, sliceOnShow
+from .slices import SameWindow, SliceLayers, showVolume, sliceLogics, sliceOnShow
 from .words import explained
 
 if TYPE_CHECKING:
@@ -40,8 +40,9 @@ class Place(NamedTuple):
 class Preview(VTKObservationMixin):
     """Restores the slice on show in the worker and lays it over the original, in views that show the acquired plane.
 
-    It follows the parameters, the slice and the frame. What it puts into the scene is hidden, never saved, and taken
-    out again. Troubles are a quiet text: nobody asked for a result yet.
+    It follows the parameters, the slice and the frame. The worker restores at full strength: any other strength is a
+    blend, which is made here at once. What it puts into the scene is hidden, never saved, and taken out again.
+    Troubles are a quiet text: nobody asked for a result yet.
 
     Args:
         ui: the panel's widgets.
@@ -56,6 +57,9 @@ class Preview(VTKObservationMixin):
         self._request = None
         self._wanted = None  # place and parameters that were last asked for
         self._shown = None  # the place of the slice in the views
+        self._restored = None  # that slice at full strength
+        self._strength = None  # at which it is on show
+        self._turned = None  # id of the volume that was put into the views because none showed it in its plane
         self._node = None
         self._mask = (None, None)
         self._layers = SliceLayers()
@@ -79,7 +83,7 @@ class Preview(VTKObservationMixin):
             return
         self._observe()
         message = self.study.missing()
-        place = None if message else self._place()
+        place = None if message else self._place() or self._placeAfterTurning()
         if place is None:
             self._forget()
             self._say(message or _("No slice view shows the input in its acquired plane."))
@@ -92,6 +96,8 @@ class Preview(VTKObservationMixin):
             self._wanted = wanted
             self._say(_("Restoring the slice on show..."))
             self._timer.start()
+        elif self._shown is not None and self._strength != self._parameterNode.strength:
+            self._blend()
 
     def remove(self) -> None:
         """End the preview, as if it had been switched off."""
@@ -112,6 +118,15 @@ class Preview(VTKObservationMixin):
         if index is None:
             return None
         return Place(volume.GetID(), self._frame(volume), index, volume.GetImageData().GetMTime())
+
+    def _placeAfterTurning(self) -> Place | None:
+        """Put the input into the views, one of them in its plane; once only, as a person may want to look elsewhere."""
+        volume = self._parameterNode.inputVolume
+        if self._turned == volume.GetID():
+            return None
+        self._turned = volume.GetID()
+        showVolume(volume)
+        return self._place()
 
     def _viewsOf(self, volume: slicer.vtkMRMLVolumeNode) -> list[slicer.vtkMRMLSliceLogic]:
         """The views whose background is the volume, in its acquired plane."""
@@ -138,7 +153,7 @@ class Preview(VTKObservationMixin):
         mask = None
         if segmentation is not None:
             mask = (segmentation.GetID(), self._parameterNode.maskSegment, segmentation.GetSegmentation().GetMTime())
-        return (self.study.edits(), mask)
+        return ({**self.study.edits(), "strength": 1.0}, mask)
 
     # Asking
 
@@ -203,7 +218,8 @@ class Preview(VTKObservationMixin):
             self._node.SetName("MedRestore preview")
             _hideFromEditorsAndSaving(self._node)
             slicer.mrmlScene.AddNode(self._node)
-        slicer.util.updateVolumeFromArray(self._node, voxels[None])
+        self._restored = voxels
+        self._blend()
         ijkToRAS = vtk.vtkMatrix4x4()
         volume.GetIJKToRASMatrix(ijkToRAS)
         origin = ijkToRAS.MultiplyPoint((0.0, 0.0, float(place.slice), 1.0))
@@ -218,9 +234,19 @@ class Preview(VTKObservationMixin):
         self._window.start(volume, self._node)
         self._say("")
 
+    def _blend(self) -> None:
+        """Show the restored slice as strong as it is wanted."""
+        volume = slicer.mrmlScene.GetNodeByID(self._shown.volumeID)
+        self._strength = strength = self._parameterNode.strength
+        original = slicer.util.arrayFromVolume(volume)[self._shown.slice]
+        voxels = original + strength * (self._restored.astype("float32") - original)
+        if self._restored.dtype.kind in "iu":  # colours
+            voxels = voxels.round()
+        slicer.util.updateVolumeFromArray(self._node, voxels.astype(self._restored.dtype)[None])
+
     def _takeAway(self) -> None:
         """Give the views back what they showed, and the scene what it was."""
-        self._shown = None
+        self._shown = self._restored = None
         self._window.stop()
         self._layers.giveBack()
         node, self._node = self._node, None
@@ -239,6 +265,7 @@ class Preview(VTKObservationMixin):
         self.removeObservers()
         self._forget()
         self._mask = (None, None)
+        self._turned = None
         self._say("")
 
     def _say(self, text: str) -> None:

@@ -87,7 +87,9 @@ class RestoreSection(VTKObservationMixin):
         earlier = None if running else self._earlier()
         ui.replaceCheckBox.visible = earlier is not None
         if earlier is not None:
-            ui.replaceCheckBox.text = _("Replace '{name}'").format(name=earlier.GetName())
+            ui.replaceCheckBox.toolTip = _("'{name}' and its removed part make way for the new result.").format(
+                name=earlier.GetName()
+            )
         if not running:
             ui.statusLabel.text = " ".join(filter(None, (missing, self._message))) or self.study.hint()
 

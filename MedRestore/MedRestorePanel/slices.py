@@ -36,6 +36,12 @@ def sliceOnShow(logic: slicer.vtkMRMLSliceLogic, volume: slicer.vtkMRMLVolumeNod
     return number - 1 if number > 0 else None
 
 
+def isShown(volume: slicer.vtkMRMLVolumeNode) -> bool:
+    """Whether a slice view of the present layout has the volume as its background."""
+    backgrounds = [logic.GetSliceCompositeNode().GetBackgroundVolumeID() for logic in sliceLogics()]
+    return volume.GetID() in backgrounds
+
+
 def showVolume(volume: slicer.vtkMRMLVolumeNode) -> None:
     """Put a volume into every slice view; the one that is nearest to it lies in its acquired plane then."""
     logics = sliceLogics()

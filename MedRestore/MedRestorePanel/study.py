@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import slicer
@@ -31,16 +32,18 @@ class StudySection(VTKObservationMixin):
     Args:
         ui: the panel's widgets.
         uploads: sends studies and requests to the worker.
+        onChosen: called with a volume that was chosen as the input.
 
     Attributes:
         connectors: of the parameter node's fields that Slicer's own connectors do not serve.
         recommended: what the worker recommended for the study on show, {} before that.
     """
 
-    def __init__(self, ui: Any, uploads: Uploads) -> None:
+    def __init__(self, ui: Any, uploads: Uploads, *, onChosen: Callable[[slicer.vtkMRMLVolumeNode], None]) -> None:
         VTKObservationMixin.__init__(self)
         self.ui = ui
         self.uploads = uploads
+        self.onChosen = onChosen
         self.recommended = {}
         self.connectors = {
             "modality": choices.ChoiceConnector(ui.modalityComboBox, choices.modalities()),
@@ -174,6 +177,7 @@ class StudySection(VTKObservationMixin):
             return
         from MedRestoreLib import mrml
 
+        self.onChosen(node)
         modality = mrml.modality_of(node)
         self._set(modality=modality, method="", noise="", level=0.0, dimensions="auto")
         self._recognise()

@@ -76,7 +76,8 @@ class Views(VTKObservationMixin):
             button.toolTip = missing or self._toolTips[mode]
             button.checked = mode == self.mode
         self.ui.formerLayoutButton.enabled = bool(self.mode) or self._panes.isOnShow
-        self.ui.fadeSlider.enabled = self.mode == FADE
+        for widget in (self.ui.fadeLabel, self.ui.fadeSlider):
+            widget.visible = self.mode == FADE
 
     def cleanup(self) -> None:
         if self.mode:

@@ -33,7 +33,7 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
         self.text = text
         self.checkable = self.checked = True
         self.setContentsMargins(0, self._head(), 0, 0)
-        self.setSizePolicy(QtWidgets.QSizePolicy.Preferred, QtWidgets.QSizePolicy.Maximum)
+        self.setSizePolicy(QtWidgets.QSizePolicy.Minimum, QtWidgets.QSizePolicy.Preferred)
         self.toggled.connect(self._fold)
 
     def _is_collapsed(self) -> bool:

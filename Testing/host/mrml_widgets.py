@@ -55,7 +55,11 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
     addEnabled = stored(bool, "addEnabled", True)
     removeEnabled = stored(bool, "removeEnabled", True)
     renameEnabled = stored(bool, "renameEnabled", False)
-    sizeAdjustPolicy = stored(int, "sizeAdjustPolicy", 0)
+    sizeAdjustPolicy = Property(
+        int,
+        lambda self: int(self._box.sizeAdjustPolicy),
+        lambda self, policy: self._box.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy(policy)),
+    )
 
     def __init__(self, parent=None):
         super().__init__(parent)

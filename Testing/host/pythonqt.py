@@ -29,7 +29,7 @@ _QT6_ALONE = {"checkStateChanged"}
 _HINTS = {
     "sizeHint",
     "minimumSizeHint",
-}  # properties that Qt reads by a method that may be overridden: by name it loops
+}  # read by a method that may be overridden: by name, it loops
 _IGNORED_PROPERTIES = {("QTimer", "singleShot")}  # PythonQt leaves it a method
 _FIRST_OVERLOAD = {("QProcess", "finished"): "finished(int)"}  # Qt 5 declares this one first; Qt 6 has the longer one
 

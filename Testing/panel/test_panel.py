@@ -8,7 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from Testing.support.panel_user import add_cine, add_head, add_segment, add_volume
+from Testing.support.compare_user import panes
+from Testing.support.panel_user import add_cine, add_head, add_segment, add_volume, names
 
 
 def test_choosing_a_volume_tells_what_it_is_and_what_is_recommended(user, head):
@@ -24,6 +25,24 @@ def test_choosing_a_volume_tells_what_it_is_and_what_is_recommended(user, head):
     user.press("whyButton")
     assert user.ui.methodComboBox.currentText.endswith("(recommended)")
     assert user.ui.applyButton.enabled
+
+
+def test_choosing_a_volume_shows_it_and_what_is_on_show_is_chosen_at_first(user):
+    first, second = (add_volume(ramp(), name, modality="CT", shown=False) for name in ("first", "second"))
+    user.open(first)
+    assert {background for _, background, _ in panes()} == {"first"}
+    user.open(second)
+    assert {background for _, background, _ in panes()} == {"second"}
+    user.leave()
+    user.p.inputVolume = None
+    user.come_back()
+    user.wait_until_read()
+    assert user.p.inputVolume is second
+
+
+def ramp() -> np.ndarray:
+    """A slice without noise: no level can be read off it."""
+    return np.add.outer(np.arange(64.0), np.arange(64.0)).astype(np.float32)[None]
 
 
 def test_a_result_lies_beside_its_input_with_geometry_window_and_evidence(user, head):
@@ -97,11 +116,6 @@ def test_a_volume_without_a_modality_is_asked_about_and_the_answer_is_kept(user)
     assert user.p.noise == "rician"
     assert "Modality" not in user.ui.statusLabel.text
     assert mrml.modality_of(node) == "MR"
-
-
-def ramp() -> np.ndarray:
-    """A slice without noise: no level can be read off it."""
-    return np.add.outer(np.arange(64.0), np.arange(64.0)).astype(np.float32)[None]
 
 
 @pytest.mark.parametrize("modality", ["NM", "MR", "PT", "CT"])
@@ -226,6 +240,23 @@ def test_going_away_and_coming_back_keeps_the_choices(user, head):
     assert (user.p.method, user.p.strength, user.p.level) == ("bm3d", 0.4, 7.0)
 
 
+def test_a_second_apply_offers_to_replace_the_first_result(user, head):
+    from MedRestoreLib import mrml
+
+    user.open(head, method="adf")
+    assert not user.ui.replaceCheckBox.visible
+    first = user.apply()
+    removed = mrml.removed_of(first)
+    assert user.ui.replaceCheckBox.visible
+    assert first.GetName() in user.ui.replaceCheckBox.toolTip
+    assert user.apply() is not first
+    user.choose(lastOutput=first, replaceResult=True, strength=0.5)
+    assert user.apply() is first
+    assert mrml.removed_of(first) is removed
+    assert len(names()) == 5
+    assert mrml.report_of(first)["plan"]["strength"] == 0.5
+
+
 def test_report_is_saved_as_a_page_and_as_json(user, head, tmp_path):
     user.open(head, method="adf")
     user.apply()
@@ -249,3 +280,32 @@ def test_self_test_of_the_module_passes_here_as_far_as_the_host_goes(user, monke
     test = tests()
     monkeypatch.setattr(test, "delayDisplay", lambda *arguments: None, raising=False)
     test.runTest()
+
+
+# The panel's size
+
+
+def test_the_panel_is_narrow_and_what_is_needed_fits_a_screen(user, head):
+    """Without scrolling, on a screen of 1,080 lines: volume, modality, method, Apply, compare, and the verdict."""
+    head.SetName("a study whose name somebody made as long as names of studies may well become")
+    user.open(head, method="adf")
+    user.apply()
+    user.press("removedButton")
+    user.rest()
+    assert user.panel.parent.minimumSizeHint.width() < 400
+    user.panel.parent.resize(400, 900)
+    user.rest()
+    assert user.panel.parent.sizeHint.height() < 900
+    user.press("formerLayoutButton")
+
+
+def test_boxes_are_as_wide_as_the_panel_whatever_they_held_at_first(user, head):
+    user.open(head)
+    user.panel.parent.resize(420, 900)
+    user.rest()
+    narrow = user.ui.methodComboBox.width
+    user.panel.parent.resize(700, 900)
+    user.rest()
+    assert user.ui.methodComboBox.width - narrow > 200
+    items = user.ui.methodComboBox.view()
+    assert items.minimumWidth >= items.sizeHintForColumn(0)

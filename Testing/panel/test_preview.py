@@ -186,16 +186,55 @@ def test_it_follows_the_slice_on_show(preview):
         assert len(slicer.util.getNodes("MedRestore preview*")) == 1
 
 
-def test_it_follows_a_view_that_is_turned_into_the_plane(preview):
+def test_another_strength_is_a_blend_that_asks_nobody(preview):
     import slicer
 
-    node = preview.volume(axes=SAGITTAL @ np.array([[1, 0, 0], [0, 0.8, -0.6], [0, 0.6, 0.8]]))
+    node = preview.start()
+    original = slicer.util.arrayFromVolume(node)[preview.slice()].copy()
+    full = slicer.util.arrayFromVolume(preview.layer())[0].copy()
+    for strength in (0.5, 0.0, 0.25):
+        preview.choose(strength=strength)
+        shown = slicer.util.arrayFromVolume(preview.layer())[0]
+        np.testing.assert_allclose(shown, original + strength * (full - original), atol=1e-3)
+    assert len(preview.asked) == 1
+
+
+def test_a_blend_is_what_the_whole_restoration_of_that_strength_has(preview):
+    import slicer
+
+    import MedRestoreLib as mr
+    from MedRestoreLib import mrml
+
+    node = preview.volume()
     preview.open(node)
-    preview.switch_on(shown=False)
+    preview.choose(strength=0.3)
+    preview.switch_on()
+    image = mrml.image_of(node)
+    whole = mr.restore(image, method="adf", noise="gaussian", level=LEVEL, strength=0.3).image.voxels[0]
+    np.testing.assert_allclose(slicer.util.arrayFromVolume(preview.layer())[0], whole[preview.slice()], atol=1e-3)
+
+
+OBLIQUE = SAGITTAL @ np.array([[1, 0, 0], [0, 0.8, -0.6], [0, 0.6, 0.8]])
+
+
+@pytest.mark.parametrize("axes", [SAGITTAL, OBLIQUE])
+def test_a_study_that_no_view_shows_is_shown_in_its_plane(preview, axes):
+    node = preview.volume(axes=axes, shown=False)
+    preview.open(node)
+    assert preview.slice() is not None
+    preview.switch_on()
+
+
+def test_a_view_that_a_person_turned_away_is_left_alone_and_said(preview):
+    import slicer
+
+    preview.start(axes=OBLIQUE)
+    slice_node("Yellow").SetOrientation("Axial")
+    preview.wait(shown=False)
     assert "No slice view shows the input" in preview.text
+    assert slice_node("Yellow").GetOrientation() == "Axial"
     from MedRestorePanel.slices import turnToAcquisition
 
     slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpYellowSliceView)
-    turnToAcquisition(slice_node("Yellow"), node)
-    show(node)
+    turnToAcquisition(slice_node("Yellow"), preview.p.inputVolume)
     preview.wait()

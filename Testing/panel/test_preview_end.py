@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from Testing.support.compare_user import layers_of_all
-from Testing.support.panel_user import node_ids, show
+from Testing.support.panel_user import node_ids
 
 # The way back
 
@@ -138,15 +138,6 @@ def test_what_is_missing_is_said(preview):
     preview.choose(preview=True)
     assert preview.text == "Select a volume."
     preview.open(preview.volume())
-    preview.wait()
-
-
-def test_a_study_that_no_view_shows_is_said(preview):
-    node = preview.volume(shown=False)
-    preview.open(node)
-    preview.choose(preview=True)
-    assert "No slice view shows the input" in preview.text
-    show(node)
     preview.wait()
 
 
