@@ -19,10 +19,10 @@ define CHECK_PYTHON
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test fuzz kills lint bench train-gpu clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 demo: .venv/ready  ## restore three studies; files, figures and a report go to demo/ (OUT=folder for another)
 	$(BIN)/python -m Testing.demo $(OUT)
@@ -30,11 +30,20 @@ demo: .venv/ready  ## restore three studies; files, figures and a report go to d
 test: .venv/ready  ## the whole test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
+fuzz: .venv/ready  ## 3,000 damaged files through the command line (ARGS="--count 500 --seed 7" for others)
+	OMP_NUM_THREADS=1 $(BIN)/python -m Testing.fuzz.run $(ARGS)
+
 lint: .venv/ready  ## ruff: rules and formatting
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
+kills: .venv/ready  ## 300 batches killed, each gone on with (ARGS='--kills N --seed N' for others)
+	OMP_NUM_THREADS=1 $(BIN)/python -m Testing.kills $(ARGS)
+
 bench: .bench-venv/ready  ## our methods against their peers (ARGS=--quick for a trial), in an environment of its own
 	$(BENCH)/python -m Testing.benchmarks.run $(ARGS)
+
+train-gpu: .venv/ready  ## all weights that ship, trained again in ten minutes on a data-centre GPU (see training/README.md)
+	$(BIN)/python -m training all --budget 9m --device cuda $(ARGS)
 
 clean:  ## remove the environments and the demo's output
 	rm -rf .venv .bench-venv demo

@@ -4,28 +4,34 @@ The widget is a view: its parts (package MedRestorePanel) show and ask, the libr
 Nothing heavy is imported here; what the library needs is installed when it is first needed.
 """
 
-import enum
+from __future__ import annotations
+
 import importlib.util
 import sys
 import time
 import unittest
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Any
 
 import qt
 import slicer
 import vtk
-from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
-from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
-    ScriptedLoadableModuleLogic,
     ScriptedLoadableModuleTest,
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
+
+from MedRestorePanel.console import MedRestoreLogic
+from MedRestorePanel.samples import SAMPLES, registerSampleData
+from MedRestorePanel.slices import isShown, showVolume
+
+if TYPE_CHECKING:
+    from MedRestorePanel.parameters import MedRestoreParameterNode
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -33,13 +39,12 @@ if importlib.util.find_spec("MedRestoreLib") is None:  # not installed: the libr
     sys.path.append(str(FOLDER.parent))
 
 VOLUMES = ("vtkMRMLScalarVolumeNode", "vtkMRMLVectorVolumeNode")
-SAMPLES = {"MedRestoreBoneScan": _("Bone scan"), "MedRestoreHead": _("T1 head"), "MedRestoreCine": _("Cine")}
 
 
 class MedRestore(ScriptedLoadableModule):
     """What Slicer shows about the module."""
 
-    def __init__(self, parent):
+    def __init__(self, parent: Any) -> None:
         ScriptedLoadableModule.__init__(self, parent)
         parent.title = _("MedRestore")
         parent.categories = [translate("qSlicerAbstractCoreModule", "Filtering")]
@@ -54,75 +59,16 @@ class MedRestore(ScriptedLoadableModule):
         )
         slicer.app.connect("startupCompleted()", lambda: registerSampleData(self.resourcePath("Icons")))
 
-    def setup(self):
+    def setup(self) -> None:
         """Add "Restore..." to the menu of volumes in the Data module."""
         plugin = slicer.qSlicerSubjectHierarchyScriptedPlugin(None)
         plugin.setPythonSource(str(FOLDER / "SubjectHierarchyPlugins" / "MedRestoreSubjectHierarchyPlugin.py"))
 
 
-def registerSampleData(iconsFolder):
-    """Small studies for a first try. They are generated here: nothing is downloaded."""
-    import SampleData
-
-    for name, title in SAMPLES.items():
-        SampleData.SampleDataLogic.registerCustomSampleDataSource(
-            category="MedRestore",
-            sampleName=title,
-            nodeNames=title,
-            thumbnailFileName=str(Path(iconsFolder) / f"{name}.png"),
-            customDownloader=lambda source, name=name: MedRestoreLogic().sample(name),
-        )
-
-
-class AlikeMethod(enum.Enum):
-    """How both volumes are segmented alike."""
-
-    THRESHOLD = "threshold"
-    GROW = "grow"
-
-    def label(self):
-        return {"THRESHOLD": _("Threshold"), "GROW": _("Grow from seeds")}[self.name]
-
-
-@parameterNodeWrapper
-class MedRestoreParameterNode:
-    """The panel's choices, saved with the scene.
-
-    An empty ``modality``, ``method`` or ``noise`` is not decided yet. ``level`` is in the noise model's unit.
-    ``memory`` is in GB, 0 for the device's default. ``lastOutput`` and ``removedVolume`` are what Compare and Evidence
-    look at.
-    """
-
-    inputVolume: vtkMRMLScalarVolumeNode
-    wholeSequence: bool = True
-    maskSegmentation: vtkMRMLSegmentationNode
-    maskSegment: str
-    modality: str
-    method: str
-    noise: str
-    level: float
-    strength: Annotated[float, WithinRange(0.0, 1.0)] = 1.0
-    dimensions: str = "auto"
-    device: str = "auto"
-    memory: Annotated[float, WithinRange(0.0, 1024.0)] = 0.0
-    outputVolume: vtkMRMLScalarVolumeNode
-    keepRemoved: bool = True
-    preview: bool
-    lastOutput: vtkMRMLScalarVolumeNode
-    removedVolume: vtkMRMLScalarVolumeNode
-    fade: Annotated[float, WithinRange(0.0, 1.0)] = 1.0
-    segmentationBefore: vtkMRMLSegmentationNode
-    segmentationAfter: vtkMRMLSegmentationNode
-    seeds: vtkMRMLSegmentationNode
-    alikeMethod: AlikeMethod
-    alikeLower: float
-    alikeUpper: float
-
-
 class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """The panel: builds its parts, hands them the parameter node, and passes on what happens to the scene."""
 
-    def __init__(self, parent=None):
+    def __init__(self, parent: Any = None) -> None:
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
         self.logic = None
@@ -131,7 +77,12 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._guiTags = []
         self._isUpdateDue = False
 
-    def setup(self):
+    @property
+    def isAtRest(self) -> bool:
+        """Whether the panel shows what was chosen: nothing is due, and nothing is being read."""
+        return self._parameterNode is not None and not self._isUpdateDue and not self.study.isReading
+
+    def setup(self) -> None:
         ScriptedLoadableModuleWidget.setup(self)
         uiWidget = slicer.util.loadUI(self.resourcePath("UI/MedRestore.ui"))
         self.layout.addWidget(uiWidget)
@@ -147,11 +98,17 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from MedRestorePanel.uploads import Uploads
         from MedRestorePanel.views import Views
 
+        for widget in vars(self.ui).values():  # however long a node's name is, the panel stays narrow
+            if isinstance(widget, slicer.qMRMLNodeComboBox):
+                widget.sizeAdjustPolicy = qt.QComboBox.AdjustToMinimumContentsLengthWithIcon
+        for kind in VOLUMES:
+            self.ui.resultSelector.addAttribute(kind, "MedRestore.part", "restored")  # removed parts are no results
+
         self.logic = MedRestoreLogic()
         self.worker = WorkerProcess()
         self.uploads = Uploads(self.worker)
         self.views = Views(self.ui, showError=self.showError)
-        self.study = StudySection(self.ui, self.uploads)
+        self.study = StudySection(self.ui, self.uploads, onChosen=self.onChosen)
         self.preview = Preview(self.ui, self.uploads, self.study)
         self.restoring = RestoreSection(
             self.ui, self.worker, self.uploads, self.study, onStarted=self.preview.remove, onRestored=self.onRestored
@@ -160,12 +117,16 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.evidence = EvidenceSection(self.ui, showError=self.showError)
         self.parts = [self.study, self.preview, self.restoring, self.views, self.evidence, self.segments]
 
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
-        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        scene = slicer.mrmlScene
+        for event in (scene.StartCloseEvent, scene.StartImportEvent):
+            self.addObserver(scene, event, self.onSceneAboutToChange)
+        for event in (scene.EndCloseEvent, scene.EndImportEvent):
+            self.addObserver(scene, event, self.onSceneChanged)
+        self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self.onNodeAboutToBeRemoved)
         if self.parent.isEntered:  # reloaded: nobody enters again
             self.enter()
 
-    def cleanup(self):
+    def cleanup(self) -> None:
         """Called when Slicer closes or the module is reloaded."""
         self.setParameterNode(None)
         for part in self.parts:
@@ -175,34 +136,50 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.worker.close()
         self.removeObservers()
 
-    def enter(self):
+    def enter(self) -> None:
         self.initializeParameterNode()
         self.worker.start()  # warm by the time a volume is chosen
 
-    def exit(self):
+    def exit(self) -> None:
         self.preview.remove()
 
-    def onReload(self):
+    def onReload(self) -> None:
         """Reload this file and everything that belongs to it."""
         for name in [n for n in sys.modules if n.split(".")[0] in ("MedRestoreLib", "MedRestorePanel")]:
             del sys.modules[name]
         super().onReload()
 
-    def onSceneStartClose(self, caller, event):
+    def onSceneAboutToChange(self, caller: vtk.vtkObject, event: str) -> None:
+        """Let go: while nodes come and go a parameter node refers to none, and its wrapper would remember that."""
         self.setParameterNode(None)
 
-    def onSceneEndClose(self, caller, event):
-        if self.parent.isEntered:
+    def onSceneChanged(self, caller: vtk.vtkObject, event: str) -> None:
+        """Take hold again once the node selectors know what is in the scene."""
+        qt.QTimer.singleShot(0, self.onSceneSettled)
+
+    def onSceneSettled(self) -> None:
+        if self.parts and self.parent.isEntered and not slicer.mrmlScene.IsBatchProcessing():
             self.initializeParameterNode()
 
-    def initializeParameterNode(self):
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeAboutToBeRemoved(self, caller: vtk.vtkObject, event: str, node: slicer.vtkMRMLNode) -> None:
+        """Let the choice of a node end with it: a combo box would take the next one, which nobody chose."""
+        if self._parameterNode is None:
+            return
+        for name in self._parameterNode.allParameters:
+            if self._parameterNode.getValue(name) is node:
+                self._parameterNode.setValue(name, None)
+        self.updateLater()
+
+    def initializeParameterNode(self) -> None:
         self.setParameterNode(self.logic.getParameterNode())
         if self._parameterNode.inputVolume is None:
             volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")  # label maps are among them
-            shown = [node for node in volumes if node.GetClassName() in VOLUMES and not node.GetHideFromEditors()]
-            self._parameterNode.inputVolume = shown[0] if shown else None
+            volumes = [node for node in volumes if node.GetClassName() in VOLUMES and not node.GetHideFromEditors()]
+            volumes.sort(key=isShown, reverse=True)  # what is looked at comes first
+            self._parameterNode.inputVolume = volumes[0] if volumes else None
 
-    def setParameterNode(self, parameterNode):
+    def setParameterNode(self, parameterNode: MedRestoreParameterNode | None) -> None:
         """Let the panel show another parameter node, or none."""
         if _underlying(parameterNode) is _underlying(self._parameterNode):
             return
@@ -220,149 +197,64 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 parameterNode.connectGui(self.ui),
                 parameterNode.connectParametersToGui(self.study.connectors),
             ]
-            for selector in (self.ui.inputSelector, self.ui.outputSelector, self.ui.resultSelector):
+            for selector in (self.ui.inputSelector, self.ui.resultSelector):
                 selector.nodeTypes = VOLUMES  # connecting left the one type that the field is annotated with
             self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParameterNodeModified)
         self.updateParts()
 
-    def onParameterNodeModified(self, caller, event):
-        """Update once all who observe the node have heard: VTK calls the first of them last, so some are behind now."""
+    def onParameterNodeModified(self, caller: vtk.vtkObject, event: str) -> None:
+        """Wait until all who observe the node have heard: VTK calls the first of them last, so some are behind now."""
+        self.updateLater()
+
+    def updateLater(self) -> None:
         if not self._isUpdateDue:
             self._isUpdateDue = True
             qt.QTimer.singleShot(0, self.updateParts)
 
-    def updateParts(self):
+    def updateParts(self) -> None:
         self._isUpdateDue = False
         for part in self.parts:
             part.update()
 
-    def onRestored(self, node, removed):
+    def onChosen(self, volume: slicer.vtkMRMLVolumeNode) -> None:
+        """Show the input, unless it is on show, or a comparison is."""
+        if not self.views.mode and not isShown(volume):
+            showVolume(volume)
+
+    def onRestored(self, node: slicer.vtkMRMLVolumeNode) -> None:
         """Show a new result in the views, in the place of the study it came from."""
         self._parameterNode.lastOutput = node
-        self._parameterNode.removedVolume = removed
         self.views.showResult()
 
-    def showError(self, message):
+    def showError(self, message: str) -> None:
         self.restoring.say(message)
 
 
-def _underlying(parameterNode):
+def _underlying(parameterNode: MedRestoreParameterNode | None) -> slicer.vtkMRMLNode | None:
     """The MRML node: the logic makes a new wrapper of it at every call."""
     return None if parameterNode is None else parameterNode.parameterNode
-
-
-class MedRestoreLogic(ScriptedLoadableModuleLogic):
-    """Restores volumes in this process and waits: for the Python console, scripts and other modules.
-
-    Example::
-
-        logic = slicer.util.getModuleLogic("MedRestore")
-        restored = logic.restore(volumeNode)  # recommended method and level
-        restored = logic.restore(volumeNode, method="bm3d", level=12.0)
-
-    ``edits`` are the fields of ``MedRestoreLib.Plan``: method, noise, level, strength, dimensions, device, memory_gb,
-    options. Every method raises ``MedRestoreLib.MedRestoreError`` with a sentence that says what to do; the scene is
-    then as it was.
-    """
-
-    def getParameterNode(self):
-        return MedRestoreParameterNode(super().getParameterNode())
-
-    def recommend(self, volumeNode, **edits):
-        """The ``MedRestoreLib.Plan`` for this volume: method, noise model, level, and why. Nothing is changed."""
-        import MedRestoreLib as mr
-        from MedRestoreLib import mrml
-
-        return mr.recommend(mrml.image_of(volumeNode), **edits)
-
-    def restore(self, volumeNode, *, outputVolume=None, mask=None, keepRemoved=False, progress=None, **edits):
-        """Restore a volume; the new node appears beside it.
-
-        Args:
-            volumeNode: scalar or colour volume. Of a sequence, the frame on show (see ``restoreSequence``).
-            outputVolume: volume to replace; None makes a new one.
-            mask: ``(segmentationNode, segmentID)``: restore inside it only.
-            keepRemoved: also add what was removed as a volume.
-            progress: called with a fraction (0 to 1) and a message; may raise ``MedRestoreLib.Cancelled``.
-
-        Returns:
-            The restored volume node. Its attribute "MedRestore.report" is the whole report as JSON.
-        """
-        from MedRestoreLib import mrml
-
-        self._ensureTorch()
-        return mrml.restore(
-            volumeNode, output=outputVolume, mask=mask, keep_removed=keepRemoved, progress=progress, **edits
-        )
-
-    def restoreStudy(self, volumeNode, *, keepRemoved=False, progress=None, **edits):
-        """Restore every volume of the study (subject hierarchy) that ``volumeNode`` is of; returns the new nodes."""
-        from MedRestoreLib import mrml
-
-        self._ensureTorch()
-        nodes = mrml.study_volumes(volumeNode)
-        report = progress or (lambda fraction, message: None)
-        return [
-            mrml.restore(
-                node,
-                keep_removed=keepRemoved,
-                progress=lambda fraction, message, k=k: report((k + fraction) / len(nodes), message),
-                **edits,
-            )
-            for k, node in enumerate(nodes)
-        ]
-
-    def restoreSequence(self, node, *, keepRemoved=False, progress=None, **edits):
-        """Restore all frames of a sequence, given by itself or by the volume that shows it.
-
-        Returns:
-            The volume that shows the restored sequence, in the same browser, synchronised with the original.
-        """
-        from MedRestoreLib import mrml
-
-        self._ensureTorch()
-        return mrml.restore(mrml.whole_study(node), keep_removed=keepRemoved, progress=progress, **edits)
-
-    def batch(self, folder, outputFolder, *, progress=None, **edits):
-        """Restore every study below ``folder`` into ``outputFolder``; stopped at any moment, it can be started again.
-
-        Returns:
-            One row per study: study, status ("restored", "already done", "failed"), method, gain, message.
-        """
-        import MedRestoreLib as mr
-
-        self._ensureTorch()
-        return mr.batch(folder, outputFolder, progress=progress, **edits)
-
-    def sample(self, name):
-        """Add one of the sample studies (keys of ``SAMPLES``), generated here; returns its node in a list."""
-        from MedRestoreLib import mrml
-
-        return [mrml.sample(name)]
-
-    def _ensureTorch(self):
-        """Offer to install PyTorch where a person can answer; elsewhere its absence is an error with the steps."""
-        if importlib.util.find_spec("torch") is None and slicer.util.mainWindow() is not None:
-            from MedRestorePanel.setup import ensureTorch
-
-            ensureTorch()
 
 
 class MedRestoreTest(ScriptedLoadableModuleTest):
     """The main path inside Slicer: ctest, or the module's Reload and Test. Needs PyTorch, and says so without it."""
 
-    def setUp(self):
+    def setUp(self) -> None:
         slicer.mrmlScene.Clear(0)
         if importlib.util.find_spec("torch") is None:
             raise unittest.SkipTest("PyTorch is not installed, and nothing can be restored without it")
 
-    def runTest(self):
+    def runTest(self) -> None:
         for name in unittest.TestLoader().getTestCaseNames(type(self)):
             self.setUp()
             getattr(self, name)()
             self.delayDisplay(f"{name}: passed")
 
-    def test_console_keeps_geometry_unit_and_counts(self):
+    def test_samples_stand_in_sample_data(self) -> None:
+        self.waitFor(lambda: "MedRestore" in getattr(slicer.modules, "sampleDataSources", {}))
+        sources = slicer.modules.sampleDataSources["MedRestore"]
+        assert {source.sampleName for source in sources} == set(SAMPLES.values())
+
+    def test_console_keeps_geometry_unit_and_counts(self) -> None:
         logic = MedRestoreLogic()
         scan = logic.sample("MedRestoreBoneScan")[0]
         restored = logic.restore(scan, method="adf", level=1.0)
@@ -375,7 +267,7 @@ class MedRestoreTest(ScriptedLoadableModuleTest):
         places = [(row, column) for row in range(4) for column in range(4)]
         assert max(abs(matrices[0].GetElement(*p) - matrices[1].GetElement(*p)) for p in places) < 1e-6
 
-    def test_panel_restores_compares_and_measures(self):
+    def test_panel_restores_compares_and_measures(self) -> None:
         logic = MedRestoreLogic()
         head = logic.sample("MedRestoreHead")[0]
         panel = slicer.util.getModuleWidget("MedRestore")
@@ -394,27 +286,36 @@ class MedRestoreTest(ScriptedLoadableModuleTest):
         assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 2
         assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLTableNode") == 1
 
-    def test_saved_scene_keeps_the_result_and_the_choices(self):
+    def test_saved_scene_keeps_the_result_and_the_choices(self) -> None:
         import tempfile
 
         logic = MedRestoreLogic()
+        panel = slicer.util.getModuleWidget("MedRestore")
+        panel.enter()
         head = logic.sample("MedRestoreHead")[0]
+        logic.getParameterNode().inputVolume = head
+        self.waitFor(lambda: panel.isAtRest and logic.getParameterNode().level > 0)
+        logic.getParameterNode().strength = 0.25
         logic.getParameterNode().lastOutput = logic.restore(head, method="adf", level=5.0)
         with tempfile.TemporaryDirectory() as folder:
-            scene = str(Path(folder) / "scene.mrb")
+            name, scene = head.GetName(), str(Path(folder) / "scene.mrb")
             assert slicer.util.saveScene(scene)
             slicer.mrmlScene.Clear(0)
             slicer.util.loadScene(scene)
-        restored = logic.getParameterNode().lastOutput
+        self.waitFor(lambda: panel.isAtRest)
+        assert panel.ui.inputSelector.currentNode().GetName() == name
+        assert panel.ui.strengthSlider.value == logic.getParameterNode().strength == 0.25
+        restored = panel.ui.resultSelector.currentNode()
+        assert restored is logic.getParameterNode().lastOutput
         assert restored.GetAttribute("MedRestore.method") == "adf"
         assert restored.GetAttribute("MedRestore.report")
 
-    def click(self, button):
+    def click(self, button: qt.QAbstractButton) -> None:
         """Click as soon as the panel allows it."""
         self.waitFor(lambda: button.enabled)
         button.click()
 
-    def waitFor(self, predicate, seconds=120.0):
+    def waitFor(self, predicate: Callable[[], object], seconds: float = 120.0) -> None:
         """Let Slicer work until something is so."""
         end = time.monotonic() + seconds
         while not predicate():

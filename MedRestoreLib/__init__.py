@@ -27,7 +27,7 @@ from .pipeline.plan import Plan, add_noise, estimate_noise, recommend
 from .pipeline.restore import Result, restore
 from .reporting.report import Report
 from .service.batch import batch
-from .service.exchange import Worker
+from .service.client import Worker
 from .version import __version__ as __version__
 
 __all__ = [

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .errors import InvalidPlan, MedRestoreError
+from .noise import IDS
+from .pipeline.device import NAMES
 
 if TYPE_CHECKING:
     from .image import Image
@@ -33,7 +35,7 @@ Modality = Annotated[str, typer.Option(help="NM, MR or US, where the file does n
 ReplaceNan = Annotated[float | None, typer.Option(metavar="VALUE", help="Put VALUE where voxels are NaN or infinite.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 MethodId = Annotated[str, typer.Option(metavar="auto|ID", help="See 'medrestore methods'.")]
-NoiseId = Annotated[str, typer.Option(metavar="auto|gaussian|poisson|rician|speckle", help="Noise model.")]
+NoiseId = Annotated[str, typer.Option(metavar="|".join(("auto", *IDS)), help="Noise model.")]
 Level = Annotated[
     str,
     typer.Option(
@@ -43,13 +45,22 @@ Level = Annotated[
 ]
 Strength = Annotated[float, typer.Option(metavar="0..1", help="0 leaves the study as it is, 1 is the full method.")]
 MaskFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Restore only where this image is not zero.")]
-DeviceName = Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute.")]
-Memory = Annotated[float | None, typer.Option(metavar="GB", help="Working memory of one tile.")]
+DeviceName = Annotated[str, typer.Option(metavar="|".join(NAMES), help="Where to compute.")]
+MemoryGb = Annotated[
+    float | None, typer.Option("--memory", metavar="GB", help="Memory for one tile, and for the voxels of a file.")
+]
 Dimensions = Annotated[int | None, typer.Option(metavar="2|3", help="Slice by slice, or in 3-D where the method can.")]
 Options = Annotated[
     list[str] | None,
     typer.Option("--option", metavar="NAME=VALUE", help="A parameter of the method; repeatable."),
 ]
+Removed = Annotated[bool, typer.Option("--removed", help="Also write what was removed, OUT.removed.*")]
+WithReport = Annotated[bool, typer.Option("--report", help="Also write the report, OUT.report.html and .json")]
+WithFigure = Annotated[
+    bool, typer.Option("--figure", help="Also write the figure, OUT.figure.png, and of a cine OUT.film.webp")
+]
+FigureFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Also draw them, into a PNG file.")]
+Reference = Annotated[Path | None, typer.Option(metavar="FILE", help="The clean study, where there is one.")]
 
 
 @app.command()
@@ -71,13 +82,14 @@ def inspect(
     series: Series = "",
     modality: Modality = "",
     replace_nan: ReplaceNan = None,
+    memory_gb: MemoryGb = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what a study is, the noise found in it and what is recommended. Writes nothing."""
     from .errors import UnknownNoise
     from .pipeline.plan import estimate_noise, recommend
 
-    image = _read(study, series, modality, replace_nan)
+    image = _read(study, series, modality, replace_nan, memory_gb)
     frames, slices, rows, columns = image.voxels.shape
     noise, estimate = estimate_noise(image)
     found: dict[str, Any] = {
@@ -87,7 +99,7 @@ def inspect(
         "slices": slices,
         "rows": rows,
         "columns": columns,
-        "spacing_mm": image.spacing,
+        "spacing_mm": image.spacing if image.spacing_known else "unknown",
         "colour": image.colour is not None,
         "stored_as": image.source.dtype,
         "minimum": float(image.voxels.min()),
@@ -99,7 +111,7 @@ def inspect(
         "reason": estimate.reason,
     }
     try:
-        plan = recommend(image, noise=noise)
+        plan = recommend(image)
         found |= {"method": plan.method, "why": plan.reason}
     except UnknownNoise as error:
         found |= {"method": None, "why": str(error)}
@@ -119,17 +131,15 @@ def restore(
     strength: Strength = 1.0,
     mask: MaskFile = None,
     device: DeviceName = "auto",
-    memory: Memory = None,
+    memory_gb: MemoryGb = None,
     dimensions: Dimensions = None,
-    option: Options = None,
+    options: Options = None,
     series: Series = "",
     modality: Modality = "",
     replace_nan: ReplaceNan = None,
-    removed: Annotated[bool, typer.Option("--removed", help="Also write what was removed, OUT.removed.*")] = False,
-    report: Annotated[bool, typer.Option("--report", help="Also write the report, OUT.report.html and .json")] = False,
-    figure: Annotated[
-        bool, typer.Option("--figure", help="Also write the figure, OUT.figure.png, and of a cine OUT.film.webp")
-    ] = False,
+    removed: Removed = False,
+    report: WithReport = False,
+    figure: WithFigure = False,
     as_json: AsJson = False,
 ) -> None:
     """Restore a study and write it to OUT; the input is never changed."""
@@ -141,9 +151,11 @@ def restore(
     beside = _companions(out)
     wanted = {"removed": removed, "report": report, "report_json": report, "figure": figure, "film": figure}
     for path in [out, *(beside[name] for name, on in wanted.items() if on)]:
-        files.check_writable(path, study)
-    image = _read(study, series, modality, replace_nan)
+        for read in filter(None, (study, mask)):
+            files.check_writable(path, read)
+    image = _read(study, series, modality, replace_nan, memory_gb)
     files.check_format(image, out)
+    files.check_space(image, out)
     plan = recommend(
         image,
         method=method,
@@ -152,9 +164,9 @@ def restore(
         strength=strength,
         mask=None if mask is None else files.read(mask),
         device=device,
-        memory_gb=memory,
+        memory_gb=memory_gb,
         dimensions=dimensions,
-        options=_options(option),
+        options=_by_name(options),
     )
     devices.resolve(plan.device)  # before the progress bar: its absence is one line
     with _progress_bar(study.name) as progress:
@@ -179,8 +191,8 @@ def restore(
 def compare(
     before: Annotated[Path, typer.Argument(help="The study before.")],
     after: Annotated[Path, typer.Argument(help="The study after.")],
-    reference: Annotated[Path | None, typer.Option(metavar="FILE", help="The clean study, where there is one.")] = None,
-    figure: Annotated[Path | None, typer.Option(metavar="FILE", help="Also draw them, into a PNG file.")] = None,
+    reference: Reference = None,
+    figure: FigureFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure what changed between two studies; with --reference also how far each is from the truth."""
@@ -188,7 +200,7 @@ def compare(
     from .reporting import figures
     from .reporting.compare import compare as run
 
-    for source in (before, after) if figure else ():
+    for source in filter(None, (before, after, reference)) if figure else ():
         files.check_writable(figure, source)
     studies = [files.read(path) for path in (before, after, reference) if path]
     rows = run(*studies)
@@ -211,8 +223,8 @@ def batch(
     level: Level = "auto",
     strength: Strength = 1.0,
     device: DeviceName = "auto",
-    memory: Memory = None,
-    option: Options = None,
+    memory_gb: MemoryGb = None,
+    options: Options = None,
     as_json: AsJson = False,
 ) -> None:
     """Restore every study in a folder. What is done is skipped, so a stopped batch is started again to go on."""
@@ -224,8 +236,8 @@ def batch(
         "level": _number(level),
         "strength": strength,
         "device": device,
-        "memory_gb": memory,
-        "options": _options(option),
+        "memory_gb": memory_gb,
+        "options": _by_name(options),
     }
     with _progress_bar("Batch") as progress:
         rows = run(source, target, progress=progress, **edits)
@@ -251,17 +263,29 @@ def main() -> None:
     try:
         app()
     except MedRestoreError as error:
-        typer.echo(f"Error: {error}", err=True)
+        typer.echo(f"Error: {with_flag(error, ''.join(sys.argv[1:2]))}", err=True)
         sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         typer.echo("Stopped; nothing is left half-written.", err=True)
         sys.exit(130)
 
 
-def _read(study: Path, series: str, modality: str, replace_nan: float | None):
+def with_flag(error: MedRestoreError, command: str) -> str:
+    """The error's message, with the flag for the field at fault, if the command of this name has it.
+
+    >>> with_flag(InvalidPlan("too much.", field="memory_gb"), "restore")
+    'too much (--memory).'
+    """
+    found = typer.main.get_command(app).commands.get(command)
+    flags = {parameter.name: parameter.opts[0] for parameter in found.params} if found else {}
+    flag = flags.get(error.field, "")
+    return f"{str(error).removesuffix('.')} ({flag})." if flag.startswith("--") else str(error)
+
+
+def _read(study: Path, series: str, modality: str, replace_nan: float | None, memory_gb: float | None = None) -> Image:
     from .files.studies import read
 
-    image = read(study, series=series or None, replace_nan=replace_nan)
+    image = read(study, series=series or None, replace_nan=replace_nan, memory_gb=memory_gb)
     return replace(image, modality=modality.upper()) if modality else image
 
 
@@ -274,7 +298,8 @@ def _number(level: str) -> float | str:
         raise InvalidPlan(f"--level takes 'auto' or a number, got '{level}'.") from None
 
 
-def _options(pairs: list[str] | None) -> dict[str, Any]:
+def _by_name(pairs: list[str] | None) -> dict[str, Any]:
+    """The values of NAME=VALUE, as JSON has them (``8``, ``true``, ``[1, 2]``) or else text; the plan checks them."""
     options = {}
     for pair in pairs or []:
         name, equals, value = pair.partition("=")

@@ -10,7 +10,8 @@ class MedRestoreError(Exception):
     """
 
     def __init__(self, message: str = "", *, field: str = "") -> None:
-        super().__init__(message)
+        # A file's name or header may hold what moves a cursor or cannot be printed.
+        super().__init__("".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in message))
         self.field = field
 
 

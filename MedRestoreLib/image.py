@@ -20,7 +20,8 @@ class Source:
 
     ``dtype`` is the NumPy name of the stored type. For DICOM, ``stored = (voxels - intercept) / slope`` and ``headers``
     holds the datasets without their pixels, in the order of the slices (or the one multi-frame header). ``format`` is
-    the file name's suffix as read (".nrrd", ".dcm", ".png", ".mp4"...), "" for an array.
+    the file name's suffix as read (".nrrd", ".dcm", ".png", ".mp4"...), "" for an array. ``native`` is what a NIfTI or
+    NRRD header says beyond an Image (codes, intents, labels); it goes back into a file of the same format.
     """
 
     format: str = ""
@@ -29,6 +30,7 @@ class Source:
     intercept: float = 0.0
     headers: tuple[Any, ...] = field(default=(), repr=False)
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
+    native: Any = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +49,11 @@ class Image:
             ``voxels`` to get red, green and blue; further components (alpha) stand as they are.
         remainder: None, or float64 like ``voxels``: what float32 could not hold of the stored numbers (64-bit types).
         source: how it was stored.
+        spacing_known: False where the source does not state its spacing, as a PNG: ``spacing`` then counts voxels
+            (1 where nothing is known), and lengths, areas and volumes cannot be given in mm.
+        padding: None, or float32 like ``voxels``: the value of each voxel that only fills the rectangle (DICOM's Pixel
+            Padding), NaN where something was measured. ``voxels`` holds the smallest measured value there, so that
+            padding is not filtered into its neighbours; ``stored`` puts the padding back.
     """
 
     voxels: np.ndarray
@@ -59,6 +66,8 @@ class Image:
     colour: np.ndarray | None = field(default=None, repr=False)
     remainder: np.ndarray | None = field(default=None, repr=False)
     source: Source = field(default_factory=Source, repr=False)
+    spacing_known: bool = True
+    padding: np.ndarray | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         voxels = np.asarray(self.voxels, dtype=np.float32)
@@ -79,7 +88,7 @@ class Image:
             raise UnsupportedImage("the image axes are not perpendicular unit vectors; resample the study first.")
         if self.frame_times and len(self.frame_times) != voxels.shape[0]:
             raise UnsupportedImage(f"{len(self.frame_times)} frame times for {voxels.shape[0]} frames.")
-        for name in ("colour", "remainder"):
+        for name in ("colour", "remainder", "padding"):
             extra = getattr(self, name)
             if extra is not None:
                 if extra.shape[:4] != voxels.shape:
@@ -136,17 +145,22 @@ class Image:
         integer type and kept in its range; other voxels that do not fit their integer type come back as float32.
         """
         dtype = np.dtype(self.source.dtype)
+        voxels = self.with_padding()
         if self.colour is not None:
             components = np.array(self.colour)
             components[..., :3] += self.voxels[..., None]
             return as_integers(components, dtype) if dtype.kind in "iu" else components.astype(dtype)
         if self.remainder is not None:
-            return (self.voxels.astype(np.float64) + self.remainder).astype(dtype)
+            return (voxels.astype(np.float64) + self.remainder).astype(dtype)
         if dtype == np.float32 or (dtype.itemsize < 4 and dtype.kind == "f"):
-            return np.array(self.voxels)
+            return np.array(voxels)
         with np.errstate(invalid="ignore", over="ignore"):
-            typed = self.voxels.astype(dtype)
-            return typed if np.array_equal(typed.astype(np.float32), self.voxels) else np.array(self.voxels)
+            typed = voxels.astype(dtype)
+            return typed if np.array_equal(typed.astype(np.float32), voxels) else np.array(voxels)
+
+    def with_padding(self) -> np.ndarray:
+        """Voxels, and the padding's own values where there is padding."""
+        return self.voxels if self.padding is None else np.where(np.isnan(self.padding), self.voxels, self.padding)
 
     def same_grid(self, other: Image, tolerance: float = 1e-3) -> bool:
         """Whether both images have the same shape and lie on the same points in space, within ``tolerance`` mm."""

@@ -1,17 +1,17 @@
-"""The weights of networks: from a line of the manifest to a network that is ready to use.
+"""The weights of networks: from a row of the manifest to a network that is ready to use.
 
-``Resources/weights`` holds the manifest and one safetensors file for each network. A file is used only if its SHA-256
-is the manifest's: nobody restores a patient's study with weights that were cut short or exchanged.
+``Resources/weights`` holds the manifest and one safetensors file for each network. A file is used only if it has the
+SHA-256 of the manifest: no patient's study is restored with weights that were cut short or exchanged.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import pkgutil
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.toml"
 
-# Names a folder of one's own weights, which then replaces Resources/weights.
+# An environment variable: a folder of one's own weights, which is used in place of Resources/weights.
 VARIABLE = "MEDRESTORE_WEIGHTS"
 
 
@@ -32,15 +32,14 @@ class Weights:
     """One ``[[weights]]`` table of the manifest.
 
     Attributes:
-        name: of the file ``NAME.safetensors``, and what the catalogue's rows call it.
+        name: of the file ``NAME.safetensors``; rows of the catalogue name their weights by it.
         network: ``"module:Class"`` below MedRestoreLib.networks.
-        arguments: of the class.
+        arguments: keyword arguments of the class.
         sha256: of the file, in hexadecimal.
-        recipe: what it was trained with: a name in training/recipes.
-        domain: the scale of the images it restores; see ``Method.domain``.
-        trained_on: the data, in a sentence.
+        recipe: that it was trained by: a name in training/recipes.
+        trained_on: the data, in one sentence.
         date: of the training, year-month-day.
-        steps, minutes: how long the last training was, 0 where that is not known; the card tells of earlier ones.
+        steps, minutes: length of the last training, 0 if unknown; the card tells of earlier ones.
         folder: where the file lies.
     """
 
@@ -49,7 +48,6 @@ class Weights:
     sha256: str
     arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
     recipe: str = ""
-    domain: str = ""
     trained_on: str = ""
     date: str = ""
     steps: int = 0
@@ -61,10 +59,10 @@ class Weights:
         return self.folder / f"{self.name}.safetensors"
 
     def contents(self) -> bytes:
-        """The file's bytes, verified.
+        """The file's bytes, with the SHA-256 of the manifest.
 
         Raises:
-            WeightsMissing: the file is absent, or not the one that the manifest records.
+            WeightsMissing: the file is absent or has another SHA-256.
         """
         try:
             contents = self.path.read_bytes()
@@ -82,17 +80,16 @@ class Weights:
         """The network with these weights on ``device``: float32, for inference, laid out channels_last.
 
         Raises:
-            WeightsMissing: see ``contents``; or the weights are those of another network.
+            WeightsMissing: as ``contents``; or the weights belong to another network.
         """
         import torch
         from safetensors.torch import load
 
         contents = self.contents()
-        module, _, name = self.network.partition(":")
         try:
-            network = getattr(import_module(f".networks.{module}", __package__), name)(**self.arguments)
+            network = pkgutil.resolve_name(f"{__package__}.networks.{self.network}")(**self.arguments)
             network.load_state_dict(load(contents))
-        except (ImportError, AttributeError, TypeError, RuntimeError):
+        except (ImportError, AttributeError, TypeError, ValueError, RuntimeError):
             raise WeightsMissing(
                 f"the weights '{self.name}' do not fit the network {self.network}; the manifest and the library are "
                 "of different versions: install MedRestore again."
@@ -110,7 +107,7 @@ def folder() -> Path:
 
 
 def manifest(folder: Path) -> dict[str, Weights]:
-    """What the folder's manifest lists, by name; nothing where there is no manifest.
+    """The rows of the folder's manifest, by name; none if it has no manifest.
 
     Raises:
         WeightsMissing: the manifest cannot be read.
@@ -128,7 +125,7 @@ def manifest(folder: Path) -> dict[str, Weights]:
 
 
 def find(name: str) -> Weights:
-    """The manifest's line for ``name``; its file is not looked at.
+    """The manifest's row for ``name``; the file itself is not read.
 
     Raises:
         WeightsMissing: the manifest does not list it, or cannot be read.
@@ -143,7 +140,7 @@ def find(name: str) -> Weights:
 
 
 def installed(name: str) -> bool:
-    """Whether the weights are listed and their file is there; whether it is whole is for ``contents`` to tell."""
+    """Whether the manifest lists the weights and their file exists; ``contents`` verifies the file."""
     try:
         return find(name).path.is_file()
     except WeightsMissing:

@@ -7,8 +7,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from Testing.support.paths import REPOSITORY
+
+# No example fails because the machine is busy.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 collect_ignore = [str(p) for p in Path(__file__).parent.glob("host/*.py")]  # importing them starts Qt
 

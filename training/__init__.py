@@ -1,5 +1,5 @@
-"""Makes every weight that ships, and every number that is claimed for it: ``python -m training``.
+"""Makes the weights that ship, and every number that is claimed for them: ``python -m training``.
 
-At the root is what every room knows: the recipe, what is built from one, and a training on disk. Imports torch at file
+At the root are the recipe, what is built from one, and checkpoints; every room may import them. Imports torch at file
 scope; runs outside Slicer.
 """

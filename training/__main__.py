@@ -1,7 +1,8 @@
-"""``python -m training``: simulate, train, evaluate, cine, table, card, export."""
+"""``python -m training``: simulate, train, evaluate, table, export, card, all."""
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,8 @@ from typing import Annotated
 import typer
 
 from MedRestoreLib.errors import MedRestoreError
+
+from .evaluation import MEASURES
 
 app = typer.Typer(
     help="Train the networks of MedRestore, measure them and prepare their weights for release.",
@@ -23,23 +26,27 @@ Settings = Annotated[
 ]
 Cache = Annotated[Path, typer.Option(help="Where simulated data are kept.")]
 TrainingFolder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Of a training.")]
+Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute.")]
+Precision = Annotated[str, typer.Option(metavar="auto|float32|bfloat16", help="auto is bfloat16 on CUDA.")]
+Results = Annotated[Path | None, typer.Option(help="Folder of results; training/tables/results by default.")]
 CACHE = Path("~/.cache/medrestore")
 RUNS = Path("build/training")
+RETRAINED = Path("build/retrained")
 
 
 @app.command()
 def train(
     recipe: RecipeName,
     budget: Annotated[str, typer.Option(help="Time to spend, such as 20m; without it the recipe's steps.")] = "",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|mps", help="Where to compute.")] = "auto",
-    precision: Annotated[str, typer.Option(metavar="auto|float32|bfloat16")] = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the last checkpoint.")] = False,
+    device: Device = "auto",
+    precision: Precision = "auto",
     workers: Annotated[int, typer.Option(help="Processes that prepare batches; for a fast GPU.")] = 0,
     out: Annotated[Path | None, typer.Option(help=f"Folder of this training; {RUNS}/RECIPE by default.")] = None,
     cache: Cache = CACHE,
     settings: Settings = None,
 ) -> None:
-    """Train a recipe; stop it at any moment and go on with --resume. Under torchrun it uses every GPU."""
+    """Train a recipe; stop it at any moment and continue with --resume. Under torchrun it uses every GPU."""
     from . import recipe as recipes
     from .trainers.loop import train as run
     from .trainers.schedule import seconds
@@ -58,9 +65,27 @@ def train(
     typer.echo(f"Trained: {folder}")
 
 
+@app.command("all")
+def retrain(
+    budget: Annotated[str, typer.Option(help="Time for everything, such as 9m.")],
+    device: Device = "auto",
+    precision: Precision = "auto",
+    out: Annotated[Path, typer.Option(help="Folder of the trainings, and of new weights and cards.")] = RETRAINED,
+    cache: Cache = CACHE,
+    settings: Settings = None,
+) -> None:
+    """Train all weights that ship again, in parallel, and write new weights and cards; start it again to continue."""
+    from .shipping.retrain import Retraining
+    from .trainers.schedule import seconds
+
+    retraining = Retraining(out, cache.expanduser(), seconds(budget), device, precision, tuple(settings or ()))
+    for written in retraining.run():
+        typer.echo(f"Written: {written}")
+
+
 @app.command()
 def simulate(recipe: RecipeName, cache: Cache = CACHE, settings: Settings = None) -> None:
-    """Make the data that a recipe needs; train does it by itself where they are missing."""
+    """Make the data that a recipe needs; train does so itself if they are missing."""
     from . import build
     from . import recipe as recipes
 
@@ -70,43 +95,34 @@ def simulate(recipe: RecipeName, cache: Cache = CACHE, settings: Settings = None
 @app.command()
 def evaluate(
     methods: Annotated[
-        list[str], typer.Argument(metavar="METHOD...", help="Baselines, folders of trainings, what ships.")
+        list[str], typer.Argument(metavar="METHOD...", help="Baselines, folders of trainings, weights that ship.")
     ],
-    measure: Annotated[str, typer.Option(metavar="restoration|lesions|levels|thinning|frames")] = "restoration",
+    measure: Annotated[str, typer.Option(metavar="|".join(MEASURES))] = "restoration",
     protocol: Annotated[str, typer.Option(metavar="p_peak|p_lit|speckle|...", help="The noise.")] = "p_peak",
-    segmenter: Annotated[Path | None, typer.Option(help="Folder of the training that outlines lesions.")] = None,
+    segmenter: Annotated[Path | None, typer.Option(help="Folder of the training that segments lesions.")] = None,
     data: Annotated[str, typer.Option(metavar="RECIPE", help="Whose test split is used; the protocol's if none.")] = "",
     patients: Annotated[int, typer.Option(help="How many test patients.")] = 12,
-    results: Annotated[Path | None, typer.Option(help="Folder of results; training/tables/results by default.")] = None,
+    results: Results = None,
     cache: Cache = CACHE,
     settings: Settings = None,
 ) -> None:
     """Measure methods on test patients, real frames or the thinned real scan, and keep the results for the tables."""
     from . import build
     from . import recipe as recipes
-    from .evaluation import measure as measures
+    from .evaluation.protocols import PROTOCOLS, REAL, HeldOut
     from .tables.results import FOLDER
 
-    if measure == "thinning":
-        found = measures.thinned(methods)
-    else:
-        source = build.source(recipes.read(*_tested(data, protocol, measure, settings)), cache.expanduser())
-        source.prepare(("validation", "test"))
-        if measure == "lesions":
-            if segmenter is None:
-                raise recipes.RecipeError("lesions need --segmenter, the folder of a training of seunet_lesions.")
-            found = measures.lesions(methods, source, protocol, patients, segmenter)
-        elif measure == "levels":
-            found = measures.levels(methods, source, patients)
-        elif measure == "frames":
-            found = measures.real_frames(methods, source, patients)
-        elif measure == "restoration":
-            found = measures.restoration(methods, source, protocol, patients)
-        else:
-            raise recipes.RecipeError(
-                f"--measure is restoration, lesions, levels, thinning or frames; got '{measure}'."
-            )
-    for result in found:
+    if measure not in MEASURES:
+        *first, last = MEASURES
+        raise recipes.RecipeError(f"--measure is {', '.join(first)} or {last}; got '{measure}'.")
+    if protocol not in PROTOCOLS:
+        raise recipes.RecipeError(f"--protocol is one of {', '.join(PROTOCOLS)}; got '{protocol}'.")
+    chosen = data or PROTOCOLS[REAL if measure == "frames" else protocol].data
+    original_size = ["data.arguments.side=0"] if measure == "frames" and not data else []
+    recipe = recipes.read(chosen, [*original_size, *(settings or [])])
+    test = HeldOut(build.source(recipe, cache.expanduser()), protocol, patients, segmenter)
+    for result in recipes.load("training.evaluation", MEASURES[measure])(methods, test):
+        typer.echo(result.summary())
         typer.echo(f"Written: {result.write(results or FOLDER)}")
 
 
@@ -115,9 +131,9 @@ def cine(
     methods: Annotated[list[str], typer.Argument(metavar="METHOD...", help="median, methods of MedRestore, folders.")],
     clips: Annotated[int, typer.Option(help="How many clips at most.")] = 36,
     frames: Annotated[int, typer.Option(help="How many frames of each, from its middle.")] = 16,
-    results: Annotated[Path | None, typer.Option(help="Folder of results; training/tables/results by default.")] = None,
+    results: Results = None,
 ) -> None:
-    """Measure on real lung clips whether restoring frame by frame makes them flicker."""
+    """Measure on real lung clips whether restoring them frame by frame makes them flicker."""
     from .evaluation import cine as cines
     from .tables.results import FOLDER
 
@@ -131,7 +147,7 @@ def figure(
     target: Annotated[Path, typer.Argument(metavar="OUT.png")],
     methods: Annotated[list[str] | None, typer.Argument(metavar="[METHOD...]", help="bm3d and emanet if none.")] = None,
 ) -> None:
-    """Draw the real bone scan thinned, restored by methods of the library, and the counts that were left out."""
+    """Draw the real bone scan thinned, restored by methods of the library, and the remainder of the counts."""
     from .evaluation import thinning
 
     for found in thinning.figure(target, methods or ("bm3d", "emanet")):
@@ -143,10 +159,10 @@ def figure(
 def table(
     name: Annotated[str, typer.Argument(metavar="3..8|thinning|speckle|...|all")] = "all",
     protocol: Annotated[str, typer.Option(metavar="p_peak|p_lit|speckle|speckle_8bit")] = "",
-    results: Annotated[Path | None, typer.Option(help="Folder of results.")] = None,
+    results: Results = None,
     write: Annotated[bool, typer.Option("--write", help="Also write all tables beside the results.")] = False,
 ) -> None:
-    """Print the papers' tables from what was measured; "all" means those of the protocol's paper."""
+    """Print the papers' tables from the results; "all" are those of the protocol's paper."""
     from . import tables
     from .recipe import RecipeError
 
@@ -176,7 +192,7 @@ def export(
 
 @app.command()
 def features(training: TrainingFolder) -> None:
-    """Make a training of vgg_features_bone or resnet_features_ultrasound the feature back-end of losses."""
+    """Make a training of vgg_features_bone or resnet_features_ultrasound a feature back-end of losses."""
     from .shipping.export import features_of
 
     typer.echo(f"Written: {features_of(training)}")
@@ -185,40 +201,31 @@ def features(training: TrainingFolder) -> None:
 @app.command()
 def card(
     training: Annotated[
-        str, typer.Argument(metavar="FOLDER|NAME", help="A training; what ships has its tables renewed.")
+        str, typer.Argument(metavar="FOLDER|NAME", help="A training; or weights that ship, to renew the tables.")
     ],
     name: Annotated[str, typer.Argument(help="Of the weights, such as emanet_bone.")] = "",
     target: Annotated[Path | None, typer.Option(help="Folder; Resources/cards by default.")] = None,
+    results: Results = None,
 ) -> None:
     """Write the card of a training's weights: data, hours, tables and limits."""
     from .shipping import cards
+    from .tables.results import FOLDER
 
-    folder = target or cards.FOLDER
-    written = cards.write(Path(training), name, folder) if name else cards.renew(training, folder)
+    folders = target or cards.FOLDER, results or FOLDER
+    written = cards.write(Path(training), name, *folders) if name else cards.renew(training, *folders)
     typer.echo(f"Written: {written}")
-
-
-def _tested(data: str, protocol: str, measure: str, settings: list[str] | None) -> tuple[str, list[str]]:
-    """(recipe, settings) of the data that a protocol is measured on; real frames are taken at their own size."""
-    from .data.degradations import MODELS
-    from .recipe import RecipeError
-
-    if protocol not in MODELS:
-        raise RecipeError(f"--protocol is one of {', '.join(MODELS)}; got '{protocol}'.")
-    ultrasound = measure == "frames" or MODELS[protocol].domain == "speckle"
-    whole = ["data.arguments.side=0"] if measure == "frames" and not data else []
-    return data or ("unet_att" if ultrasound else "emanet_bone"), [*whole, *(settings or [])]
 
 
 def main() -> None:
     """Run the command; bad input is one line on standard error and exit code 2."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     try:
         app()
     except MedRestoreError as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
-        typer.echo("Stopped; --resume goes on from the last checkpoint.", err=True)
+        typer.echo("Stopped; --resume continues from the last checkpoint.", err=True)
         sys.exit(130)
 
 

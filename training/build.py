@@ -1,10 +1,12 @@
-"""From a recipe to what it names: source, network, optimiser; and from a training, or what ships, to its network."""
+"""From a recipe to what it names (source, network, optimiser), and from a name to a trained network."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -13,6 +15,7 @@ from MedRestoreLib import weights
 from . import checkpoint
 from . import recipe as recipes
 from .data import Source
+from .data.degradations import MODELS
 from .recipe import Optimiser, Recipe, RecipeError, load
 
 NETWORKS = "MedRestoreLib.networks"
@@ -25,16 +28,16 @@ def source(recipe: Recipe, cache: Path, key: str = "") -> Source:
 
 
 def network(recipe: Recipe) -> nn.Module:
-    """The recipe's network, its random weights drawn from the seed, or those of ``start``. Raises RecipeError."""
+    """The recipe's network, with random weights drawn from the seed or those of ``start``. Raises RecipeError."""
     torch.manual_seed(recipe.seed)
     made = module(recipe.network.implementation, recipe.network.arguments)
     if recipe.network.output not in ("image", "noise"):
         raise RecipeError(f"a network's output is image or noise; got '{recipe.network.output}'.")
     if recipe.network.output == "noise" and not hasattr(made, "noise"):
-        raise RecipeError(f"{recipe.network.implementation} tells no noise: output must be image.")
+        raise RecipeError(f"{recipe.network.implementation} has no method 'noise': output must be image.")
     if recipe.network.start:
         try:
-            made.load_state_dict(learned(recipe.network.start).network.state_dict())
+            made.load_state_dict(trained(recipe.network.start).network.state_dict())
         except RuntimeError:
             raise RecipeError(f"{recipe.network.start} trained another network than this recipe's.") from None
     return made
@@ -58,42 +61,60 @@ def optimiser(wanted: Optimiser, parameters: nn.Module) -> torch.optim.Optimizer
     return made
 
 
-def trained(folder: Path) -> tuple[Recipe, nn.Module, dict[str, Any]]:
-    """The recipe, the network that did best on the validation split, and the whole checkpoint of a training."""
-    saved = checkpoint.read(folder)
-    recipe = recipes.from_dict(saved["recipe"])
-    made = module(recipe.network.implementation, recipe.network.arguments)
-    made.load_state_dict(saved["best"]["network"] or saved["average"])
-    return recipe, made.eval().to(memory_format=torch.channels_last), saved
-
-
-class Learned(NamedTuple):
-    """A network that has learned something, with the recipe that it learned by.
+@dataclass(frozen=True)
+class Trained:
+    """A trained network with the recipe that it was trained by; calling it runs it on one image.
 
     Attributes:
-        about: plain data of its training: recipe, steps, minutes, ``trained_on``; of what ships also ``weights``.
+        about: plain data on the training: recipe, steps, minutes, ``trained_on``; of weights that ship also their name
+            as ``weights``.
     """
 
     recipe: Recipe
     network: nn.Module
     about: dict[str, Any]
 
+    def __call__(self, image: np.ndarray, level: float) -> np.ndarray:
+        """The output for one image.
 
-def learned(name: str | Path) -> Learned:
-    """The network of a training's folder, or that of the weights that ship under ``name``. Raises RecipeError."""
-    if not is_learned(name):
+        Args:
+            image: ``(rows, columns)``; every input of the network but the level.
+            level: of the noise, in the unit of the recipe's noise model.
+
+        Returns:
+            float32 ``(rows, columns)``, or whatever shape the network's output has without its batch.
+        """
+        inputs, device = self.recipe.network.inputs, next(self.network.parameters()).device
+        images = torch.from_numpy(np.ascontiguousarray(image, np.float32))[None, None].to(device)
+        levels = torch.full((1,), level / MODELS[self.recipe.degradation.model].unit, device=device)
+        with torch.inference_mode():
+            output = self.network.eval()(*(levels if name == "level" else images for name in inputs))
+        return (output.float()[0].squeeze(0) if output.dim() == 4 else output.float()[0]).cpu().numpy()
+
+
+def trained(name: str | Path) -> Trained:
+    """The network of a training's folder (the best on the validation split), or of the weights that ship as ``name``.
+
+    Raises:
+        RecipeError: it is neither, or the folder holds no checkpoint.
+    """
+    if not is_trained(name):
         raise RecipeError(f"'{name}' is neither a folder of a training nor the name of weights that ship.")
     if Path(name).is_dir():
-        recipe, made, saved = trained(Path(name))
+        saved = checkpoint.read(Path(name))
+        recipe = recipes.from_dict(saved["recipe"])
+        made = module(recipe.network.implementation, recipe.network.arguments)
+        made.load_state_dict(saved["best"]["network"] or saved["average"])
+        made.eval().to(memory_format=torch.channels_last)
         progress = {"steps": saved["progress"]["step"], "minutes": saved["progress"]["spent"] / 60}
-        return Learned(recipe, made, {"recipe": recipe.name, **progress, "trained_on": saved["data"]})
+        return Trained(recipe, made, {"recipe": recipe.name, **progress, "trained_on": saved["data"]})
     row = weights.find(str(name))
     about = {"recipe": row.recipe, "steps": row.steps, "minutes": row.minutes, "trained_on": row.trained_on}
-    return Learned(recipes.read(row.recipe), row.load(), {**about, "weights": row.name})
+    return Trained(recipes.read(row.recipe), row.load(), {**about, "weights": row.name})
 
 
-def is_learned(name: str | Path) -> bool:
-    """Whether ``learned`` knows it: a folder, or the name of weights that ship."""
+def is_trained(name: str | Path) -> bool:
+    """Whether it is a folder, or the name of weights that ship."""
     return Path(name).is_dir() or str(name) in weights.manifest(weights.folder())
 
 

@@ -1,7 +1,7 @@
-"""A recipe: one TOML file that says all about one model. Typed, checked before any work, and written beside the result.
+"""Recipes: one TOML file defines one model. Typed, checked before any work, and written beside the result.
 
-A recipe is named ``NAME`` or ``NAME+OVERRIDE[+OVERRIDE...]``: NAME.toml in ``recipes/``, then tables of
-``recipes/overrides.toml`` laid over it (``emanet_bone+no_md``, ``dncnn_bone+smoke``), then single settings.
+A recipe is named ``NAME`` or ``NAME+OVERRIDE[+OVERRIDE...]``: NAME.toml in ``recipes/``, merged with tables of
+``recipes/overrides.toml`` (``emanet_bone+full``, ``dncnn_bone+smoke``) and then with single settings.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import dataclasses
 import difflib
 import tomllib
 import types
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -22,16 +23,20 @@ OVERRIDES = "overrides"
 
 
 class RecipeError(MedRestoreError):
-    """A recipe is absent or says something that cannot be done."""
+    """A recipe, or a command on one, is absent or invalid."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """``implementation`` is ``"module:Class"`` below MedRestoreLib.networks; ``inputs`` are names in the batch.
+    """The architecture.
 
-    ``output`` is what the losses see: "image", what the network returns, or "noise", what its method ``noise`` does
-    (n of ``x (1 + n)``). ``start`` is what this one begins as, a training's folder or weights that ship; "" for random
-    weights.
+    Attributes:
+        implementation: ``"module:Class"`` below MedRestoreLib.networks, or ``"training.module:Class"``.
+        arguments: of the class.
+        inputs: names of tensors in the batch, in the order of ``forward``'s parameters.
+        output: what the losses see: "image", what ``forward`` returns, or "noise", what the method ``noise`` returns
+            (n of ``x (1 + n)``).
+        start: initial weights: a training's folder or weights that ship; "" for random ones.
     """
 
     implementation: str
@@ -39,6 +44,10 @@ class Network:
     inputs: tuple[str, ...] = ("noisy", "level")
     output: str = "image"
     start: str = ""
+
+    def inputs_from(self, batch: Mapping[str, Any]) -> list[Any]:
+        """The tensors of a batch that the network is called with."""
+        return [batch[name] for name in self.inputs]
 
 
 @dataclass(frozen=True)
@@ -51,11 +60,15 @@ class Data:
 
 @dataclass(frozen=True)
 class Degradation:
-    """``model`` is a name in training.data.degradations; its level is drawn between ``levels`` (of the model's kind),
-    log-uniformly or, with ``even``, uniformly.
+    """The noise.
 
-    ``brightness`` b multiplies each clean image by a factor drawn log-uniformly from 1/(1+b) to 1+b. A share
-    ``annotated`` of the images gets text, as scanners write it over frames.
+    Attributes:
+        model: a name in ``training.data.degradations.MODELS``.
+        levels: lowest and highest, in the model's unit; drawn log-uniformly between them.
+        even: draw uniformly instead.
+        brightness: b multiplies each clean image by a factor drawn log-uniformly from 1/(1+b) to 1+b.
+        annotated: share of the images that get text, as scanners write it over frames.
+        arguments: of the model.
     """
 
     model: str
@@ -68,7 +81,7 @@ class Degradation:
 
 @dataclass(frozen=True)
 class Loss:
-    """``name`` is a name in training.losses."""
+    """One term of the loss: ``name`` is a key of ``training.losses.LOSSES``, ``arguments`` are of its class."""
 
     name: str
     weight: float = 1.0
@@ -77,7 +90,7 @@ class Loss:
 
 @dataclass(frozen=True)
 class Optimiser:
-    """``name`` is a class of torch.optim."""
+    """``name`` is a class of torch.optim, ``rate`` the learning rate."""
 
     name: str = "AdamW"
     rate: float = 1e-3
@@ -87,22 +100,34 @@ class Optimiser:
 
 @dataclass(frozen=True)
 class Schedule:
-    """``steps`` of ``batch`` samples. The rate climbs during ``warm_up`` steps, stays, and falls to zero in the last
-    share ``decay``. With a time budget, ``steps`` follow from the time."""
+    """Length, batches and learning rate.
+
+    Attributes:
+        steps: how many; with a time budget they follow from the time.
+        batch: samples per step.
+        warm_up: steps over which the learning rate rises.
+        decay: last share of the steps, over which it falls to zero.
+        average: decay of the exponential moving average of the weights.
+        clip: greatest norm of the gradient.
+    """
 
     steps: int
     batch: int = 8
     warm_up: int = 200
     decay: float = 0.3
-    average: float = 0.999  # of the exponential moving average of the weights
-    clip: float = 1.0  # greatest norm of the gradient
+    average: float = 0.999
+    clip: float = 1.0
 
 
 @dataclass(frozen=True)
 class Validation:
-    """``score`` is a name in training.trainers.scores; the greatest wins. Every ``every`` steps, on so many patients.
+    """How the weights are chosen.
 
-    ``levels`` are those of the noise model's that are looked at; all where there are none.
+    Attributes:
+        score: a key of ``training.trainers.scores.SCORES``; the weights with the greatest score are kept.
+        every: steps between two validations.
+        patients: how many, the first of the validation split.
+        levels: of the noise model's ``validated`` pairs, those to use; all if empty.
     """
 
     score: str = "psnr"
@@ -113,7 +138,7 @@ class Validation:
 
 @dataclass(frozen=True)
 class Critic:
-    """The opponent of an adversarial training: ``steps`` of its own before each of the network's."""
+    """The critic of an adversarial training: it makes ``steps`` before each step of the network."""
 
     implementation: str
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -123,10 +148,15 @@ class Critic:
 
 @dataclass(frozen=True)
 class Recipe:
-    """All about one model. ``name`` is the recipe's name with its overrides.
+    """One model.
 
-    ``restorer`` restores each batch first, for what is trained on restored images (input ``restored``): a training's
-    folder or weights that ship.
+    Attributes:
+        name: of the file, with its overrides.
+        title: one line for tables and cards.
+        trainer: "supervised", "adversarial", or ``"module:Class"`` below training.trainers.
+        restorer: a training's folder or weights that ship, which restore each batch first for networks that are
+            trained on restored images (input ``restored``); "" for none.
+        seed: of everything random.
     """
 
     name: str
@@ -159,10 +189,10 @@ def overrides() -> list[str]:
 
 
 def read(name: str, settings: list[str] | None = None) -> Recipe:
-    """The recipe named ``NAME[+OVERRIDE...]``, or a path to a TOML file.
+    """The recipe named ``NAME[+OVERRIDE...]``, or that of a TOML file.
 
     Args:
-        settings: ``"schedule.steps=100"``: single values in TOML's notation that replace the recipe's.
+        settings: single values in TOML's notation that replace the recipe's, such as ``"schedule.steps=100"``.
 
     Raises:
         RecipeError: there is no such recipe, override or setting, or a value has the wrong type.
@@ -214,7 +244,7 @@ def _toml(path: Path) -> dict[str, Any]:
 
 
 def _setting(text: str) -> dict[str, Any]:
-    """``a.b=1`` as ``{"a": {"b": 1}}``; a value that is no TOML is taken for text."""
+    """``a.b=1`` as ``{"a": {"b": 1}}``; a value that is not valid TOML is taken as a string."""
     key, equals, value = text.partition("=")
     if not equals:
         raise RecipeError(f"--set takes KEY=VALUE, such as schedule.steps=100; got '{text}'.")
@@ -229,9 +259,9 @@ def _setting(text: str) -> dict[str, Any]:
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """``above`` laid over ``below``: tables are joined, everything else is replaced.
+    """Tables are merged, everything else in ``above`` replaces what is in ``below``.
 
-    A table that names another source or network replaces the whole table: the arguments of one do not fit the other.
+    A table with another ``source`` or ``implementation`` replaces the whole table: their arguments differ.
     """
     if any(above.get(key, below.get(key)) != below.get(key) for key in ("source", "implementation")):
         return above

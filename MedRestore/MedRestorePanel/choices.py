@@ -1,11 +1,19 @@
 """Combo boxes whose items change while the panel is open, and the items that they offer."""
 
+from __future__ import annotations
+
 import sys
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import qt
 from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import GuiConnector
+
+if TYPE_CHECKING:
+    import slicer
+
+    from MedRestoreLib.methods.catalogue import Method
 
 # The role under which an item of a combo box keeps its flags; 0 there means that it is seen but cannot be chosen.
 FLAGS_ROLE = int(qt.Qt.UserRole) - 1
@@ -25,7 +33,7 @@ class Choice(NamedTuple):
 SEPARATOR = Choice("", None)
 
 
-def heading(label, toolTip=""):
+def heading(label: str, toolTip: str = "") -> Choice:
     """An item that is read and cannot be chosen."""
     return Choice(label, None, toolTip)
 
@@ -42,7 +50,7 @@ class ChoiceConnector(GuiConnector):
         parameterNode.connectParametersToGui({"method": connector})
     """
 
-    def __init__(self, comboBox, choices=()):
+    def __init__(self, comboBox: qt.QComboBox, choices: Iterable[Choice] = ()) -> None:
         super().__init__()
         self._comboBox = comboBox
         self._choices = ()
@@ -50,37 +58,37 @@ class ChoiceConnector(GuiConnector):
         self.setChoices(choices)
 
     @staticmethod
-    def canRepresent(widget, datatype):
+    def canRepresent(widget: Any, datatype: Any) -> bool:
         return datatype is str and type(widget) is qt.QComboBox
 
     @staticmethod
-    def create(widget, datatype):
+    def create(widget: Any, datatype: Any) -> ChoiceConnector | None:
         return ChoiceConnector(widget) if ChoiceConnector.canRepresent(widget, datatype) else None
 
-    def setChoices(self, choices):
+    def setChoices(self, choices: Iterable[Choice]) -> None:
         """Offer other items. The value stays as it is, and nobody is told."""
         if tuple(choices) != self._choices:
             value = self.read()
             self._choices = tuple(choices)
             self._fill(value)
 
-    def widget(self):
+    def widget(self) -> qt.QComboBox:
         return self._comboBox
 
-    def read(self):
+    def read(self) -> str:
         return self._comboBox.currentData or ""
 
-    def write(self, value):
+    def write(self, value: str) -> None:
         if value != self.read() or self._comboBox.currentIndex < 0:
             self._fill(value)
 
-    def _connect(self):
+    def _connect(self) -> None:
         self._comboBox.currentIndexChanged.connect(self.changed)
 
-    def _disconnect(self):
+    def _disconnect(self) -> None:
         self._comboBox.currentIndexChanged.disconnect(self.changed)
 
-    def _fill(self, value):
+    def _fill(self, value: str) -> None:
         wasBlocked = self._comboBox.blockSignals(True)
         self._comboBox.clear()
         for choice in self._choices:
@@ -91,9 +99,11 @@ class ChoiceConnector(GuiConnector):
             self._add(Choice(missing, value, _("This was chosen elsewhere and is not offered here.")))
             values.append(value)
         self._comboBox.setCurrentIndex(values.index(value) if value in values else -1)
+        items = self._comboBox.view()  # may be wider than the box, which is as wide as the panel lets it be
+        items.setMinimumWidth(items.sizeHintForColumn(0))
         self._comboBox.blockSignals(wasBlocked)
 
-    def _add(self, choice):
+    def _add(self, choice: Choice) -> None:
         index = self._comboBox.count
         if choice == SEPARATOR:
             self._comboBox.insertSeparator(index)
@@ -104,7 +114,7 @@ class ChoiceConnector(GuiConnector):
             self._comboBox.setItemData(index, 0, FLAGS_ROLE)
 
 
-def modalities():
+def modalities() -> list[Choice]:
     """What a person may answer when the study does not tell: DICOM codes, "" while nobody has answered."""
     titles = {
         "NM": _("Nuclear medicine: planar, bone scan, SPECT (NM)"),
@@ -117,7 +127,7 @@ def modalities():
     return [Choice(_("Not known: please choose"), ""), *(Choice(titles[code], code) for code in MODALITIES)]
 
 
-def methods(modality="", noise="", recommended=""):
+def methods(modality: str = "", noise: str = "", recommended: str = "") -> list[Choice]:
     """The methods: the recommended one first, then those made for the modality, then the others.
 
     Args:
@@ -144,7 +154,7 @@ def methods(modality="", noise="", recommended=""):
     return items
 
 
-def noises(method=""):
+def noises(method: str = "") -> list[Choice]:
     """The noise models that a method handles; all for "" or a method that is not known."""
     from MedRestoreLib import noise
     from MedRestoreLib.methods import catalogue
@@ -154,7 +164,7 @@ def noises(method=""):
     return [Choice(model.title, model.id, _("Level: {unit}").format(unit=model.unit)) for model in models]
 
 
-def dimensions(method=""):
+def dimensions(method: str = "") -> list[Choice]:
     """Slice by slice or as a volume, as far as the method can; all for "" or a method that is not known."""
     from MedRestoreLib.methods import catalogue
 
@@ -163,7 +173,7 @@ def dimensions(method=""):
     return [Choice(_("As recommended"), "auto"), *(Choice(titles[number], str(number)) for number in able)]
 
 
-def devices(names=None):
+def devices(names: Mapping[str, str] | None = None) -> list[Choice]:
     """Where to compute. torch is not imported: who knows the devices says so.
 
     Args:
@@ -181,7 +191,7 @@ def devices(names=None):
     return items
 
 
-def segments(segmentation=None):
+def segments(segmentation: slicer.vtkMRMLSegmentationNode | None = None) -> list[Choice]:
     """The segments of a segmentation node by name; the value is the segment's id."""
     if segmentation is None:
         return []
@@ -190,5 +200,5 @@ def segments(segmentation=None):
     return [Choice(held.GetSegment(segment).GetName(), segment) for segment in ids]
 
 
-def _methodChoice(method, label):
+def _methodChoice(method: Method, label: str) -> Choice:
     return Choice(label, method.id, f"{method.summary}\n{method.citation}")

@@ -1,10 +1,19 @@
-"""The Evidence section: what was gained, what was removed, what a person should look at."""
+"""The Evidence section: whether the study is better, in one word and one sentence; the rest when it is asked for."""
 
-import json
+from __future__ import annotations
+
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
 
 import qt
 from slicer.i18n import tr as _
+
+from .words import explained
+
+if TYPE_CHECKING:
+    from .parameters import MedRestoreParameterNode
 
 
 class EvidenceSection:
@@ -16,31 +25,36 @@ class EvidenceSection:
         askFile: asks for a file name to write to; "" when the user declines.
     """
 
-    def __init__(self, ui, *, showError, askFile=None):
+    def __init__(self, ui: Any, *, showError: Callable[[str], None], askFile: Callable[[], str] | None = None) -> None:
         self.ui = ui
         self.showError = showError
         self.askFile = askFile or self._askFile
         self._parameterNode = None
-        self._shown = {}
+        self._shown: dict[str, Any] | None = {}
         ui.saveReportButton.clicked.connect(self.onSave)
+        ui.detailsButton.toggled.connect(self.onDetails)
 
-    def setParameterNode(self, parameterNode):
+    def setParameterNode(self, parameterNode: MedRestoreParameterNode | None) -> None:
         self._parameterNode = parameterNode
 
-    def update(self):
+    def update(self) -> None:
         report = self.report()
         if report == self._shown:
             return
         self._shown = report
-        self.ui.saveReportButton.enabled = report is not None
+        for button in (self.ui.saveReportButton, self.ui.detailsButton):
+            button.enabled = report is not None
         if report is None:
-            self.ui.evidenceBrowser.setHtml(_("No restored volume is chosen."))
+            self.ui.verdictLabel.text = _("No restored volume is chosen.")
+            self.ui.detailsButton.checked = False
             return
         from MedRestoreLib.reporting import page
+        from MedRestoreLib.reporting.report import Report
 
-        self.ui.evidenceBrowser.setHtml(page.brief(report))
+        self.ui.verdictLabel.text = f"<b>{escape(_word(report))}.</b> {escape(report['verdict'])}"
+        self.ui.evidenceBrowser.setHtml(page.brief(Report.from_dict(report)))
 
-    def report(self):
+    def report(self) -> dict[str, Any] | None:
         """The report of the result on show, as ``Report.to_dict()`` gives it; None where there is none."""
         node = self._parameterNode.lastOutput if self._parameterNode is not None else None
         if node is None:
@@ -49,23 +63,33 @@ class EvidenceSection:
 
         return mrml.report_of(node)
 
-    def onSave(self):
+    def onDetails(self, asked: bool) -> None:
+        """Unfold what was removed and kept, or fold it away."""
+        self.ui.evidenceBrowser.visible = asked
+
+    def onSave(self) -> None:
         from MedRestoreLib import MedRestoreError
-        from MedRestoreLib.files import atomic
-        from MedRestoreLib.reporting import page
+        from MedRestoreLib.reporting.report import Report
 
         path, report = self.askFile(), self.report()
         if not path or report is None:
             return
-        text = json.dumps(report, indent=2) if path.endswith(".json") else page.single(report, ())
         try:
-            atomic.write_bytes(Path(path), text.encode())
+            Report.from_dict(report).write(path if Path(path).suffix else f"{path}.html")
         except MedRestoreError as error:
-            self.showError(str(error))
+            self.showError(explained(error))
 
-    def cleanup(self):
+    def cleanup(self) -> None:
         self._parameterNode = None
 
-    def _askFile(self):
+    def _askFile(self) -> str:
         title, kinds = _("Save report"), _("Page (*.html);;JSON (*.json)")
         return qt.QFileDialog.getSaveFileName(None, title, "MedRestore report.html", kinds)
+
+
+def _word(report: dict[str, Any]) -> str:
+    """The verdict in a word."""
+    gain, audit = report.get("gain") or {}, report.get("audit") or {}
+    if audit.get("flags"):
+        return _("Look closely")
+    return _("Better") if gain.get("reliable") else _("Unsure")

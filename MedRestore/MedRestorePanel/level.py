@@ -1,8 +1,14 @@
 """The slider of the noise level: its range and steps follow the noise model and the level that was found."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any
 
 from slicer.parameterNodeWrapper import GuiConnector
+
+if TYPE_CHECKING:
+    import ctk
 
 # Greatest level the slider offers, in the model's unit; what is greater can be typed on the command line or in Python.
 MOST = {"rician": 40.0, "speckle": 1.5}
@@ -13,19 +19,19 @@ DIGITS = 3  # significant digits of a step
 class LevelConnector(GuiConnector):
     """Binds a float field of the parameter node, a level of 0 or more, to a ``ctkSliderWidget``."""
 
-    def __init__(self, slider):
+    def __init__(self, slider: ctk.ctkSliderWidget) -> None:
         super().__init__()
         self._slider = slider
 
     @staticmethod
-    def canRepresent(widget, datatype):
+    def canRepresent(widget: Any, datatype: Any) -> bool:
         return False  # made by hand: its range is not known from the type
 
     @staticmethod
-    def create(widget, datatype):
+    def create(widget: Any, datatype: Any) -> None:
         return None
 
-    def setRange(self, noise, level):
+    def setRange(self, noise: str, level: float) -> None:
         """Offer the levels that make sense for the noise model around ``level``, without changing the value."""
         most = max(MOST.get(noise) or SPAN * level, level) or 1.0
         digits = max(0, DIGITS - 1 - math.floor(math.log10(most)))
@@ -38,13 +44,13 @@ class LevelConnector(GuiConnector):
         self._slider.value = value
         self._slider.blockSignals(wasBlocked)
 
-    def widget(self):
+    def widget(self) -> ctk.ctkSliderWidget:
         return self._slider
 
-    def read(self):
+    def read(self) -> float:
         return self._slider.value
 
-    def write(self, value):
+    def write(self, value: float) -> None:
         if value > self._slider.maximum:
             wasBlocked = self._slider.blockSignals(True)
             self._slider.maximum = value
@@ -52,8 +58,8 @@ class LevelConnector(GuiConnector):
         if abs(self._slider.value - value) >= 10.0**-self._slider.decimals:  # a finer level than shown is kept
             self._slider.value = value
 
-    def _connect(self):
+    def _connect(self) -> None:
         self._slider.valueChanged.connect(self.changed)
 
-    def _disconnect(self):
+    def _disconnect(self) -> None:
         self._slider.valueChanged.disconnect(self.changed)

@@ -1,10 +1,20 @@
 """The Segments section: what was segmented, measured on the original and on the restored volume."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import slicer
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
+
+from .words import explained
+
+if TYPE_CHECKING:
+    from .parameters import MedRestoreParameterNode
+    from .views import Volumes
 
 NO_RESULT = _("Restore a volume first, or choose a restored volume.")
 NO_ORIGINAL = _("The original of this volume is not in the scene: choose it as the input.")
@@ -23,7 +33,7 @@ class SegmentsSection(VTKObservationMixin):
         showError: called with a sentence for the user.
     """
 
-    def __init__(self, ui, volumes, *, showError):
+    def __init__(self, ui: Any, volumes: Callable[[], Volumes], *, showError: Callable[[str], None]) -> None:
         VTKObservationMixin.__init__(self)
         self.ui = ui
         self.volumes = volumes
@@ -36,7 +46,7 @@ class SegmentsSection(VTKObservationMixin):
         ui.segmentAlikeButton.clicked.connect(self.onSegmentAlike)
         ui.segmentsCollapsibleButton.contentsCollapsed.connect(self.update)
 
-    def setParameterNode(self, parameterNode):
+    def setParameterNode(self, parameterNode: MedRestoreParameterNode | None) -> None:
         self.removeObservers()
         self._parameterNode = parameterNode
         self._thresholdsFor, self._proposed = (None, None), (0.0, 0.0)
@@ -45,10 +55,10 @@ class SegmentsSection(VTKObservationMixin):
         else:
             self.addObserver(slicer.mrmlScene, slicer.vtkMRMLScene.NodeRemovedEvent, self.update)
 
-    def cleanup(self):
+    def cleanup(self) -> None:
         self.setParameterNode(None)
 
-    def update(self, *_ofSignal):
+    def update(self, *_ofSignal: Any) -> None:
         """Say what is missing, follow the chosen way of segmenting, and show what was measured before."""
         p = self._parameterNode
         if p is None:
@@ -64,7 +74,7 @@ class SegmentsSection(VTKObservationMixin):
         self.ui.seedsSelector.enabled = growing
         self._show(self._results())
 
-    def onMeasure(self):
+    def onMeasure(self) -> None:
         """Measure the chosen segmentation on both volumes, or compare the two that are chosen."""
         from MedRestoreLib import mrml
 
@@ -75,7 +85,7 @@ class SegmentsSection(VTKObservationMixin):
         else:
             self._run(lambda: mrml.measure(*segmentations, [before, after]))
 
-    def onSegmentAlike(self):
+    def onSegmentAlike(self) -> None:
         """Segment both volumes in the same way, choose what was made, and compare it."""
         from MedRestoreLib import mrml
 
@@ -85,7 +95,7 @@ class SegmentsSection(VTKObservationMixin):
         if table is not None:
             p.segmentationBefore, p.segmentationAfter = (table.GetNthNodeReference("segmentation", k) for k in range(2))
 
-    def _run(self, work):
+    def _run(self, work: Callable[[], slicer.vtkMRMLTableNode]) -> slicer.vtkMRMLTableNode | None:
         """Do it under a wait cursor and show its table; what the user can mend is said, not raised."""
         from MedRestoreLib import MedRestoreError
 
@@ -93,32 +103,32 @@ class SegmentsSection(VTKObservationMixin):
             with slicer.util.WaitCursor():
                 table = work()
         except MedRestoreError as error:
-            self.showError(str(error))
+            self.showError(explained(error))
             return None
         self._show(table)
         self.ui.segmentsTableView.resizeColumnsToContents()
         return table
 
-    def _pair(self):
+    def _pair(self) -> tuple[slicer.vtkMRMLVolumeNode | None, ...]:
         return self.volumes()[:2]
 
-    def _method(self):
+    def _method(self) -> str:
         return self._parameterNode.alikeMethod.value
 
-    def _segmentations(self):
+    def _segmentations(self) -> list[slicer.vtkMRMLSegmentationNode]:
         """What to measure: one segmentation, or two to compare."""
         p = self._parameterNode
         chosen = [node for node in (p.segmentationBefore, p.segmentationAfter) if node is not None]
         return chosen[:1] if len(chosen) == 2 and chosen[0] is chosen[1] else chosen
 
-    def _missingVolume(self):
+    def _missingVolume(self) -> str:
         before, after = self._pair()
         return NO_RESULT if after is None else NO_ORIGINAL if before is None else ""
 
-    def _missingToMeasure(self):
+    def _missingToMeasure(self) -> str:
         return self._missingVolume() or ("" if self._segmentations() else _("Choose a segmentation."))
 
-    def _missingToSegment(self):
+    def _missingToSegment(self) -> str:
         p = self._parameterNode
         missing = self._missingVolume()
         if not missing and self._method() == "grow" and p.seeds is None:
@@ -127,12 +137,12 @@ class SegmentsSection(VTKObservationMixin):
             missing = _("The lower end of the threshold lies above the upper end.")
         return missing
 
-    def _enable(self, name, missing):
+    def _enable(self, name: str, missing: str) -> None:
         button = getattr(self.ui, name)
         button.enabled = not missing
         button.toolTip = missing or self._toolTips[name]
 
-    def _proposeThresholds(self):
+    def _proposeThresholds(self) -> None:
         """Thresholds for volumes that have none yet, once the section is open; what a person chose for them stays."""
         before, after = self._pair()
         if before is None or after is None or self.ui.segmentsCollapsibleButton.collapsed:
@@ -155,12 +165,12 @@ class SegmentsSection(VTKObservationMixin):
         self._proposed = (round(lower, decimals), math.ceil(upper * 10**decimals) / 10**decimals)
         p.alikeLower, p.alikeUpper = self._proposed
 
-    def _results(self):
+    def _results(self) -> slicer.vtkMRMLTableNode | None:
         from MedRestoreLib import mrml
 
         segmentations, pair = self._segmentations(), self._pair()
         return mrml.table_of(segmentations, pair) if segmentations and None not in pair else None
 
-    def _show(self, table):
+    def _show(self, table: slicer.vtkMRMLTableNode | None) -> None:
         if self.ui.segmentsTableView.mrmlTableNode() is not table:
             self.ui.segmentsTableView.setMRMLTableNode(table)

@@ -1,19 +1,25 @@
 """What restoring needs and Slicer does not bring: asked for where it is needed, with a way out offline."""
 
+from __future__ import annotations
+
 import importlib
 import importlib.metadata
 import importlib.util
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import slicer
 from slicer.i18n import tr as _
+
+if TYPE_CHECKING:
+    from MedRestoreLib import MissingPackage
 
 TORCH = ">=2.2"
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "Resources" / "requirements.txt"
 
 
-def ensureTorch(confirm=True):
+def ensureTorch(confirm: bool = True) -> bool:
     """Have PyTorch, installed through the PyTorch extension if need be.
 
     Blocks while it is installed, which takes minutes and shows the extension's own dialogs.
@@ -50,7 +56,7 @@ def ensureTorch(confirm=True):
     return True
 
 
-def ensurePackages(*names):
+def ensurePackages(*names: str) -> bool:
     """Have packages of the list in Resources/requirements.txt; all of the list without names. Slicer asks the user.
 
     Classical methods need none of them; ``neededBy`` says what a method needs.
@@ -82,14 +88,14 @@ def ensurePackages(*names):
     return True
 
 
-def neededBy(method):
+def neededBy(method: str) -> tuple[str, ...]:
     """Names for ``ensurePackages``: what a method needs besides PyTorch and what Slicer brings."""
     from MedRestoreLib.methods import catalogue
 
     return ("safetensors",) if any(row.id == method and row.learned for row in catalogue.METHODS) else ()
 
 
-def _torchIsThere():
+def _torchIsThere() -> bool:
     """Whether a torch that will do is installed. It is not imported here: that takes seconds and memory in Slicer."""
     from packaging.specifiers import SpecifierSet
 
@@ -103,13 +109,13 @@ def _torchIsThere():
     return SpecifierSet(TORCH).contains(version, prereleases=True)
 
 
-def _missing(*lines):
+def _missing(*lines: str) -> MissingPackage:
     from MedRestoreLib import MissingPackage
 
     return MissingPackage("\n".join(line for line in lines if line))
 
 
-def _torchByHand():
+def _torchByHand() -> str:
     gpu = _(
         "If a GPU is there but not found: update its driver, then uninstall and install PyTorch again in the module "
         "PyTorch Utils. MedRestore also works without a GPU."
@@ -117,7 +123,7 @@ def _torchByHand():
     return f"{_byHand(f'torch{TORCH}')}\n{gpu}"
 
 
-def _byHand(*packages):
+def _byHand(*packages: str) -> str:
     """How to install without the internet, for this very Python."""
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     return _(
@@ -128,7 +134,7 @@ def _byHand(*packages):
     ).format(version=python, packages=" ".join(f'"{package}"' for package in packages))
 
 
-def _adviceFor(error):
+def _adviceFor(error: Exception) -> str:
     """A known cure for a known trouble, "" for others."""
     if getattr(error, "winerror", None) == 206 or "WinError 206" in str(error):
         return _(
@@ -140,5 +146,5 @@ def _adviceFor(error):
     return ""
 
 
-def _firstLine(error):
+def _firstLine(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

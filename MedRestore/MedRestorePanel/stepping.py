@@ -1,6 +1,10 @@
 """Long work in short steps between the window's events, as Slicer's window would freeze otherwise."""
 
+from __future__ import annotations
+
 import time
+from collections.abc import Callable, Generator
+from typing import Any
 
 import qt
 
@@ -8,7 +12,9 @@ import qt
 TURN_SECONDS = 0.02
 
 
-def run(generator, onDone, onError):
+def run(
+    generator: Generator[None, None, Any], onDone: Callable[[Any], None], onError: Callable[[Exception], None]
+) -> Steps:
     """Work through a generator whose steps are short, a few at a time whenever the window has nothing else to do.
 
     Args:
@@ -24,23 +30,25 @@ def run(generator, onDone, onError):
 class Steps:
     """Work in progress. Neither callback is called before the constructor returned, nor after ``stop``."""
 
-    def __init__(self, generator, onDone, onError):
+    def __init__(
+        self, generator: Generator[None, None, Any], onDone: Callable[[Any], None], onError: Callable[[Exception], None]
+    ) -> None:
         self._generator = generator
         self._onDone = onDone
         self._onError = onError
         qt.QTimer.singleShot(0, self._turn)
 
     @property
-    def isRunning(self):
+    def isRunning(self) -> bool:
         return self._generator is not None
 
-    def stop(self):
+    def stop(self) -> None:
         """End the work: the generator is closed, so that it can tidy up. Harmless when all is done."""
         generator, self._generator = self._generator, None
         if generator is not None:
             generator.close()
 
-    def _turn(self):
+    def _turn(self) -> None:
         if self._generator is None:
             return
         end = time.monotonic() + TURN_SECONDS

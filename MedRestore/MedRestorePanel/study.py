@@ -1,11 +1,24 @@
 """The Input and Method sections: what the study is, the noise found in it, and what is recommended."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import slicer
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from . import choices
 from .level import LevelConnector
+from .words import explained
+
+if TYPE_CHECKING:
+    from MedRestoreLib import MedRestoreError
+    from MedRestoreLib.methods.catalogue import Method
+
+    from .parameters import MedRestoreParameterNode
+    from .uploads import Uploads
 
 SURE = 0.5  # estimates below this confidence are shown as unsure
 
@@ -14,20 +27,23 @@ class StudySection(VTKObservationMixin):
     """Recognises the chosen study in the worker and keeps method, noise and level consistent.
 
     A choice that a person made stays until another study or modality is chosen: a recommendation fills what is open.
+    Where no noise level can be read off the study, a usual one is filled in to start from, and said to be that.
 
     Args:
         ui: the panel's widgets.
         uploads: sends studies and requests to the worker.
+        onChosen: called with a volume that was chosen as the input.
 
     Attributes:
         connectors: of the parameter node's fields that Slicer's own connectors do not serve.
         recommended: what the worker recommended for the study on show, {} before that.
     """
 
-    def __init__(self, ui, uploads):
+    def __init__(self, ui: Any, uploads: Uploads, *, onChosen: Callable[[slicer.vtkMRMLVolumeNode], None]) -> None:
         VTKObservationMixin.__init__(self)
         self.ui = ui
         self.uploads = uploads
+        self.onChosen = onChosen
         self.recommended = {}
         self.connectors = {
             "modality": choices.ChoiceConnector(ui.modalityComboBox, choices.modalities()),
@@ -40,19 +56,27 @@ class StudySection(VTKObservationMixin):
         }
         self._parameterNode = None
         self._request = None
+        self._message = ""
+        self._usualLevel = 0.0  # what was filled in because no level could be read; 0 where one could
         self._seen = {}
         ui.estimateButton.clicked.connect(self.onEstimate)
+        ui.whyButton.toggled.connect(self.onWhy)
 
-    def setParameterNode(self, parameterNode):
+    @property
+    def isReading(self) -> bool:
+        """Whether the worker is still looking at the study."""
+        return self._request is not None
+
+    def setParameterNode(self, parameterNode: MedRestoreParameterNode | None) -> None:
         self._forget()
         self._parameterNode = parameterNode
         self.uploads.forget()
 
-    def cleanup(self):
+    def cleanup(self) -> None:
         self._forget()
         self.removeObservers()
 
-    def update(self):
+    def update(self) -> None:
         """React to what changed since the last time: another study, modality, noise model or method."""
         p = self._parameterNode
         if p is None:
@@ -74,14 +98,15 @@ class StudySection(VTKObservationMixin):
         self._updateMask()
         self._updateTexts()
 
-    def study(self):
-        """The node that is restored: the volume, or the sequence that it shows."""
+    def study(self) -> slicer.vtkMRMLNode | None:
+        """The node that is restored: the volume, or the sequence that it shows; None where no volume is chosen."""
         from MedRestoreLib import mrml
 
         p = self._parameterNode
-        return mrml.whole_study(p.inputVolume) if p.wholeSequence else p.inputVolume
+        node = None if p is None else p.inputVolume
+        return node if node is None or not p.wholeSequence else mrml.whole_study(node)
 
-    def missing(self):
+    def missing(self) -> str:
         """What has to be chosen before anything can be restored, as a sentence; "" when nothing is missing."""
         p = self._parameterNode
         if p is None or p.inputVolume is None:
@@ -89,12 +114,27 @@ class StudySection(VTKObservationMixin):
         if not p.method or not p.noise:
             return self._message or _("Reading the study...")
         if p.level <= 0 and not self._isBlind():
-            return _("Give a noise level: it cannot be told from this study.")
+            return _("Set the noise level: none could be read off this study.")
         if p.maskSegmentation is not None and not p.maskSegment:
             return _("Choose the segment to restore inside, or the whole study.")
         return ""
 
-    def edits(self):
+    def hint(self) -> str:
+        """What a person should know before restoring, as sentences; "" where there is nothing to say."""
+        p, hints = self._parameterNode, []
+        if p is None or p.inputVolume is None:
+            return ""
+        if not p.modality:
+            hints.append(_("Modality is not known: choose it to get the method and the noise made for it."))
+        if self._usualLevel and p.level == self._usualLevel and not self._isBlind():
+            start = _(
+                "No noise level could be read off this study. {level} is a usual one to start from: judge it with the "
+                "preview."
+            )
+            hints.append(start.format(level=f"{p.level:.3g}"))
+        return " ".join(hints)
+
+    def edits(self) -> dict[str, Any]:
         """The plan's fields as the panel has them, for the worker; without the mask."""
         p = self._parameterNode
         edits = {"method": p.method, "noise": p.noise, "strength": p.strength, "device": p.device}
@@ -106,25 +146,30 @@ class StudySection(VTKObservationMixin):
             edits["memory_gb"] = p.memory
         return edits
 
-    def onEstimate(self):
+    def onEstimate(self) -> None:
         """Read the level off the study again, for the noise model that is chosen."""
         self._newNoise()
 
-    def _note(self, **values):
+    def onWhy(self, asked: bool) -> None:
+        """Unfold the reasons, or fold them away."""
+        self.ui.whyLabel.visible = asked
+
+    def _note(self, **values: Any) -> set[str]:
         """Remember the values; the names of those that are not what they were."""
         changed = {name for name, value in values.items() if self._seen.get(name) != value}
         self._seen = values
         return changed
 
-    def _forget(self):
+    def _forget(self) -> None:
         if self._request is not None:
             self.uploads.cancel(self._request)
         self._request = None
         self._seen = {}
         self.recommended = {}
         self._message = ""
+        self._usualLevel = 0.0
 
-    def _newStudy(self, node):
+    def _newStudy(self, node: slicer.vtkMRMLVolumeNode | None) -> None:
         seen = self._seen
         self._forget()
         self._seen = seen
@@ -132,37 +177,45 @@ class StudySection(VTKObservationMixin):
             return
         from MedRestoreLib import mrml
 
+        self.onChosen(node)
         modality = mrml.modality_of(node)
         self._set(modality=modality, method="", noise="", level=0.0, dimensions="auto")
         self._recognise()
 
-    def _newModality(self, node):
+    def _newModality(self, node: slicer.vtkMRMLVolumeNode) -> None:
         from MedRestoreLib import mrml
 
         mrml.set_modality(node, self._parameterNode.modality)
         self._set(method="", noise="", level=0.0)
         self._recognise()
 
-    def _newMethod(self):
-        """Another method was chosen: take a noise model that it can handle."""
-        method = self._method()
-        if method is None:
-            return
-        self._set(dimensions="auto")
-        if self._parameterNode.noise not in method.noises:
+    def _newMethod(self) -> None:
+        """Another method was chosen: what was chosen for the former one is open again."""
+        if self._method() is not None:
+            self._set(dimensions="auto")
+            self._fitNoise()
+            self._fillLevel()
+
+    def _fitNoise(self) -> None:
+        """Take a noise model that the method handles. Without one the study is still being read."""
+        method, noise = self._method(), self._parameterNode.noise
+        if method is not None and noise and noise not in method.noises:
             self._set(noise=method.noises[0])
             self._newNoise()
 
-    def _newNoise(self):
+    def _newNoise(self) -> None:
         """Another noise model was chosen: its level is another quantity and has to be found anew."""
         self._set(level=0.0)
         self._recognise(noise=self._parameterNode.noise)
 
-    def _recognise(self, **edits):
+    def _recognise(self, **edits: str) -> None:
         from MedRestoreLib import MedRestoreError
 
         if self._request is not None:
             self.uploads.cancel(self._request)
+            self._request = None
+        if self.study() is None:
+            return
         self._message = _("Reading the study...")
         try:
             self._request = self.uploads.request(
@@ -173,23 +226,25 @@ class StudySection(VTKObservationMixin):
                 onError=self._notRecognised,
             )
         except MedRestoreError as error:
-            self._notRecognised(str(error))
+            self._notRecognised(error)
 
-    def _recognised(self, reply):
+    def _recognised(self, reply: dict[str, Any]) -> None:
         self._request = None
         self._message = ""
         self.recommended = reply
-        p, level = self._parameterNode, reply["level"] or 0.0
-        self.connectors["level"].setRange(reply["noise"], max(level, p.level))
-        self._set(method=p.method or reply["method"], noise=p.noise or reply["noise"], level=p.level or level)
+        p = self._parameterNode
+        self._set(method=p.method or reply["method"], noise=p.noise or reply["noise"])
+        self.connectors["level"].setRange(reply["noise"], max(reply["start"], p.level))
+        self._fillLevel()
+        self._fitNoise()  # a person may have chosen the method meanwhile
         self._updateTexts()
 
-    def _notRecognised(self, message):
+    def _notRecognised(self, error: MedRestoreError) -> None:
         self._request = None
-        self._message = message
+        self._message = explained(error)
         self._updateTexts()
 
-    def _set(self, **values):
+    def _set(self, **values: Any) -> None:
         """Set fields by program: ``update`` takes them as seen."""
         p = self._parameterNode
         self._seen.update({name: value for name, value in values.items() if name in self._seen})
@@ -197,34 +252,49 @@ class StudySection(VTKObservationMixin):
             for name, value in values.items():
                 setattr(p, name, value)
 
-    def _method(self):
+    def _method(self) -> Method | None:
         """The catalogue's row of the chosen method; None before one is chosen."""
         from MedRestoreLib.methods import catalogue
 
         return next((row for row in catalogue.METHODS if row.id == self._parameterNode.method), None)
 
-    def _isBlind(self):
+    def _isBlind(self) -> bool:
         method = self._method()
         return method is not None and method.blind
 
-    def _updateMask(self):
+    def _fillLevel(self) -> None:
+        """Set the level that was read off the study; where none could be, a usual one if the method needs one."""
+        p, found = self._parameterNode, self.recommended
+        if p.level or found.get("noise") != p.noise:
+            return
+        level = found["level"] or (0.0 if self._findsLevel() else found["start"])
+        self._usualLevel = 0.0 if found["level"] else level
+        self._set(level=level)
+
+    def _findsLevel(self) -> bool:
+        """Whether the method goes without a level that could not be read. It cannot where no noise was found at all."""
+        estimate = self.recommended.get("estimate")
+        return self._isBlind() and estimate is not None and estimate["level"] is None
+
+    def _updateMask(self) -> None:
         segmentation = self._parameterNode.maskSegmentation
         self.connectors["maskSegment"].setChoices(choices.segments(segmentation))
         self.ui.maskSegmentComboBox.enabled = segmentation is not None
 
-    def _updateTexts(self):
+    def _updateTexts(self) -> None:
         p, ui = self._parameterNode, self.ui
         if p is None:
             return
-        hasStudy, method = p.inputVolume is not None, self._method()
+        hasStudy = p.inputVolume is not None
         found = self.recommended
         self.connectors["method"].setChoices(choices.methods(p.modality, p.noise, found.get("method", "")))
         self.connectors["noise"].setChoices(choices.noises(p.method))
         self.connectors["dimensions"].setChoices(choices.dimensions(p.method))
         ui.recognisedLabel.text = self._message or (self._described() if hasStudy else "")
-        ui.methodLabel.text = "" if method is None else f"{method.summary} {method.citation}."
         ui.levelLabel.text = self._levelText()
-        ui.estimateButton.enabled = hasStudy and bool(p.noise) and self._request is None
+        ui.whyLabel.text = self._reasons()
+        ui.whyButton.enabled = bool(ui.whyLabel.text)
+        ui.estimateButton.enabled = hasStudy and bool(p.noise) and not self.isReading
         for widget in (ui.methodComboBox, ui.noiseComboBox, ui.levelSlider, ui.modalityComboBox):
             widget.enabled = hasStudy
         ui.wholeSequenceCheckBox.visible = hasStudy and self._frames() > 1
@@ -233,45 +303,52 @@ class StudySection(VTKObservationMixin):
                 frames=self._frames()
             )
 
-    def _frames(self):
+    def _frames(self) -> int:
         from MedRestoreLib import mrml
 
         sequence = mrml.sequence_of(self._parameterNode.inputVolume)[1]
         return sequence.GetNumberOfDataNodes() if sequence is not None else 1
 
-    def _described(self):
-        """Size and spacing, and why this noise model and method."""
+    def _described(self) -> str:
+        """Size and spacing."""
         node = self._parameterNode.inputVolume
         if node.GetImageData() is None:
             return _("The volume holds no voxels.")
         size = " × ".join(str(side) for side in node.GetImageData().GetDimensions())
         spacing = " × ".join(f"{side:.3g}" for side in node.GetSpacing())
-        about = _("{size} voxels of {spacing} mm.").format(size=size, spacing=spacing)
-        return f"{about} {self.recommended.get('reason', '')}"
+        return _("{size} voxels of {spacing} mm").format(size=size, spacing=spacing)
 
-    def _levelText(self):
-        """The level's unit, what was found and how sure that is; and who needs it."""
-        if not self._isBlind():
-            return self._foundText()
-        own = _("{method} finds the noise by itself: the level serves the evidence alone.")
-        return f"{self._foundText()} {own.format(method=self._method().title)}".strip()
-
-    def _foundText(self):
-        p, estimate = self._parameterNode, self.recommended.get("estimate")
+    def _levelText(self) -> str:
+        """The level's unit, what was found, and how sure that is; or that nobody needs it."""
+        p, estimate = self._parameterNode, self._estimate()
         if not p.noise:
             return ""
         from MedRestoreLib import noise
 
+        if self._isBlind():
+            return _("{method} finds the noise by itself.").format(method=self._method().title)
         unit = noise.model(p.noise).unit
-        if estimate is None or self.recommended.get("noise") != p.noise:
+        if estimate is None or not estimate["level"]:
             return _("In {unit}.").format(unit=unit)
-        if not estimate["level"]:
-            return _("In {unit}. Not found: {reason}").format(unit=unit, reason=estimate["reason"])
         sure = _("sure") if estimate["confidence"] >= SURE else _("unsure, look closely")
-        return _("In {unit}. Found: {level} ({sure}, {confidence} %). {reason}").format(
-            unit=unit,
-            level=f"{estimate['level']:.4g}",
-            sure=sure,
-            confidence=round(100 * estimate["confidence"]),
-            reason=estimate["reason"],
-        )
+        return _("In {unit}. Found: {level}, {sure}.").format(unit=unit, level=f"{estimate['level']:.3g}", sure=sure)
+
+    def _reasons(self) -> str:
+        """Why this noise model, method and level, and whose method it is; for those who ask."""
+        estimate, method = self._estimate(), self._method()
+        reasons = [self.recommended.get("reason", "")]
+        if estimate is not None:
+            found = _("Level: {reason} Confidence {percent} %.")
+            percent = round(100 * estimate["confidence"])
+            reasons.append(found.format(reason=estimate["reason"], percent=percent))
+        if method is not None:
+            reasons.append(f"{method.title}: {method.summary} {method.citation}.")
+            if self._isBlind():
+                reasons.append(_("The level serves the evidence alone."))
+        return "\n".join(filter(None, reasons))
+
+    def _estimate(self) -> dict[str, Any] | None:
+        """What was read off the study about the noise model that is chosen."""
+        if self.recommended.get("noise") != self._parameterNode.noise:
+            return None
+        return self.recommended.get("estimate")

@@ -1,5 +1,7 @@
 """What a right click on a volume offers in the Data module: "Restore..."."""
 
+from __future__ import annotations
+
 import qt
 import slicer
 from slicer.i18n import tr as _
@@ -20,7 +22,7 @@ class MedRestoreSubjectHierarchyPlugin(AbstractScriptedSubjectHierarchyPlugin):
 
     filePath = __file__  # Slicer loads the plugin by its file
 
-    def __init__(self, scriptedPlugin):
+    def __init__(self, scriptedPlugin: slicer.qSlicerSubjectHierarchyScriptedPlugin) -> None:
         scriptedPlugin.name = "MedRestore"
         AbstractScriptedSubjectHierarchyPlugin.__init__(self, scriptedPlugin)
         self.restoreAction = qt.QAction(_("Restore..."), scriptedPlugin)
@@ -28,21 +30,21 @@ class MedRestoreSubjectHierarchyPlugin(AbstractScriptedSubjectHierarchyPlugin):
         self.restoreAction.toolTip = _("Remove noise from this volume with MedRestore")
         self.restoreAction.triggered.connect(self.onRestore)
 
-    def canOwnSubjectHierarchyItem(self, itemID):
+    def canOwnSubjectHierarchyItem(self, itemID: int) -> float:
         return 0.0
 
-    def roleForPlugin(self):
+    def roleForPlugin(self) -> str:
         return "N/A"
 
-    def itemContextMenuActions(self):
+    def itemContextMenuActions(self) -> list[qt.QAction]:
         return [self.restoreAction]
 
-    def showContextMenuActionsForItem(self, itemID):
+    def showContextMenuActionsForItem(self, itemID: int) -> None:
         """Slicer has hidden the action; show it for what can be restored."""
         if _volumeOf(itemID) is not None:
             self.restoreAction.visible = True
 
-    def onRestore(self):
+    def onRestore(self) -> None:
         """Show the module with the volume as its input."""
         volume = _volumeOf(slicer.qSlicerSubjectHierarchyPluginHandler.instance().currentItem())
         if volume is None:
@@ -51,7 +53,7 @@ class MedRestoreSubjectHierarchyPlugin(AbstractScriptedSubjectHierarchyPlugin):
         slicer.util.getModuleLogic("MedRestore").getParameterNode().inputVolume = volume
 
 
-def _volumeOf(itemID):
+def _volumeOf(itemID: int) -> slicer.vtkMRMLVolumeNode | None:
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
     node = hierarchy.GetItemDataNode(itemID) if itemID and hierarchy is not None else None
     return node if node is not None and node.GetClassName() in VOLUMES else None

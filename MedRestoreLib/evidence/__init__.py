@@ -1,4 +1,4 @@
-"""Judges a result without a reference: ``gain`` estimates what it is worth, ``audit`` looks at what was removed.
+"""Judges a result without a reference: ``gain`` estimates its worth, ``audit`` tests the residual, ``totals`` the sums.
 
 May import noise and NumPy's world; knows no page, no plan and no file.
 """

@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..noise import Noise
-from .gain import (
-    LAGS,
-    REGION_WINDOW,
-    REGIONS,
-    autocorrelation,
-    brightness_regions,
-    plane_numbers,
-    sample_planes,
-)
+from ..progress import stop_if_asked
+from .correlation import LAGS, autocorrelation
+from .sampling import REGION_WINDOW, REGIONS, brightness_regions, sample_planes
 
-VARIANCE_WINDOW = 15
+VARIANCE_WINDOW = 15  # voxels
 TOO_MUCH, TOO_LITTLE = 1.2, 0.5  # local mean of the squared standardised residual; noise alone gives just below 1
 TOO_MUCH_SHARE = 0.1  # of the voxels; by chance alone a few windows exceed 1.2
 CORRELATED = 0.1  # a denoiser keeps a little noise and so leaves a negative correlation, but hardly a positive one
 
-LEAK_BLOCK = 32
+LEAK_BLOCK = 32  # voxels
 LEAK_BLOCKS = 256  # the blocks with the strongest edges are tested
 LEAK_VOXELS = 768  # of a block's 1024; blocks with fewer are left out
 LEAK_SHUFFLES = 1000
 LEAK_LEVEL = 0.01
 
 FINE, COARSE = 1.0, 2.0  # voxels: widths of the two Gaussians whose difference is the matched filter
-EDGE_SNR = 4.0  # the output has an edge
-NO_EDGE_SNR = 2.0  # the input has none
-INVENTED_SHARE = 0.05  # of the output's edges; chance alone hides 2.3 % of those at 4 below 2
+EDGE_SNR = 4.0  # from here the output has an edge
+NO_EDGE_SNR = 2.0  # below, the input has none
+UNSUPPORTED_SHARE = 0.05  # of the output's edges; by chance, 2.3 % of those at 4 are below 2 in the input
 
 BIAS_FLOOR = 0.1  # in standard deviations of the noise: below, a bias is significant but means nothing
 
@@ -53,7 +48,12 @@ class Finding:
     sentence: str
     measures: Mapping[str, float | int | list[float] | None]
 
-    def to_dict(self) -> dict:
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Finding:
+        """From ``to_dict``."""
+        return cls(values["title"], values["flagged"], values["sentence"], values["measures"])
+
+    def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
             "title": self.title,
@@ -63,40 +63,73 @@ class Finding:
         }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Audit:
-    """What the residual (before minus after) tells.
+    """What the residual (before minus after) shows.
 
     Attributes:
-        findings: by name: "variance", "whiteness", "leakage", "invented", "bias"; empty if nothing could be judged.
+        findings: by name: "variance", "whiteness", "leakage", "unsupported", "bias"; empty if nothing could be judged.
         voxels: how many were judged.
-        planes: which were looked at, counted through frames and slices.
-        variance_map: float32 ``(planes, rows, columns)``: local mean of the squared standardised residual, about 1
-            where noise was removed; NaN where it could not be judged.
+        planes: how many were looked at.
     """
 
     findings: Mapping[str, Finding]
     voxels: int
-    planes: tuple[int, ...]
-    variance_map: np.ndarray = field(repr=False)
+    planes: int
 
     @property
     def flags(self) -> tuple[str, ...]:
         """Names of the findings that a person should look at."""
         return tuple(name for name, finding in self.findings.items() if finding.flagged)
 
-    def to_dict(self) -> dict:
-        """Plain values for JSON, without the map."""
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Audit:
+        """From ``to_dict``."""
+        findings = {name: Finding.from_dict(finding) for name, finding in values["findings"].items()}
+        return cls(findings, values["voxels"], values["planes"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
         findings = {name: finding.to_dict() for name, finding in self.findings.items()}
-        return {"voxels": self.voxels, "planes": len(self.planes), "flags": list(self.flags), "findings": findings}
+        return {"voxels": self.voxels, "planes": self.planes, "flags": list(self.flags), "findings": findings}
+
+
+@dataclass(frozen=True, eq=False)
+class Residual:
+    """What was removed from the planes that are judged, all arrays ``(planes, rows, columns)``.
+
+    Attributes:
+        observed, expected: noisy values and what they would be without noise if the restoration were right.
+        std: of the noise.
+        where: boolean, the voxels that are judged: restored, and with the noise that the model describes.
+        regions: number of the brightness region (``REGIONS``).
+        standardised: ``(observed - expected) / std``, 0 outside ``where``.
+    """
+
+    observed: np.ndarray
+    expected: np.ndarray
+    std: np.ndarray
+    where: np.ndarray
+    regions: np.ndarray
+    standardised: np.ndarray
+
+    @classmethod
+    def of(cls, noisy: np.ndarray, restored: np.ndarray, noise: Noise) -> Residual:
+        """Of planes in the study's unit."""
+        where = noise.covers(noisy)
+        changed = _restored_part(restored - noisy)
+        if changed.any():
+            where &= changed
+        regions = brightness_regions(restored)
+        observed, expected, std = noise.standardisation(noisy, restored, where, regions)
+        standardised = np.where(where, (observed - expected) / std, 0).astype(np.float32)
+        return cls(observed, expected, std, where, regions, standardised)
 
 
 def audit(before: np.ndarray, after: np.ndarray, noise: Noise, *, seed: int = 0) -> Audit:
     """Judge what was removed from a study, on at most 4 million voxels in evenly spread planes.
 
-    The residual is divided by the noise's standard deviation. For Rician noise the difference is taken on the
-    stabilised scale. Speckle's standard deviation depends on an unknown display curve: there it is measured from the
-    residual in five brightness regions, so that only its local differences can be judged. Voxels without noise
+    The residual is divided by the noise's standard deviation (``Noise.standardisation``). Voxels without noise
     (``Noise.covers``) and those that were not restored (outside a mask) are left out.
 
     Args:
@@ -107,46 +140,41 @@ def audit(before: np.ndarray, after: np.ndarray, noise: Noise, *, seed: int = 0)
     Raises:
         ValueError: ``after`` holds values that are not numbers; no comparison with them would ever raise a flag.
     """
-    y, x = sample_planes(before), sample_planes(after)
-    if not np.isfinite(x).all():
+    noisy, restored = sample_planes(before), sample_planes(after)
+    if not np.isfinite(restored).all():
         raise ValueError("the restored study holds values that are not numbers")
-    planes = tuple(int(n) for n in plane_numbers(before.shape))
-    where = noise.covers(y)
-    changed = _restored_part(x - y)
-    if changed.any():
-        where &= changed
-    if not where.any():
-        return Audit({}, 0, planes, np.full(y.shape, np.nan, np.float32))
-    labels = brightness_regions(x)
-    observed, expected, std = noise.standardisation(y, x, where, labels)
-    residual = np.where(where, (observed - expected) / std, 0).astype(np.float32)
-    map_, variance = _variance(residual, where)
-    findings = {
-        "variance": variance,
-        "whiteness": _whiteness(residual, where, expected_white=noise.white),
-        "leakage": _leakage(residual, expected / std, where, np.random.default_rng(seed)),
-        "invented": _invented(observed, expected, std, where),
-        "bias": _bias(residual, labels, where),
-    }
-    return Audit(findings, int(where.sum()), planes, map_)
+    residual = Residual.of(noisy, restored, noise)
+    stop_if_asked()
+    if not residual.where.any():
+        return Audit({}, 0, len(noisy))
+    findings = {}
+    findings["variance"] = _variance(residual)
+    stop_if_asked()
+    findings["whiteness"] = _whiteness(residual, expected_white=noise.white)
+    stop_if_asked()
+    findings["leakage"] = _leakage(residual, np.random.default_rng(seed))
+    stop_if_asked()
+    findings["unsupported"] = _unsupported(residual)
+    findings["bias"] = _bias(residual)
+    return Audit(findings, int(residual.where.sum()), len(noisy))
 
 
 def _restored_part(change: np.ndarray) -> np.ndarray:
-    """Where something was done: all but plateaus of no change."""
+    """Where the study was changed: all but areas of 5x5 pixels or more without change."""
     from scipy.ndimage import maximum_filter
 
     touched = maximum_filter(change != 0, size=(1, 5, 5))
     return ~maximum_filter(~touched, size=(1, 5, 5))
 
 
-def _variance(residual: np.ndarray, where: np.ndarray) -> tuple[np.ndarray, Finding]:
+def _variance(residual: Residual) -> Finding:
     from scipy.ndimage import uniform_filter
 
     window = (1, VARIANCE_WINDOW, VARIANCE_WINDOW)
+    squares, where = np.square(residual.standardised), residual.where
     covered = uniform_filter(where.astype(np.float32), window)
     known = where & (covered > 0.5)
-    local = np.where(known, uniform_filter(np.square(residual), window) / np.maximum(covered, 0.5), np.nan)
-    values = local[known] if known.any() else np.square(residual[where])
+    values = (uniform_filter(squares, window) / np.maximum(covered, 0.5))[known] if known.any() else squares[where]
     middle, above = float(np.median(values)), float(np.mean(values > TOO_MUCH))
     below = float(np.mean(values < TOO_LITTLE))
     if above > TOO_MUCH_SHARE:
@@ -157,17 +185,18 @@ def _variance(residual: np.ndarray, where: np.ndarray) -> tuple[np.ndarray, Find
         sentence = f"{100 * middle:.0f} % of the noise's variance was removed, and nowhere much more than noise."
     measures = {"median": middle, "share_above_1.2": above, "share_below_0.5": below}
     flagged = above > TOO_MUCH_SHARE or middle < TOO_LITTLE
-    return local, Finding("Amount removed", flagged, sentence, measures)
+    return Finding("Residual variance", flagged, sentence, measures)
 
 
-def _whiteness(residual: np.ndarray, where: np.ndarray, *, expected_white: bool) -> Finding:
-    lags = autocorrelation(residual, where)
+def _whiteness(residual: Residual, *, expected_white: bool) -> Finding:
+    where = residual.where
+    lags = autocorrelation(residual.standardised, where)
     pairs = sum(float((a & b).sum()) for a, b in ((where[:, 1:], where[:, :-1]), (where[..., 1:], where[..., :-1])))
     limit = float(2 / np.sqrt(where.sum()))
     measures = {
         "autocorrelation": [round(float(v), 5) for v in lags],
         "limit": limit,
-        "flatness": _flatness(residual, where),
+        "flatness": _flatness(residual),
         "moran_z": float(lags[0] * np.sqrt(pairs)),
     }
     largest = float(lags.max())
@@ -178,12 +207,12 @@ def _whiteness(residual: np.ndarray, where: np.ndarray, *, expected_white: bool)
         sentence = f"What was removed is correlated (up to {largest:.2f}): correlated noise, or structure."
     else:
         sentence = f"What was removed shows no pattern: correlation at 1 to {LAGS} voxels is at most {largest:.2f}."
-    return Finding("Whiteness", flagged, sentence, measures)
+    return Finding("Residual whiteness", flagged, sentence, measures)
 
 
-def _flatness(residual: np.ndarray, where: np.ndarray) -> float | None:
+def _flatness(residual: Residual) -> float | None:
     """Geometric over arithmetic mean of the radially averaged periodogram, 1 for white; None without whole blocks."""
-    blocks, valid = _cut_blocks(residual), _cut_blocks(where)
+    blocks, valid = _cut_blocks(residual.standardised), _cut_blocks(residual.where)
     whole = blocks[valid.all(axis=(1, 2))]
     if not len(whole):
         return None
@@ -194,17 +223,20 @@ def _flatness(residual: np.ndarray, where: np.ndarray) -> float | None:
     return float(np.exp(np.log(rings).mean()) / rings.mean()) if rings.min() > 0 else 0.0
 
 
-def _leakage(residual: np.ndarray, output: np.ndarray, where: np.ndarray, rng: np.random.Generator) -> Finding:
+def _leakage(residual: Residual, rng: np.random.Generator) -> Finding:
     """Greatest correlation of |residual| with the output's gradient in any block, against shuffled residuals.
 
     The null distribution is that of the maximum over all blocks, which corrects for testing many.
     """
+    output = residual.expected / residual.std
     rows, columns = np.gradient(output, axis=(1, 2)) if min(output.shape[1:]) > 1 else (output, output)
-    slope, size, valid = (_cut_blocks(a) for a in (np.hypot(rows, columns), np.abs(residual), where))
+    slope, size, valid = (
+        _cut_blocks(a) for a in (np.hypot(rows, columns), np.abs(residual.standardised), residual.where)
+    )
     counts = valid.sum(axis=(1, 2))
     usable = np.flatnonzero(counts >= LEAK_VOXELS)
     if not usable.size:
-        return Finding("Structure removed", False, "The study is too small to look for removed structure.", {})
+        return Finding("Structure in the residual", False, "The study is too small to look for removed structure.", {})
     strength = (slope * valid).sum(axis=(1, 2))[usable] / counts[usable]
     chosen = usable[np.argsort(-strength, kind="stable")[:LEAK_BLOCKS]]
     # The same number of voxels from each block, drawn at random from its valid ones.
@@ -224,10 +256,10 @@ def _leakage(residual: np.ndarray, output: np.ndarray, where: np.ndarray, rng: n
     else:
         sentence = f"Edges left no trace in what was removed ({len(chosen)} blocks, p = {p:.2g})."
     measures = {"greatest_correlation": greatest, "p": p, "blocks": len(chosen), "share_of_blocks": share}
-    return Finding("Structure removed", flagged, sentence, measures)
+    return Finding("Structure in the residual", flagged, sentence, measures)
 
 
-def _invented(observed: np.ndarray, expected: np.ndarray, std: np.ndarray, where: np.ndarray) -> Finding:
+def _unsupported(residual: Residual) -> Finding:
     """Edges of the output that the input does not support, both seen through the same matched filter."""
     from scipy.ndimage import gaussian_filter
 
@@ -237,24 +269,26 @@ def _invented(observed: np.ndarray, expected: np.ndarray, std: np.ndarray, where
     impulse = np.zeros((1, 33, 33), np.float32)
     impulse[0, 16, 16] = 1
     norm = float(np.sqrt(np.square(band(impulse)).sum()))
-    spread = norm * np.sqrt(np.maximum(gaussian_filter(np.square(std), (0, FINE, FINE)), np.finfo(np.float32).tiny))
-    output, support = band(expected) / spread, band(observed) / spread
-    edges = where & (np.abs(output) > EDGE_SNR)
-    invented = edges & (support * np.sign(output) < NO_EDGE_SNR)
-    number, total = int(invented.sum()), int(edges.sum())
+    spread = norm * np.sqrt(
+        np.maximum(gaussian_filter(np.square(residual.std), (0, FINE, FINE)), np.finfo(np.float32).tiny)
+    )
+    output, support = band(residual.expected) / spread, band(residual.observed) / spread
+    edges = residual.where & (np.abs(output) > EDGE_SNR)
+    unsupported = edges & (support * np.sign(output) < NO_EDGE_SNR)
+    number, total = int(unsupported.sum()), int(edges.sum())
     share = number / total if total else 0.0
-    flagged = share > INVENTED_SHARE
+    flagged = share > UNSUPPORTED_SHARE
     if flagged:
         sentence = f"{100 * share:.0f} % of the restored edges have no counterpart in the noisy study."
     else:
         sentence = "The restored edges are all supported by the noisy study, but for chance."
-    return Finding("Structure invented", flagged, sentence, {"voxels": number, "edges": total, "share": share})
+    return Finding("Unsupported edges", flagged, sentence, {"voxels": number, "edges": total, "share": share})
 
 
-def _bias(residual: np.ndarray, labels: np.ndarray, where: np.ndarray) -> Finding:
+def _bias(residual: Residual) -> Finding:
     means, errors = [], []
     for number in range(len(REGIONS)):
-        values = residual[where & (labels == number)]
+        values = residual.standardised[residual.where & (residual.regions == number)]
         if values.size > REGION_WINDOW**2:
             means.append(float(values.mean(dtype=np.float64)))
             errors.append(float(2 * values.std(dtype=np.float64) / np.sqrt(values.size)))
@@ -266,7 +300,7 @@ def _bias(residual: np.ndarray, labels: np.ndarray, where: np.ndarray) -> Findin
         sentence = f"Grey values were {direction} by up to {abs(worst):.2f} noise standard deviations in {regions}."
     else:
         sentence = "Mean grey values were kept in dark and bright regions alike."
-    return Finding("Mean kept", any(biased), sentence, {"mean_in_sigma": means, "two_standard_errors": errors})
+    return Finding("Mean shift", any(biased), sentence, {"mean_in_sigma": means, "two_standard_errors": errors})
 
 
 def _cut_blocks(planes: np.ndarray) -> np.ndarray:

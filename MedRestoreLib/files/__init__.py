@@ -1,4 +1,4 @@
-"""Files to studies and back: DICOM, NRRD, NIfTI, PNG, video. ``studies`` is the door; a file is written whole or not.
+"""Studies on disk: ``studies`` is the door, ``formats`` the table. A file is read as what it declares, or refused.
 
-May import ``image`` and ``errors``, and nothing else of the library.
+May import ``image``, ``errors``, ``modalities`` and ``version``, and nothing else of the library.
 """

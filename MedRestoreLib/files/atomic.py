@@ -1,16 +1,53 @@
-"""Files that are either whole or absent."""
+"""Studies that are on the disk whole or not at all, whenever the process is killed."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import shutil
-import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import OutputError
+from . import held
 
-# Names of files and folders that are being written begin with this; whatever bears it after a crash may be deleted.
+# Names of what is being written begin with this; what bears it and is held by no process may be deleted.
 PARTIAL = ".medrestore-partial-"
+
+
+@contextmanager
+def staged(target: Path) -> Iterator[Path]:
+    """A path of the same name in a temporary folder beside ``target``.
+
+    What the block writes there, and beside it, is flushed to the disk and takes its place when the block ends. A header
+    and its data files appear together: a former header goes first, the new one comes last. If the block fails, nothing
+    is left.
+
+    Raises:
+        OutputError: the disk is full, or the place cannot be written to.
+    """
+    folder = holder = None
+    try:
+        folder, holder = held.new_folder(lambda: _made(target.with_name(f"{PARTIAL}{uuid.uuid4().hex[:12]}")))
+        yield folder / target.name
+        for entry in folder.iterdir():
+            _flush(entry)
+        companions = [entry for entry in folder.iterdir() if entry.name != target.name]
+        if companions:
+            target.unlink(missing_ok=True)
+        for entry in [*companions, folder / target.name]:
+            _put(entry, target.with_name(entry.name))
+        _flush_folder(target.parent)
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        if holder is not None:
+            holder.release()
 
 
 def write_bytes(path: Path, data: bytes) -> Path:
@@ -19,24 +56,60 @@ def write_bytes(path: Path, data: bytes) -> Path:
     Raises:
         OutputError: the folder does not exist or is not writable, or the disk is full.
     """
-    partial = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=PARTIAL, delete=False) as file:
-            partial = Path(file.name)
-            file.write(data)
-        partial.chmod(0o644)
-        os.replace(partial, path)
-    except OSError as error:
-        if partial is not None:
-            partial.unlink(missing_ok=True)
-        raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
+    with staged(path) as partial:
+        partial.write_bytes(data)
     return path
 
 
 def remove_partials(folder: Path) -> None:
-    """Remove what a process that was killed left half-written below ``folder``."""
+    """Remove what processes that were killed left half-written below ``folder``; what others are writing stays."""
     for path in sorted(folder.rglob(f"{PARTIAL}*")):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        held.remove_abandoned(path)
+
+
+def cannot_write(path: Path, error: OSError) -> OutputError:
+    """The error for the user when writing to ``path`` met ``error``."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return disk_full(path.absolute().parent)
+    if error.errno == errno.ENAMETOOLONG:
+        return OutputError(f"the name {path.name[:40]}... is too long for this disk; choose a shorter one.")
+    return OutputError(f"{path} cannot be written ({error.strerror or type(error).__name__}).")
+
+
+def disk_full(folder: Path) -> OutputError:
+    """The error for the user when the disk of ``folder`` is full."""
+    return OutputError(f"the disk of {folder} is full; free some space or choose another folder.")
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def _flush(path: Path) -> None:
+    """Have the disk hold a file, or a folder with its files: some file systems tell only now that they are full."""
+    for file in path.iterdir() if path.is_dir() else [path]:
+        with file.open("rb+") as stream:
+            os.fsync(stream.fileno())
+    if path.is_dir():
+        _flush_folder(path)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Have the disk hold the names in a folder; where folders cannot be flushed, it does so in its own time."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _put(written: Path, target: Path) -> None:
+    """Give what was written its name. A former file goes in the same step, a former series right after."""
+    if not (target.is_dir() and written.is_dir()):
+        os.replace(written, target)
+        return
+    former = written.with_name(f"{written.name}-former")
+    target.rename(former)
+    written.rename(target)

@@ -17,17 +17,21 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import OutputError
+from ..errors import MedRestoreError, OutputError
 from ..image import Image, as_integers
 from ..version import __version__
-from .dicom import DAMAGE, UCUM, is_dicom, rescale
-from .dicom_geometry import layout
+from .dicom_pixels import drop_embedded_overlays
+from .dicom_scale import Native, restate
+from .headers import frame_groups, is_dicom, items, texts, whole
 from .quiet import quiet_pydicom
 
 _MAKER = "MedRestore"
 _NAME = re.compile(r"IM\d{5}\.dcm")
 _SERIES_NUMBER_STEP = 1000
-_PRIMARY_ONLY = ("1.2.840.10008.5.1.4.1.1.20", "1.2.840.10008.5.1.4.1.1.128")  # NM and PET image storage
+_STORAGE = "1.2.840.10008.5.1.4.1.1"
+# Classes whose Image Type admits no SECONDARY: nuclear medicine, PET, and the enhanced ones (PS3.3 C.8.4.9.1.1,
+# C.8.9.4.1.1, C.8.16.1.2, C.8.24.3).
+_PRIMARY_ONLY = tuple(f"{_STORAGE}.{kind}" for kind in ("20", "128", "128.1", "130", "2.1", "2.2", "4.1", "4.4", "6.2"))
 # Elements that describe the source's pixels or its creation, and would be untrue of the derived object.
 _STALE = (
     "ColorSpace",
@@ -42,13 +46,17 @@ _STALE = (
     "SmallestImagePixelValue",
     "SmallestPixelValueInSeries",
 )
+_FRAME_TYPES = (
+    "CTImageFrameTypeSequence",
+    "MRImageFrameTypeSequence",
+    "PETFrameTypeSequence",
+    "USImageDescriptionSequence",
+)
 _PALETTE = tuple(
     f"{prefix}{colour}PaletteColorLookupTable{part}"
     for colour in ("Red", "Green", "Blue")
     for prefix, part in (("", "Descriptor"), ("", "Data"), ("Segmented", "Data"))
 )
-_TRANSFORM = "PixelValueTransformationSequence"
-_MAPPING = "RealWorldValueMappingSequence"
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ class _Coding:
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a file is one that ``write_derived`` put into a folder."""
+    """Whether a file is one that ``write`` put into a folder."""
     from pydicom import dcmread
 
     if not _NAME.fullmatch(path.name) or not path.is_file() or not is_dicom(path):
@@ -89,14 +97,14 @@ def is_ours(path: Path) -> bool:
         return bool(equipment) and equipment[-1].get("Manufacturer") == _MAKER
 
 
-def write_derived(image: Image, path: Path, derivation: str, label: str) -> None:
+def write(image: Image, path: Path, *, derivation: str, label: str) -> None:
     """Write one object to ``path`` (a name ending in .dcm) or one for each source header into a new folder.
 
     An untouched image keeps its very stored numbers and rescale. Other values are stored with a rescale slope whose
     step is 1/65535 of their range (1/32767 for signed types), far below any noise; ultrasound and colour stay 8-bit
     or 16-bit without rescale, as their SOP classes demand.
 
-    The study must have been read from DICOM; ``files.write`` sees to that.
+    The study must have been read from DICOM; ``formats`` sees to that.
 
     Raises:
         OutputError: the source's headers are unfit for it.
@@ -105,8 +113,8 @@ def write_derived(image: Image, path: Path, derivation: str, label: str) -> None
     if any("SOPClassUID" not in header or "SOPInstanceUID" not in header for header in headers):
         raise OutputError("the DICOM source does not say what it is (SOP UIDs); choose .nrrd or .nii.gz.")
     with quiet_pydicom():
-        planes = _planes(image, headers)
-        codings = _codings(image, headers, planes)
+        planes, own = _planes(image, headers)
+        codings = _codings(image, headers, planes, own)
         stored = np.stack([coding.encode(plane) for coding, plane in zip(codings, planes, strict=True)])
         text = (derivation or "Denoised by MedRestore").encode("ascii", "replace").decode()
         seed = [*(str(header.get("SOPInstanceUID", "")) for header in headers), text, label, __version__]
@@ -116,48 +124,51 @@ def write_derived(image: Image, path: Path, derivation: str, label: str) -> None
             path.mkdir()
         for index, header in enumerate(headers):
             mine = slice(index * per_file, (index + 1) * per_file)
-            dataset = copy.deepcopy(header)
             try:
+                dataset = copy.deepcopy(header)
                 _set_identity(dataset, header, seed, text, label)
-                _set_pixels(dataset, stored[mine], codings[mine], image.unit)
+                _set_pixels(dataset, stored[mine], codings[mine], own[mine], image.unit)
                 _save(dataset, path if path.suffix else path / f"IM{index + 1:05d}.dcm")
-            except OSError:
+            except (OSError, MedRestoreError):
                 raise
-            except DAMAGE as error:
+            except Exception as error:  # whatever an unusual header provokes in pydicom
                 raise OutputError(
                     f"the source's DICOM header cannot be written ({type(error).__name__}); choose .nrrd or .nii.gz."
                 ) from error
 
 
-def _planes(image: Image, headers: Sequence[Any]) -> np.ndarray:
-    """The image's planes ``(planes, rows, columns[, components])`` in the order of the files."""
+def _planes(image: Image, headers: Sequence[Any]) -> tuple[np.ndarray, list[_Coding]]:
+    """The image's planes ``(planes, rows, columns[, components])`` as the files have them, and the source's codings."""
+    native = image.source.native
     if image.colour is not None:
         values = as_integers(image.stored(), np.dtype(image.source.dtype))
     else:
-        values = image.voxels if image.remainder is None else image.voxels.astype(np.float64) + image.remainder
+        values = image.with_padding()
+        values = values if image.remainder is None else values.astype(np.float64) + image.remainder
     planes = values.reshape(-1, *values.shape[2:])
-    order = np.arange(len(headers)) if len(headers) > 1 else layout(headers[0])[2]
-    if planes.shape[:3] != (len(order), headers[0].Rows, headers[0].Columns):
+    size = (headers[0].Rows, headers[0].Columns)
+    if not isinstance(native, Native) or planes.shape[:3] != (len(native.order), *size):
         raise OutputError("the study no longer has the shape of its DICOM source; choose .nrrd or .nii.gz.")
-    return planes[np.argsort(order)]
-
-
-def _codings(image: Image, headers: Sequence[Any], planes: np.ndarray) -> list[_Coding]:
-    """The source's own coding of each plane where it holds all values, else one new coding for all."""
+    files = np.argsort(native.order, kind="stable")
     header = headers[0]
-    bits = int(header.BitsStored) if "BitsStored" in header else int(header.BitsAllocated)
-    signed = int(header.get("PixelRepresentation") or 0)
-    if image.colour is not None or (np.dtype(image.source.dtype).kind == "f" and _is_float(header)):
-        dtype = np.dtype(image.source.dtype)
-        return [_Coding(dtype, 8 * dtype.itemsize)] * len(planes)
-    dtype = np.dtype(f"{'i' if signed else 'u'}{max(1, int(header.BitsAllocated) // 8)}")
-    slopes, intercepts = _source_rescale(headers, len(planes))
-    own = [_Coding(dtype, bits, a, b) for a, b in zip(slopes, intercepts, strict=True)]
+    bits = whole(header, "BitsStored", whole(header, "BitsAllocated", 16))
+    kind = "i" if whole(header, "PixelRepresentation") else "u"
+    dtype = np.dtype(f"{kind}{max(1, whole(header, 'BitsAllocated', 16) // 8)}")
+    scales = zip(native.scale.slope[files], native.scale.intercept[files], strict=True)
+    return planes[files], [_Coding(dtype, bits, float(a), float(b)) for a, b in scales]
+
+
+def _codings(image: Image, headers: Sequence[Any], planes: np.ndarray, own: list[_Coding]) -> list[_Coding]:
+    """The source's own coding of each plane where it holds all values, else one new coding for all."""
+    dtype = own[0].dtype
+    if image.colour is not None or (np.dtype(image.source.dtype).kind == "f" and _is_float(headers[0])):
+        stored = np.dtype(image.source.dtype)
+        return [_Coding(stored, 8 * stored.itemsize)] * len(planes)
     if dtype.itemsize == 1 and image.modality == "US":
         return own
     if all(coding.holds(plane) for coding, plane in zip(own, planes, strict=True)):
         return own
-    return [_new_coding(np.dtype("i2" if signed else "u2"), float(planes.min()), float(planes.max()))] * len(planes)
+    return [_new_coding(np.dtype(f"{dtype.kind}2"), float(planes.min()), float(planes.max()))] * len(planes)
 
 
 def _new_coding(dtype: np.dtype, low: float, high: float) -> _Coding:
@@ -183,14 +194,6 @@ def _is_float(header: Any) -> bool:
     return "BitsAllocated" in header and int(header.BitsAllocated) >= 32 and "PixelRepresentation" not in header
 
 
-def _source_rescale(headers: Sequence[Any], count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Slope and intercept of each plane in the order of the files."""
-    if len(headers) == 1:
-        return rescale(headers[0], np.arange(count))
-    pairs = [rescale(header, np.arange(1)) for header in headers]
-    return np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs])
-
-
 def _set_identity(dataset: Any, source: Any, seed: Sequence[str], text: str, label: str) -> None:
     """Whose child this object is, what was done to it, and by what."""
     from pydicom.dataset import Dataset
@@ -203,9 +206,12 @@ def _set_identity(dataset: Any, source: Any, seed: Sequence[str], text: str, lab
     ]
     dataset.SourceImageSequence = [reference]
     kinds = [str(value) for value in np.ravel(source.get("ImageType") or [])]
-    # Nuclear medicine and PET admit no SECONDARY (PS3.3 C.8.4.9.1.1, C.8.9.4.1.1).
     second = "PRIMARY" if source.SOPClassUID in _PRIMARY_ONLY else "SECONDARY"
     dataset.ImageType = ["DERIVED", second, *kinds[2:]]
+    for frame in [*items(dataset, "SharedFunctionalGroupsSequence"), *frame_groups(dataset)]:
+        for name in _FRAME_TYPES:
+            for one in items(frame, name):
+                one.FrameType = ["DERIVED", *texts(one, "FrameType")[1:]]
     dataset.SeriesInstanceUID = _uid(*seed)
     dataset.SOPInstanceUID = _uid(*seed, str(source.SOPInstanceUID))
     dataset.SeriesNumber = str(int(source.get("SeriesNumber") or 0) + _SERIES_NUMBER_STEP)
@@ -225,7 +231,9 @@ def _set_identity(dataset: Any, source: Any, seed: Sequence[str], text: str, lab
             delattr(dataset, name)
 
 
-def _set_pixels(dataset: Any, stored: np.ndarray, codings: Sequence[_Coding], unit: str) -> None:
+def _set_pixels(
+    dataset: Any, stored: np.ndarray, codings: Sequence[_Coding], own: Sequence[_Coding], unit: str
+) -> None:
     """Pixels, how they are stored, and how they become values."""
     coding = codings[0]
     dataset.BitsAllocated = 8 * coding.dtype.itemsize
@@ -248,51 +256,11 @@ def _set_pixels(dataset: Any, stored: np.ndarray, codings: Sequence[_Coding], un
             delattr(dataset, name)
     pixels = stored.astype(coding.dtype.newbyteorder("<"), copy=False).tobytes()
     dataset.add_new("PixelData", "OB" if coding.dtype.itemsize == 1 else "OW", pixels + b"\0" * (len(pixels) % 2))
-    _set_rescale(dataset, codings, stored, unit)
-
-
-def _set_rescale(dataset: Any, codings: Sequence[_Coding], stored: np.ndarray, unit: str) -> None:
-    """Say how stored numbers become values, unless the header already says just that.
-
-    Rescale Slope and Intercept are what Slicer, ITK and GDCM honour for every SOP class, also where its definition
-    does not list them (nuclear medicine; allowed as a standard extended SOP class). The Real World Value Mapping says
-    the same in the way the standard provides, with the unit.
-    """
-    from pydicom.dataset import Dataset
-
-    slopes, intercepts = rescale(dataset, np.arange(len(codings)))
-    if [(c.slope, c.intercept) for c in codings] == list(zip(slopes, intercepts, strict=True)):
-        return
-    coding = codings[0]
-    for name in ("PixelPaddingValue", "PixelPaddingRangeLimit"):  # in stored numbers of the old coding
-        if name in dataset:
-            delattr(dataset, name)
-    target = dataset
-    if "PerFrameFunctionalGroupsSequence" in dataset:
-        for frame in dataset.PerFrameFunctionalGroupsSequence:
-            if _TRANSFORM in frame:
-                delattr(frame, _TRANSFORM)
-            if _MAPPING in frame:
-                delattr(frame, _MAPPING)
-        target = Dataset()
-        shared = dataset.get("SharedFunctionalGroupsSequence") or [Dataset()]
-        setattr(shared[0], _TRANSFORM, [target])
-        if _MAPPING in shared[0]:
-            delattr(shared[0], _MAPPING)
-        dataset.SharedFunctionalGroupsSequence = list(shared)
-    target.RescaleSlope, target.RescaleIntercept = f"{coding.slope:.10g}", f"{coding.intercept:.10g}"
-    target.RescaleType = str(target.get("RescaleType") or "US")  # US: unspecified
-    if target is not dataset:
-        return
-    kind = "SS" if coding.dtype.kind == "i" else "US"
-    mapping = Dataset()
-    mapping.add_new("RealWorldValueFirstValueMapped", kind, coding.limits[0])
-    mapping.add_new("RealWorldValueLastValueMapped", kind, coding.limits[1])
-    mapping.RealWorldValueSlope, mapping.RealWorldValueIntercept = coding.slope, coding.intercept
-    mapping.LUTLabel, mapping.LUTExplanation = "MedRestore", f"Restored values{f' in {unit}' if unit else ''}"
-    ucum = next((code for code, name in UCUM.items() if name == unit), "1")
-    mapping.MeasurementUnitsCodeSequence = [_code(ucum, unit or "no units", "UCUM")]
-    setattr(dataset, _MAPPING, [mapping])
+    drop_embedded_overlays(dataset)
+    if [(c.slope, c.intercept) for c in codings] != [(c.slope, c.intercept) for c in own]:
+        factors = np.array([new.slope / old.slope for new, old in zip(codings, own, strict=True)])
+        offsets = np.array([(new.intercept - old.intercept) / old.slope for new, old in zip(codings, own, strict=True)])
+        restate(dataset, factors, offsets, "SS" if coding.dtype.kind == "i" else "US", coding.limits, unit)
 
 
 def _code(value: str, meaning: str, scheme: str = "DCM") -> Any:

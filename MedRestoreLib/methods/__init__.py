@@ -1,7 +1,7 @@
 """Restoration methods: ``catalogue`` lists them without importing them; each other file is one method.
 
-Called, the package gives the list: ``MedRestoreLib.methods()``. May import weights and errors: methods know
-tensors, not studies.
+Called, the package gives the list: ``MedRestoreLib.methods()``. Methods know tensors, not studies: they may import
+weights, errors and the list of noise models.
 """
 
 from __future__ import annotations

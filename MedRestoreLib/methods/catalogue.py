@@ -1,12 +1,65 @@
-"""One table of every method. Reading it imports neither torch nor a method."""
+"""One table of every method. Reading it imports neither torch nor a method.
+
+Rows stand in the order of preference: ``recommended`` takes the first that is meant for a study.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import pkgutil
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .. import weights as files
+from ..noise import IDS as EVERY_NOISE
+from . import options
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Denoiser(Protocol):
+    """What a method is: one function of tensors. It knows no study, no unit and no geometry."""
+
+    def __call__(self, images: Tensor, sigma: float, /, **options: Any) -> Tensor:
+        """Denoise images that are independent of each other.
+
+        It is a local operation: a voxel of the result depends on voxels within ``Method.reach_at`` alone, and on no
+        statistic of the whole tensor, so that a study may be cut into windows.
+
+        Args:
+            images: float32, ``(N, 1, rows, columns)`` or ``(N, 1, slices, rows, columns)``, about [0, 1] on the scale
+                of ``Method.domain``, on any device; not changed.
+            sigma: the noise level on that scale: the noise's standard deviation; in the domain "linear" the speckle's,
+                relative to the signal.
+            options: the method's own parameters, by keyword, each with a default.
+
+        Returns:
+            A tensor like ``images``.
+
+        Raises:
+            InvalidPlan: an option is out of range.
+        """
+
+
+@dataclass(frozen=True)
+class FirstChoice:
+    """Studies that a method is the first choice for, among those whose noise it handles.
+
+    Attributes:
+        reason: why, as a part of a sentence.
+        modalities: DICOM codes; empty for all.
+        shape: VOLUME, CINE, or "" for all.
+    """
+
+    reason: str
+    modalities: tuple[str, ...] = ()
+    shape: str = ""
+
+
+VOLUME = "volume"  # many slices, not much thicker than wide
+CINE = "cine"  # many frames
 
 
 @dataclass(frozen=True)
@@ -17,26 +70,22 @@ class Method:
         id: what users type.
         title, summary: for a radiologist; the summary is one sentence.
         citation: the source.
-        implementation: ``"module:function"`` below this package, imported on use. The function is
-            ``f(images, sigma, **options) -> images``: a float32 tensor ``(N, 1, H, W)`` or ``(N, 1, D, H, W)`` in
-            [0, 1] on any device, and the standard deviation of its noise on that scale; the same shape comes back.
-            The N images are independent. It is a local operation: no statistic of the whole tensor, so tiles agree.
-        domain: "gaussian": wants additive noise of one standard deviation and runs in the stabilised domain;
-            "speckle": wants the speckled study itself; ``sigma`` is then the speckle's relative standard deviation;
-            "counts": wants the study divided by its clean brightness, not clipped; ``sigma`` is the standard deviation
-            there, 1/sqrt(K) for K counts. It gives expected counts on that scale, so nothing is inverted.
-        dimensions: which of 2 and 3 it works in.
-        modalities: DICOM codes it is meant for; "OT" is any other.
-        noises: noise models it can be used for.
-        halo: how many voxels away a voxel can influence the result, or ``"module:function"`` of sigma and the options
-            that tells.
-        options: names of the function's own parameters, for experts; "reference" is filled in by ``restore``.
-        align: tile origins must be multiples of this, so that block grids coincide.
-        patch: smallest image side it accepts.
-        bytes_per_voxel: peak working memory per input voxel, measured on 512 x 512; tiles are sized by it.
-        blind: whether it finds the noise level itself; the plan's serves the evidence alone and need not be known.
-        quick: of the methods with weights, whether it is the one to recommend for a cine.
-        weights: name of its weights in the manifest, handed to the function as ``weights``; "" for classical methods.
+        implementation: ``"module:function"`` of a ``Denoiser`` below this package, imported when it is first needed.
+        domain: the scale of values that it is made for; see ``pipeline.domains``. "stabilised": white Gaussian noise;
+            "linear": the speckled study itself; "rate": counts.
+        dimensions: 2 (slice by slice), 3 (a volume) or both; the first is the default.
+        modalities: DICOM codes of the studies it is meant for; "OT" is any other.
+        noises: ids of the noise models it handles; the first is the default.
+        reach: how many voxels away a voxel can influence the result; or ``"module:function"`` of sigma and the options,
+            which says so.
+        patch: the smallest side of an image that it takes, voxels.
+        bytes_per_voxel: peak working memory per voxel, measured on 512 x 512 voxels or 64 x 64 x 64.
+        align: windows must begin at multiples of this, voxels, so that they share the whole image's grid of blocks.
+        recommended_for: the studies it is the first choice for.
+        compressed: it has an option ``compressed``, the dynamic range of a log-compressed display in dB, which
+            ``recommend`` fills in.
+        blind: it ignores ``Plan.level``, which only the report uses.
+        weights: name of its weights in the manifest, which its function gets as ``weights``; "" for methods without.
         licence: of the implementation.
     """
 
@@ -49,13 +98,13 @@ class Method:
     dimensions: tuple[int, ...]
     modalities: tuple[str, ...]
     noises: tuple[str, ...]
-    halo: int | str
+    reach: int | str
     patch: int
     bytes_per_voxel: int
-    options: tuple[str, ...] = ()
     align: int = 1
+    recommended_for: tuple[FirstChoice, ...] = ()
+    compressed: bool = False
     blind: bool = False
-    quick: bool = False
     weights: str = ""
     licence: str = "Apache-2.0"
 
@@ -64,214 +113,31 @@ class Method:
         """Whether it needs weights."""
         return self.weights != ""
 
-    def load(self) -> Callable:
-        """The implementation, imported now."""
+    def load(self) -> Denoiser:
+        """The function, imported now, with its weights' name."""
         function = _imported(self.implementation)
         return partial(function, weights=self.weights) if self.learned else function
 
-    def reach(self, sigma: float, **options: Any) -> int:
-        """How many voxels away a voxel can influence the result."""
-        return self.halo if isinstance(self.halo, int) else _imported(self.halo)(sigma, **options)
+    def parsed(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The options given, in the types that its function takes; imports the method.
 
+        Raises:
+            InvalidPlan: it has no such option, or the option takes no such value.
+        """
+        return options.parse(_imported(self.implementation), given, self.id)
 
-def _imported(name: str) -> Callable:
-    module, function = name.split(":")
-    return getattr(import_module(f".{module}", __package__), function)
+    def reach_at(self, sigma: float, **chosen: Any) -> int:
+        """How many voxels away a voxel can influence the result at this level and with these options."""
+        return self.reach if isinstance(self.reach, int) else _imported(self.reach)(sigma, **chosen)
 
-
-METHODS = (
-    Method(
-        id="adf",
-        title="Anisotropic diffusion",
-        summary="Smooths inside regions and stops at edges: the fastest, for a first look or very large volumes.",
-        citation="Perona and Malik, IEEE TPAMI 12(7), 1990",
-        implementation="adf:anisotropic_diffusion",
-        domain="gaussian",
-        dimensions=(2, 3),
-        modalities=("NM", "MR", "US", "OT"),
-        noises=("gaussian", "poisson", "rician", "speckle"),
-        halo="adf:reach",
-        options=("iterations", "conductance", "function"),
-        patch=3,
-        bytes_per_voxel=40,
-    ),
-    Method(
-        id="srad",
-        title="Speckle-reducing anisotropic diffusion",
-        summary="Smooths speckle and keeps borders and bright reflectors: quick enough for ultrasound cine loops.",
-        citation="Yu and Acton, IEEE TIP 11(11), 2002",
-        implementation="srad:speckle_reducing_diffusion",
-        domain="speckle",
-        dimensions=(2,),
-        modalities=("US", "OT"),
-        noises=("speckle",),
-        halo="srad:reach",
-        options=("iterations", "compressed"),
-        patch=3,
-        bytes_per_voxel=90,
-    ),
-    Method(
-        id="emanet",
-        title="EMANet",
-        summary="A network trained on simulated bone scans: first choice for raw counts of scintigraphy.",
-        citation="After Yu, Luo, Chen, Guo and Luo, Journal of Optoelectronics Laser 34(7), 2023; changes are ours",
-        implementation="learned:counts",
-        domain="counts",
-        dimensions=(2,),
-        modalities=("NM",),
-        noises=("poisson",),
-        halo=96,  # beyond this nothing above rounding was seen
-        patch=16,
-        align=16,
-        bytes_per_voxel=310,
-        weights="emanet_bone",
-    ),
-    Method(
-        id="dncnn_bone",
-        title="DnCNN for bone scans",
-        summary="A smaller network trained on the same simulated bone scans: quicker, and less exact.",
-        citation="After Zhang, Zuo, Chen, Meng and Zhang, IEEE TIP 26(7), 2017; changes are ours",
-        implementation="learned:counts",
-        domain="counts",
-        dimensions=(2,),
-        modalities=("NM",),
-        noises=("poisson",),
-        halo=40,  # the strict bound
-        patch=16,
-        align=16,
-        bytes_per_voxel=130,
-        weights="dncnn_bone",
-    ),
-    Method(
-        id="unet_att_small",
-        title="UNet-Att, small",
-        summary="A network trained on breast ultrasound: first choice for frames and cine loops; needs no level.",
-        citation='After "Speckle suppression by attention and structural distillation" (in Chinese); changes are ours',
-        implementation="learned:grey",
-        domain="speckle",
-        dimensions=(2,),
-        modalities=("US", "OT"),
-        noises=("speckle",),
-        halo=117,  # the strict bound
-        patch=16,
-        align=16,
-        bytes_per_voxel=200,
-        blind=True,
-        quick=True,
-        weights="unet_att_small",
-    ),
-    Method(
-        id="unet_att",
-        title="UNet-Att",
-        summary="The same network, twice as wide: half as quick, and so far no better.",
-        citation='After "Speckle suppression by attention and structural distillation" (in Chinese); changes are ours',
-        implementation="learned:grey",
-        domain="speckle",
-        dimensions=(2,),
-        modalities=("US", "OT"),
-        noises=("speckle",),
-        halo=117,  # the strict bound
-        patch=16,
-        align=16,
-        bytes_per_voxel=400,
-        blind=True,
-        weights="unet_att",
-    ),
-    Method(
-        id="bm3d",
-        title="BM3D",
-        summary="Finds similar patches and denoises them together: the reference among methods without learning.",
-        citation="Dabov, Foi, Katkovnik and Egiazarian, IEEE TIP 16(8), 2007",
-        implementation="bm3d:bm3d",
-        domain="gaussian",
-        dimensions=(2,),
-        modalities=("NM", "MR", "US", "OT"),
-        noises=("gaussian", "poisson", "rician", "speckle"),
-        halo=90,
-        options=("profile", "psd"),
-        patch=8,
-        align=3,
-        bytes_per_voxel=800,
-    ),
-    Method(
-        id="bm4d",
-        title="BM4D",
-        summary="BM3D in three dimensions: finds similar cubes; thorough on MR volumes, and slower.",
-        citation="Maggioni, Katkovnik, Egiazarian and Foi, IEEE TIP 22(1), 2013",
-        implementation="bm4d:bm4d",
-        domain="gaussian",
-        dimensions=(3,),
-        modalities=("NM", "MR", "OT"),
-        noises=("gaussian", "poisson", "rician"),
-        halo=26,
-        options=("profile",),
-        patch=4,
-        align=2,
-        bytes_per_voxel=250,
-    ),
-    Method(
-        id="wnnm",
-        title="WNNM",
-        summary="Restores groups of similar patches by their main components: sharper texture than BM3D, and slower.",
-        citation="Gu, Zhang, Zuo and Feng, CVPR 2014; parameters are ours",
-        implementation="wnnm:wnnm",
-        domain="gaussian",
-        dimensions=(2,),
-        modalities=("NM", "MR", "US", "OT"),
-        noises=("gaussian", "poisson", "rician", "speckle"),
-        halo=96,  # the strict bound is wnnm.reach; beyond this nothing above 1.2e-4 was seen
-        options=("iterations",),
-        patch=24,
-        align=4,
-        bytes_per_voxel=700,
-    ),
-    Method(
-        id="odct3d",
-        title="ODCT3D",
-        summary="Filters overlapping cubes by their cosine spectra: the quickest good method for MR volumes.",
-        citation="Manjón, Coupé, Buades, Collins and Robles, Medical Image Analysis 16(1), 2012",
-        implementation="odct3d:odct3d",
-        domain="gaussian",
-        dimensions=(3,),
-        modalities=("NM", "MR", "OT"),
-        noises=("gaussian", "poisson", "rician"),
-        halo="odct3d:reach",
-        options=("wiener",),
-        patch=4,
-        bytes_per_voxel=40,
-    ),
-    Method(
-        id="prinlm3d",
-        title="PRI-NLM3D",
-        summary="Averages voxels whose surroundings look alike in all three dimensions: first choice for MR volumes.",
-        citation="Manjón, Coupé, Buades, Collins and Robles, Medical Image Analysis 16(1), 2012; weights are ours",
-        implementation="prinlm3d:prinlm3d",
-        domain="gaussian",
-        dimensions=(3,),
-        modalities=("NM", "MR", "OT"),
-        noises=("gaussian", "poisson", "rician"),
-        halo="prinlm3d:reach",
-        options=("radius",),
-        patch=4,
-        bytes_per_voxel=70,
-    ),
-    Method(
-        id="nllr",
-        title="Non-local low-rank",
-        summary="Removes ultrasound speckle by comparing similar patches; the most careful of the ultrasound methods.",
-        citation="After Zhu, Fu, Brown and Heng, CVPR 2017; parameters are ours",
-        implementation="nllr:nonlocal_low_rank",
-        domain="speckle",
-        dimensions=(2,),
-        modalities=("US", "OT"),
-        noises=("speckle",),
-        halo="nllr:reach",
-        options=("iterations", "compressed"),
-        patch=20,
-        align=4,
-        bytes_per_voxel=1200,
-    ),
-)
+    def first_choice(self, modality: str, noise: str, shapes: Collection[str]) -> FirstChoice | None:
+        """Why it is the first choice for such studies; None if it is not, or its weights are not installed."""
+        if noise not in self.noises or (self.learned and not files.installed(self.weights)):
+            return None
+        for choice in self.recommended_for:
+            if modality in (choice.modalities or (modality,)) and choice.shape in ("", *shapes):
+                return choice
+        return None
 
 
 def find(id: str) -> Method:
@@ -280,3 +146,223 @@ def find(id: str) -> Method:
         if method.id == id:
             return method
     raise KeyError(id)
+
+
+def recommended(modality: str, noise: str, shapes: Collection[str]) -> tuple[Method, str]:
+    """The method to recommend, and why; KeyError for a noise model that no row is the first choice for.
+
+    Args:
+        modality: DICOM code.
+        noise: id of the noise model.
+        shapes: VOLUME and CINE, if the study is one.
+
+    >>> recommended("MR", "rician", {VOLUME})[0].id, recommended("MR", "rician", ())[0].id
+    ('prinlm3d', 'bm3d')
+    """
+    for method in METHODS:
+        if choice := method.first_choice(modality, noise, shapes):
+            return method, choice.reason
+    raise KeyError(noise)
+
+
+def _imported(name: str) -> Callable:
+    return pkgutil.resolve_name(f"{__package__}.{name}")
+
+
+WHITE_NOISE = ("gaussian", "poisson", "rician")  # white once it is stabilised
+
+EVERY_MODALITY = ("NM", "MR", "US", "OT")
+VOLUMES = ("NM", "MR", "OT")  # modalities with volumes
+ULTRASOUND = ("US", "OT")
+
+UNET_ATT = 'After "Speckle suppression by attention and structural distillation" (in Chinese); changes are ours'
+MANJON = "Manjón, Coupé, Buades, Collins and Robles, Medical Image Analysis 16(1), 2012"
+
+# What the networks of a domain share. They work on blocks of 16 voxels (``networks.counts``, ``networks.speckle``).
+_NETWORK = {"dimensions": (2,), "patch": 16, "align": 16}
+_NETWORKS: dict[str, dict[str, Any]] = {
+    "rate": {**_NETWORK, "implementation": "learned:rate", "noises": ("poisson",)},
+    "linear": {**_NETWORK, "implementation": "learned:linear", "noises": ("speckle",), "blind": True},
+}
+
+
+def network(domain: str, **row: Any) -> Method:
+    """The row of a network for the domain "rate" or "linear": ``row`` holds the fields that its domain leaves open."""
+    return Method(domain=domain, **{**_NETWORKS[domain], **row})
+
+
+METHODS = (
+    network(
+        "rate",
+        id="emanet",
+        title="EMANet",
+        summary="A network trained on simulated bone scans: first choice for raw counts of scintigraphy.",
+        citation="After Yu, Luo, Chen, Guo and Luo, Journal of Optoelectronics Laser 34(7), 2023; changes are ours",
+        modalities=("NM",),
+        reach=96,  # beyond this nothing above rounding was seen
+        bytes_per_voxel=310,
+        recommended_for=(FirstChoice("EMANet was trained for it", modalities=("NM",)),),
+        weights="emanet_bone",
+    ),
+    network(
+        "rate",
+        id="dncnn_bone",
+        title="DnCNN for bone scans",
+        summary="A smaller network trained on the same simulated bone scans: quicker, and less exact.",
+        citation="After Zhang, Zuo, Chen, Meng and Zhang, IEEE TIP 26(7), 2017; changes are ours",
+        modalities=("NM",),
+        reach=40,  # the strict bound
+        bytes_per_voxel=130,
+        recommended_for=(FirstChoice("DnCNN for bone scans was trained for it", modalities=("NM",)),),
+        weights="dncnn_bone",
+    ),
+    network(
+        "linear",
+        id="unet_att_small",
+        title="UNet-Att, small",
+        summary="A network trained on breast ultrasound: first choice for frames and cine loops; needs no level.",
+        citation=UNET_ATT,
+        modalities=ULTRASOUND,
+        reach=117,  # the strict bound
+        bytes_per_voxel=200,
+        recommended_for=(
+            FirstChoice("UNet-Att, small was trained for it and is quick enough for a cine", ULTRASOUND, CINE),
+            FirstChoice("UNet-Att, small was trained for it", ULTRASOUND),
+        ),
+        weights="unet_att_small",
+    ),
+    network(
+        "linear",
+        id="unet_att",
+        title="UNet-Att",
+        summary="The same network, twice as wide: half as quick, and so far no better.",
+        citation=UNET_ATT,
+        modalities=ULTRASOUND,
+        reach=117,  # the strict bound
+        bytes_per_voxel=400,
+        recommended_for=(FirstChoice("UNet-Att was trained for it", ULTRASOUND),),
+        weights="unet_att",
+    ),
+    Method(
+        id="prinlm3d",
+        title="PRI-NLM3D",
+        summary="Averages voxels whose surroundings look alike in all three dimensions: first choice for MR volumes.",
+        citation=f"{MANJON}; weights are ours",
+        implementation="prinlm3d:prinlm3d",
+        domain="stabilised",
+        dimensions=(3,),
+        modalities=VOLUMES,
+        noises=WHITE_NOISE,
+        reach="prinlm3d:reach",
+        patch=4,
+        bytes_per_voxel=70,
+        recommended_for=(FirstChoice("PRI-NLM3D makes use of all three dimensions and is quick", ("MR",), VOLUME),),
+    ),
+    Method(
+        id="odct3d",
+        title="ODCT3D",
+        summary="Filters overlapping cubes by their cosine spectra: the quickest good method for MR volumes.",
+        citation=MANJON,
+        implementation="odct3d:odct3d",
+        domain="stabilised",
+        dimensions=(3,),
+        modalities=VOLUMES,
+        noises=WHITE_NOISE,
+        reach="odct3d:reach",
+        patch=4,
+        bytes_per_voxel=40,
+    ),
+    Method(
+        id="bm4d",
+        title="BM4D",
+        summary="BM3D in three dimensions: finds similar cubes; thorough on MR volumes, and slower.",
+        citation="Maggioni, Katkovnik, Egiazarian and Foi, IEEE TIP 22(1), 2013",
+        implementation="bm4d:bm4d",
+        domain="stabilised",
+        dimensions=(3,),
+        modalities=VOLUMES,
+        noises=WHITE_NOISE,
+        reach=26,
+        patch=4,
+        bytes_per_voxel=250,
+        align=2,
+    ),
+    Method(
+        id="srad",
+        title="Speckle-reducing anisotropic diffusion",
+        summary="Smooths speckle and keeps borders and bright reflectors: quick enough for ultrasound cine loops.",
+        citation="Yu and Acton, IEEE TIP 11(11), 2002",
+        implementation="srad:speckle_reducing_diffusion",
+        domain="linear",
+        dimensions=(2,),
+        modalities=ULTRASOUND,
+        noises=("speckle",),
+        reach="srad:reach",
+        patch=3,
+        bytes_per_voxel=90,
+        recommended_for=(FirstChoice("SRAD is quick enough for a cine", shape=CINE),),
+        compressed=True,
+    ),
+    Method(
+        id="nllr",
+        title="Non-local low-rank",
+        summary="Removes ultrasound speckle by comparing similar patches; the most careful of the ultrasound methods.",
+        citation="After Zhu, Fu, Brown and Heng, CVPR 2017; parameters are ours",
+        implementation="nllr:nonlocal_low_rank",
+        domain="linear",
+        dimensions=(2,),
+        modalities=ULTRASOUND,
+        noises=("speckle",),
+        reach="nllr:reach",
+        patch=20,
+        bytes_per_voxel=1200,
+        align=4,
+        recommended_for=(FirstChoice("NLLR is the most careful despeckler"),),
+        compressed=True,
+    ),
+    Method(
+        id="bm3d",
+        title="BM3D",
+        summary="Finds similar patches and denoises them together: the reference among methods without learning.",
+        citation="Dabov, Foi, Katkovnik and Egiazarian, IEEE TIP 16(8), 2007",
+        implementation="bm3d:bm3d",
+        domain="stabilised",
+        dimensions=(2,),
+        modalities=EVERY_MODALITY,
+        noises=EVERY_NOISE,
+        reach=90,
+        patch=8,
+        bytes_per_voxel=800,
+        align=3,
+        recommended_for=(FirstChoice("BM3D is the best of the methods without learning for single slices"),),
+    ),
+    Method(
+        id="wnnm",
+        title="WNNM",
+        summary="Restores groups of similar patches by their main components: sharper texture than BM3D, and slower.",
+        citation="Gu, Zhang, Zuo and Feng, CVPR 2014; parameters are ours",
+        implementation="wnnm:wnnm",
+        domain="stabilised",
+        dimensions=(2,),
+        modalities=EVERY_MODALITY,
+        noises=EVERY_NOISE,
+        reach=96,  # the strict bound is wnnm.reach; beyond this nothing above 1.2e-4 was seen
+        patch=24,
+        bytes_per_voxel=700,
+        align=4,
+    ),
+    Method(
+        id="adf",
+        title="Anisotropic diffusion",
+        summary="Smooths inside regions and stops at edges: the fastest, for a first look or very large volumes.",
+        citation="Perona and Malik, IEEE TPAMI 12(7), 1990",
+        implementation="adf:anisotropic_diffusion",
+        domain="stabilised",
+        dimensions=(2, 3),
+        modalities=EVERY_MODALITY,
+        noises=EVERY_NOISE,
+        reach="adf:reach",
+        patch=3,
+        bytes_per_voxel=40,
+    ),
+)

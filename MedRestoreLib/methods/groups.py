@@ -1,8 +1,7 @@
-"""Groups of similar patches: found, changed together, and put back where they overlap.
+"""Groups of similar patches as matrices: what the low-rank methods WNNM and NLLR share.
 
-Key patches stand on a grid. Each gathers the patches nearest to it from a window around it. What is done to a group is
-the caller's; everything else that low-rank methods share is here. Images are worked through in strips of key rows,
-whose patches stay near a CPU's cache, by as many threads as torch may use.
+The patches nearest to a reference are its group, one in each row of a matrix. The methods change the matrices; finding
+the groups and averaging their patches in the image is done here, in strips of rows, on all threads that torch may use.
 """
 
 from __future__ import annotations
@@ -15,78 +14,64 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, fold, pad
 
-from .parallel import each
+from .aggregation import aggregated
+from .matching import Lattice, distances, positions
+from .parallel import PerDevice, each
 
-TILE = (4, 8)  # key patches (rows, columns) whose distances are one matrix product
-STRIP = 32  # rows of key patches worked on at once: on a CPU few, for the cache; on a GPU all
-AT_ONCE, AT_ONCE_GPU = 256, 1 << 14  # groups in one call of the caller's function
+STRIP = PerDevice(cpu=32, gpu=1 << 30)  # height of a strip, in pixels, without the search around it
+GROUPS = PerDevice(cpu=256, gpu=1 << 14)  # changed at once
 TINY = 1e-6
 
 
-@dataclass(frozen=True)
-class Grid:
-    """Where key patches stand and how they gather their groups.
+@dataclass(frozen=True, kw_only=True)
+class Grid(Lattice):
+    """References on an image that is padded by its mirror image.
 
     Attributes:
-        patch: side of a patch.
-        stride: between key patches, in rows and in columns.
-        search: how far from the key patch its group may lie, along each axis.
         group: patches in a group.
-        margin: mirrored border around the image, at least ``search``.
+        margin: of the padding, in pixels, at least ``radius``.
     """
 
-    patch: int
-    stride: int
-    search: int
     group: int
     margin: int
+    batch: tuple[int, ...] = (4, 8)
 
-    @property
-    def pixels(self) -> int:
-        """Pixels in a patch."""
-        return self.patch**2
-
-    @property
-    def window(self) -> int:
-        """Side of the square of positions that a key patch compares itself with."""
-        return 2 * self.search + 1
-
-    def keys(self, length: int) -> int:
-        """Key patches along a mirrored axis."""
-        return (length - 2 * self.margin - self.patch) // self.stride + 1
+    def along(self, length: int) -> int:
+        """How many references a padded axis of ``length`` pixels has."""
+        return (length - 2 * self.margin - self.side) // self.stride + 1
 
     def mirrored(self, images: Tensor) -> Tensor:
-        """``(N, C, H, W)`` with its margin, and as many rows and columns more as the last key patches need."""
-        below, right = (self.margin + -(side - self.patch) % self.stride for side in images.shape[2:])
+        """``(N, C, H, W)`` padded by the margin, and below and to the right to a multiple of the stride."""
+        below, right = (self.margin + -(side - self.side) % self.stride for side in images.shape[2:])
         return pad(images, (self.margin, right, self.margin, below), mode="reflect")
 
     def inside(self, images: Tensor, like: Tensor) -> Tensor:
-        """What ``mirrored`` had added around ``like`` taken off."""
+        """``images`` without the padding that ``mirrored`` added to ``like``."""
         rows, columns = like.shape[2:]
         return images[..., self.margin : self.margin + rows, self.margin : self.margin + columns]
 
 
 class Strip(NamedTuple):
-    """Some rows of key patches of one image, and the pixel rows that their windows reach."""
+    """Some rows of references of an image, and the rows of pixels that they search."""
 
     image: int
-    keys: slice
+    references: slice
     rows: slice
 
 
 def match(images: Tensor, grid: Grid) -> Tensor:
-    """The ``group`` patches nearest to every key patch.
+    """The ``group`` patches nearest to every reference.
 
     Args:
         images: mirrored, ``(N, C, H, W)``; distances are sums of squared differences over pixels and channels.
-        grid: the key patches.
+        grid: the references.
 
     Returns:
-        int64 ``(N, key rows, key columns, group)``: positions of patches, row by row from the image's first corner.
-        The key patch itself is always one of them.
+        Positions of the patches in the flattened image, int64 ``(N, reference rows, reference columns, group)``, in no
+        order. The reference itself is one of them.
     """
     count, _, _, width = images.shape
-    down, across = (grid.keys(side) for side in images.shape[2:])
+    down, across = (grid.along(side) for side in images.shape[2:])
     groups = torch.empty((count, down, across, grid.group), dtype=torch.long, device=images.device)
 
     def matched(strip: Strip) -> Tensor:
@@ -94,7 +79,7 @@ def match(images: Tensor, grid: Grid) -> Tensor:
 
     strips = _strips(images, grid)
     for strip, found in zip(strips, each(matched, strips, images.device), strict=True):
-        groups[strip.image, strip.keys] = found + strip.rows.start * (width - grid.patch + 1)
+        groups[strip.image, strip.references] = found + strip.rows.start * (width - grid.side + 1)
     return groups
 
 
@@ -105,30 +90,29 @@ def regroup(images: Tensor, groups: Tensor, grid: Grid, change: Callable, *per_g
         images: mirrored, ``(N, 1, H, W)``.
         groups: from ``match``.
         grid: as in ``match``.
-        change: takes patches ``(B, group, pixels)``, which it may overwrite, and those B numbers of each of
-            ``per_group``; returns the changed patches and the weights of the groups ``(B,)``.
-        *per_group: numbers for each group, ``(N, key rows, key columns)``.
+        change: takes B groups of patches, ``(B, group, pixels)``, which it may overwrite, and ``(B,)`` of each of
+            ``per_group``; returns the changed patches and the weights of the groups, ``(B,)``.
+        *per_group: numbers for each group, ``(N, reference rows, reference columns)``.
 
     Returns:
-        Tensor like ``images``; a pixel that no patch covers keeps its value.
+        Tensor like ``images``; a pixel that is in no group keeps its value.
     """
-    at_once = AT_ONCE if images.device.type == "cpu" else AT_ONCE_GPU
+    at_once = GROUPS.on(images.device)
+
+    def weighted(patches: Tensor, *numbers: Tensor) -> tuple[Tensor, Tensor]:
+        patches, weights = change(patches, *numbers)
+        return patches.mul_(weights[:, None, None]), weights[:, None]
 
     def changed(strip: Strip) -> tuple[Tensor, Tensor]:
         pixels = images[strip.image, 0, strip.rows]
-        patches = _patches(pixels[None], grid).view(-1, grid.pixels)
-        total, weights = torch.zeros_like(patches), patches.new_zeros(len(patches))
-        positions = groups[strip.image, strip.keys].flatten(0, 1) - strip.rows.start * _positions(pixels, grid)[1]
-        numbers = (values[strip.image, strip.keys].flatten().split(at_once) for values in per_group)
-        for members, *own in zip(positions.split(at_once), *numbers, strict=True):
-            group = patches.index_select(0, members.flatten()).view(-1, grid.group, grid.pixels)
-            group, weight = change(group, *own)
-            group *= weight[:, None, None]
-            total.index_add_(0, members.flatten(), group.view(-1, grid.pixels))
-            weights.index_add_(0, members.flatten(), weight.repeat_interleave(grid.group))
-        summed = fold(total.mT[None], pixels.shape, grid.patch)[0, 0]
-        weights = pad(weights.view(1, *_positions(pixels, grid)), (grid.patch - 1,) * 4)
-        return summed, avg_pool2d(weights, grid.patch, 1, divisor_override=1)[0]
+        shape = _positions(pixels, grid)
+        members = groups[strip.image, strip.references].flatten(0, 1) - strip.rows.start * shape[1]
+        numbers = (values[strip.image, strip.references].flatten().split(at_once) for values in per_group)
+        batches = zip(members.split(at_once), *numbers, strict=True)
+        total, weights = aggregated([_patches(pixels[None], grid).flatten(0, 1)], batches, weighted)
+        summed = fold(total.mT[None], pixels.shape, grid.side)[0, 0]
+        weights = pad(weights.view(1, *shape), (grid.side - 1,) * 4)
+        return summed, avg_pool2d(weights, grid.side, 1, divisor_override=1)[0]
 
     summed, weights = torch.zeros_like(images), torch.zeros_like(images)
     strips = _strips(images, grid)
@@ -139,75 +123,63 @@ def regroup(images: Tensor, groups: Tensor, grid: Grid, change: Callable, *per_g
 
 
 def group_means(maps: Tensor, groups: Tensor, grid: Grid) -> Tensor:
-    """Mean of ``maps`` ``(N, 1, H, W)`` over the pixels of all patches of each group ``(N, key rows, key columns)``."""
-    patches = avg_pool2d(maps, grid.patch, 1).flatten(1)
+    """Mean of ``maps`` ``(N, 1, H, W)`` over all pixels of each group, ``(N, reference rows, reference columns)``."""
+    patches = avg_pool2d(maps, grid.side, 1).flatten(1)
     return torch.stack([values[members].mean(2) for values, members in zip(patches, groups, strict=True)])
 
 
 def _positions(pixels: Tensor, grid: Grid) -> tuple[int, int]:
-    """Rows and columns of patches in an image."""
-    return pixels.shape[-2] - grid.patch + 1, pixels.shape[-1] - grid.patch + 1
+    """How many positions patches have in an image: rows, columns."""
+    return pixels.shape[-2] - grid.side + 1, pixels.shape[-1] - grid.side + 1
 
 
 def _patches(image: Tensor, grid: Grid) -> Tensor:
     """The patch at every position of ``(C, H, W)``: ``(rows, columns, C * pixels)``."""
-    patches = image.unfold(1, grid.patch, 1).unfold(2, grid.patch, 1)
+    patches = image.unfold(1, grid.side, 1).unfold(2, grid.side, 1)
     return patches.permute(1, 2, 0, 3, 4).flatten(2)
 
 
 def _strips(images: Tensor, grid: Grid) -> list[Strip]:
-    down = grid.keys(images.shape[2])
-    height = STRIP // grid.stride if images.device.type == "cpu" else down
+    down = grid.along(images.shape[2])
+    height = STRIP.on(images.device) // grid.stride
     strips = []
     for image in range(len(images)):
         for first in range(0, down, height):
-            keys = slice(first, min(first + height, down))
-            top = grid.margin - grid.search + first * grid.stride
-            bottom = grid.margin + grid.search + (keys.stop - 1) * grid.stride + grid.patch
-            strips.append(Strip(image, keys, slice(top, bottom)))
+            references = slice(first, min(first + height, down))
+            top = grid.margin - grid.radius + first * grid.stride
+            bottom = grid.margin + grid.radius + (references.stop - 1) * grid.stride + grid.side
+            strips.append(Strip(image, references, slice(top, bottom)))
     return strips
 
 
 def _match_strip(image: Tensor, across: int, grid: Grid) -> Tensor:
-    """``match`` for one strip of ``(C, h, W)``: ``(key rows, across, group)``.
+    """``match`` for one strip ``(C, h, W)``: ``(rows, across, group)``.
 
-    Distances are |p|² + |q|² - 2pq, of which the products of a tile of keys p with all candidates q are one matrix
-    product. The strip is made larger, by candidates that are never chosen, to hold whole tiles.
+    The strip is padded to whole batches of references; valid ones never search the padding.
     """
-    stride, reach, window = grid.stride, grid.search, grid.window
-    table = _patches(image[..., grid.margin - reach :], grid)
-    down = (len(table) - window) // stride + 1
-    tiles = -(-down // TILE[0]), -(-across // TILE[1])
-    region = [stride * (count - 1) + window for count in TILE]
-    rows, columns = (stride * tile * (n - 1) + side for tile, n, side in zip(TILE, tiles, region, strict=True))
+    device, stride = image.device, grid.stride
+    table = _patches(image[..., grid.margin - grid.radius :], grid)
+    down = (len(table) - grid.window) // stride + 1
+    batches = [-(-count // together) for count, together in zip((down, across), grid.batch, strict=True)]
+    steps = [stride * together for together in grid.batch]  # from a batch to the next
+    rows, columns = (step * (n - 1) + side for step, n, side in zip(steps, batches, grid.region, strict=True))
     table = pad(table, (0, 0, 0, max(columns - table.shape[1], 0), 0, max(rows - len(table), 0)))
     energy = table.square().sum(2)
-    width = image.shape[2] - grid.patch + 1  # positions in a row of the whole image
-    around = torch.arange(window, device=image.device)
-    around = (around[:, None] * width + around).flatten()
-    key_rows = stride * torch.arange(tiles[0] * TILE[0], device=image.device).view(-1, 1, TILE[0], 1)
-    key_columns = stride * torch.arange(tiles[1] * TILE[1], device=image.device).view(-1, 1, TILE[1])
-    corners = key_rows * width + key_columns + grid.margin - reach
-    inner = [slice(reach, side - reach, stride) for side in region]
+    shape = _positions(image, grid)
+    offsets = positions([torch.arange(grid.window, device=device)] * 2, shape).flatten()
+    references = [stride * torch.arange(n * together) for n, together in zip(batches, grid.batch, strict=True)]
+    corners = positions(references, shape) + grid.margin - grid.radius
+    corners = corners.to(device).unflatten(1, (-1, grid.batch[1])).split(grid.batch[0])
     found = []
-    for corner, top in zip(corners, range(0, rows, stride * TILE[0]), strict=False):
-        lines = slice(top, top + region[0])
-        candidates = table[lines].unfold(1, region[1], stride * TILE[1]).permute(1, 2, 0, 3)
-        candidates = candidates.reshape(tiles[1], -1, *region)
-        squares = energy[lines].unfold(1, region[1], stride * TILE[1]).permute(1, 0, 2)
-        products = torch.bmm(candidates[:, :, *inner].flatten(2).mT, candidates.flatten(2))
-        distances = _windows(products.view(-1, *TILE, *region), grid).mul(-2)
-        distances += _windows(squares[:, None, None].expand(-1, *TILE, -1, -1), grid)
-        distances += squares[:, *inner, None, None]
-        distances = distances.flatten(3)
-        distances[..., window**2 // 2] = -torch.inf  # the key patch itself
-        nearest = distances.topk(grid.group, dim=3, largest=False, sorted=False).indices
-        found.append((corner[..., None] + around[nearest]).transpose(0, 1).flatten(1, 2))
+    for k, corner in enumerate(corners):
+        lines = slice(k * steps[0], k * steps[0] + grid.region[0])
+        blocks, energies = (
+            values[lines].unfold(1, grid.region[1], steps[1]).movedim((1, -1), (0, 2)).contiguous()
+            for values in (table, energy)
+        )
+        distance = distances(blocks, energies, grid) + energies[:, *grid.references, None, None]
+        distance = distance.flatten(3)
+        distance[..., grid.window**2 // 2] = -torch.inf  # the reference itself
+        nearest = distance.topk(grid.group, dim=3, largest=False, sorted=False).indices
+        found.append((corner[..., None] + offsets[nearest].transpose(0, 1)).flatten(1, 2))
     return torch.cat(found)[:down, :across]
-
-
-def _windows(values: Tensor, grid: Grid) -> Tensor:
-    """The window of every key in a tile's region: ``(tiles, *TILE, rows, columns)`` to ``(..., window, window)``."""
-    tile, y, x, row, column = values.stride()
-    strides = (tile, y + grid.stride * row, x + grid.stride * column, row, column)
-    return values.as_strided((len(values), *TILE, grid.window, grid.window), strides, values.storage_offset())

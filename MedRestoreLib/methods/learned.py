@@ -1,4 +1,4 @@
-"""Networks as methods: a catalogue row names the function here for its domain, and its weights."""
+"""Networks as methods: one function for each domain of networks, which finds the network by the name of its weights."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from functools import lru_cache
 import torch
 
 from .. import weights as files
+from ..progress import stop_if_asked
 
 
-def counts(images: torch.Tensor, sigma: float, *, weights: str) -> torch.Tensor:
-    """Counts restored by a network of the "counts" domain (see ``networks.counts``).
+def rate(images: torch.Tensor, sigma: float, *, weights: str) -> torch.Tensor:
+    """Restore counts by a network of the domain "rate", such as ``networks.counts.CountsNetwork``.
 
     Args:
-        images: ``(N, 1, H, W)``, float32: counts over K, the counts expected where the clean study is brightest.
-        sigma: 1/sqrt(K), the noise's standard deviation where the clean image is 1.
+        images: float32 ``(N, 1, rows, columns)``: counts over K, the counts expected where the clean study is
+            brightest.
+        sigma: 1/sqrt(K), the standard deviation of the noise where the clean image is 1.
         weights: their name in the manifest.
 
     Returns:
-        The expected images, like ``images``; never negative.
+        The expected counts over K, a tensor like ``images``; never negative.
 
     Raises:
         WeightsMissing: the weights are absent or damaged.
@@ -28,17 +30,17 @@ def counts(images: torch.Tensor, sigma: float, *, weights: str) -> torch.Tensor:
     return network(images.contiguous(memory_format=torch.channels_last), level)
 
 
-def grey(images: torch.Tensor, sigma: float, *, weights: str, reference: float | None = None) -> torch.Tensor:
-    """Ultrasound restored by a blind network of the "speckle" domain (see ``networks.speckle``).
+def linear(images: torch.Tensor, sigma: float, *, weights: str, reference: float | None = None) -> torch.Tensor:
+    """Restore ultrasound by a blind network of the domain "linear", such as ``networks.speckle.SpeckleNetwork``.
 
     Args:
-        images: ``(N, 1, H, W)``, float32, display grey in [0, 1], zero at no echo.
-        sigma, reference: the speckle's relative standard deviation and the grey where it was measured; the network
-            finds its own, and neither is used.
+        images: float32 ``(N, 1, rows, columns)``, display grey in [0, 1], zero where there is no echo.
+        sigma, reference: the speckle's relative standard deviation, and the grey at which it was measured. The network
+            needs neither.
         weights: their name in the manifest.
 
     Returns:
-        Tensor like ``images``, in [0, 1].
+        A tensor like ``images``, in [0, 1].
 
     Raises:
         WeightsMissing: the weights are absent or damaged.
@@ -49,5 +51,11 @@ def grey(images: torch.Tensor, sigma: float, *, weights: str, reference: float |
 
 @lru_cache(maxsize=4)
 def _network(row: files.Weights, device: torch.device) -> torch.nn.Module:
-    """Loaded once for each file (told by its SHA-256) and device."""
-    return row.load(device)
+    """The network, loaded once for each device and line of the manifest, which holds the file's SHA-256.
+
+    It can be stopped between its layers.
+    """
+    network = row.load(device)
+    for layer in network.modules():
+        layer.register_forward_pre_hook(lambda *_: stop_if_asked())
+    return network

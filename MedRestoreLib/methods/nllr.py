@@ -1,15 +1,15 @@
 """Non-local low-rank despeckling, after Zhu, Fu, Brown and Heng.
 
-The paper's abstract fixes the plan: a guidance image finds similar patches in spite of the speckle, and each group of
-them is restored as a matrix of low rank whose leading part is spared. Everything else is this project's own choice:
+From the paper's abstract: similar patches are found in a guidance image, which is smoothed, and each group of them is
+restored as a matrix of low rank, whose leading component is not penalised. The rest is our choice:
 
 - The speckle's standard deviation is proportional to the group's grey (linear images) or constant (log-compressed).
-- Singular values pass the shrinkage that is optimal for white noise (Gavish and Donoho 2017) instead of a weighted
-  nuclear norm, so nothing need be tuned to the group's size. Real speckle is correlated over a few pixels, which
-  inflates its largest singular values: the correlation is measured in each group's residual and raises the threshold.
-- The leading component is spared only as far as the speckle is uncorrelated, for else it is speckle.
-- A second pass matches patches on, and starts from, the result of the first with a tenth of the speckle put back.
-- Too many small singular values to compute one by one get a common Wiener gain, which is 0 in speckle of any strength.
+- Singular values are shrunk as is optimal for white noise (Gavish and Donoho 2017) instead of by a weighted nuclear
+  norm, so nothing needs tuning to the group's size. Real speckle is correlated over a few pixels, which inflates its
+  largest singular values: the correlation is measured in each group's residual and raises the threshold.
+- The leading component is kept only as far as the speckle is uncorrelated: in correlated speckle it is speckle.
+- A second pass starts from the result of the first with a tenth of the speckle put back, and finds patches in it.
+- Only the largest singular values are computed. The others share one Wiener gain, which is 0 unless speckle is faint.
 - A column-sparse term for outlier patches changed the PSNR by less than 0.02 dB and is left out.
 """
 
@@ -23,9 +23,10 @@ from torch.nn.functional import avg_pool2d, pad
 
 from ..errors import InvalidPlan
 from .groups import Grid, group_means, match, regroup
+from .options import NonNegativeFloat, NonNegativeInt, checked
 
-GRID = Grid(patch=8, stride=4, search=14, group=80, margin=16)
-NOISY_SHARE = 0.3  # of the speckled image in the first distance between patches; the guidance has 1
+GRID = Grid(side=8, stride=4, radius=14, group=80, margin=16)
+NOISY_SHARE = 0.3  # weight of the speckled image in the first distance between patches; the guidance has 1
 BACK = 0.1  # of the speckled image put back between passes
 
 GUIDE_RADIUS, GUIDE_PASSES, GUIDE_CONTRAST = 4, 3, 0.5  # guided filter; contrast in standard deviations of the speckle
@@ -34,17 +35,18 @@ RANK = 12  # leading singular triplets that are computed; the others share one W
 POWER_STEPS = 2
 THRESHOLD = 0.75  # of the white-noise shrinkage; below 1 because a group's mean is taken out and passes overlap
 CORRELATION_THRESHOLD = 1.4  # relative rise of the threshold for fully correlated speckle
-CORRELATION_SPARED = 0.25  # correlation of neighbours at which the leading component is no longer spared
+CORRELATION_KEPT = 0.25  # correlation of neighbours from which on the leading component is shrunk like others
 
 TINY = 1e-6
 
 
+@checked
 def nonlocal_low_rank(
     images: torch.Tensor,
     sigma: float,
     *,
-    iterations: int = 2,
-    compressed: float = 0.0,
+    iterations: NonNegativeInt = 2,
+    compressed: NonNegativeFloat = 0.0,
     reference: float | None = None,
 ) -> torch.Tensor:
     """Restore groups of similar patches as matrices of low rank.
@@ -61,15 +63,13 @@ def nonlocal_low_rank(
         Tensor like ``images``.
 
     Raises:
-        InvalidPlan: negative options, or ``compressed`` without ``reference``.
+        InvalidPlan: the level or an option is negative, or ``compressed`` > 0 without ``reference``.
 
     After Zhu, Fu, Brown and Heng, CVPR 2017; shrinkage: Gavish and Donoho, IEEE Trans. Inf. Theory 63(4), 2017.
 
     >>> nonlocal_low_rank(torch.full((1, 1, 20, 20), 0.5), 0.3).mean().item()
     0.5
     """
-    if min(sigma, compressed, iterations) < 0:
-        raise InvalidPlan("nllr: the level, the dynamic range and the iterations must not be negative.")
     if compressed > 0 and reference is None:
         raise InvalidPlan("nllr: a log-compressed image needs the reference grey that the level refers to.")
     if sigma == 0 or iterations == 0:
@@ -88,15 +88,15 @@ def nonlocal_low_rank(
 
 
 def reach(sigma: float, iterations: int = 2, **_: object) -> int:
-    """How many voxels away a voxel can influence the result: the guidance and the first match, then a match a pass.
+    """How many pixels away a pixel can influence the result: the windows of all passes added up.
 
-    A bound, found by adding up the windows; at 96 of the default 111 nothing was left to see.
+    That is a bound; of the default 111, nothing beyond 96 was found to matter.
     """
     return 68 + 43 * (iterations - 1)
 
 
 def _guidance(images: torch.Tensor, speckle_std: Callable) -> torch.Tensor:
-    """3x3 median, then a self-guided filter (He, Sun and Tang 2013) that smooths what is as faint as speckle."""
+    """3x3 median, then a self-guided filter (He, Sun and Tang 2013), which smooths contrasts as faint as speckle."""
     padded = pad(images, (1, 1, 1, 1), mode="replicate")
     rows, columns = images.shape[2:]
     around = [padded[:, :, y : y + rows, x : x + columns] for y in range(3) for x in range(3)]
@@ -110,7 +110,7 @@ def _guidance(images: torch.Tensor, speckle_std: Callable) -> torch.Tensor:
 
 
 def _mean(images: torch.Tensor) -> torch.Tensor:
-    """Mean over the guided filter's window, border pixels repeated."""
+    """Mean over the guided filter's window; border pixels are repeated outwards."""
     side = 2 * GUIDE_RADIUS + 1
     padded = pad(images, (GUIDE_RADIUS,) * 4, mode="replicate")
     return avg_pool2d(avg_pool2d(padded, (side, 1), 1), (1, side), 1)
@@ -119,9 +119,10 @@ def _mean(images: torch.Tensor) -> torch.Tensor:
 def _restore(
     noisy: torch.Tensor, start: torch.Tensor, guide: torch.Tensor, groups: torch.Tensor, speckle_std: Callable
 ) -> torch.Tensor:
-    """``start`` with every group of its patches made low-rank, and overlapping patches averaged.
+    """``start`` with every group of its patches restored as a matrix of low rank, and overlapping patches averaged.
 
-    What ``start`` differs from ``noisy`` has been removed already; ``guide`` tells grey and correlation of the speckle.
+    The difference of ``noisy`` and ``start`` is speckle that was removed already. The grey of a group is taken from
+    ``guide``, the correlation of its speckle from the difference of ``noisy`` and ``guide``.
     """
     residual = noisy - guide
     neighbours = torch.zeros_like(residual)
@@ -139,16 +140,23 @@ def _restore(
 def _low_rank(
     groups: torch.Tensor, scale: torch.Tensor, correlation: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Shrink the singular values of ``(B, group, pixels)`` with noise of standard deviation ``scale``, means spared.
+    """Shrink the singular values of groups in noise.
 
-    Also their weights: the fewer singular values are left, the more a group counts. The leading singular vectors come
-    from subspace iteration on the Gram matrix, started from the first columns.
+    The leading singular vectors are found by subspace iteration on the Gram matrix, which starts at its first columns.
+
+    Args:
+        groups: ``(B, group, pixels)``; the mean patch of each is kept.
+        scale: standard deviation of the noise, ``(B,)``.
+        correlation: of the noise in neighbouring pixels, ``(B,)``.
+
+    Returns:
+        The restored groups, and their weights in the aggregation: larger for a lower rank.
     """
     patches, pixels = groups.shape[1:]
     mean = groups.mean(1, keepdim=True)
     groups = (groups - mean).div_(scale[:, None, None])
     gram = groups @ groups.mT
-    gram.diagonal(dim1=1, dim2=2).add_(TINY)  # else patches that differ by rounding alone underflow in what follows
+    gram.diagonal(dim1=1, dim2=2).add_(TINY)  # else patches that differ by rounding alone underflow below
     vectors = groups[:, :, :RANK]
     for _ in range(POWER_STEPS):
         vectors = torch.linalg.qr(gram @ vectors).Q
@@ -158,7 +166,7 @@ def _low_rank(
     squares = raw.clamp_min(0) / threshold.square()[:, None]
     above = (squares - patches - pixels).clamp_min(0).square() - 4 * patches * pixels
     gain = above.clamp_min(0).sqrt() / squares.clamp_min(TINY)
-    gain[:, -1] = gain[:, -1].maximum(1 - correlation / CORRELATION_SPARED)
+    gain[:, -1] = gain[:, -1].maximum(1 - correlation / CORRELATION_KEPT)
     energy = gram.diagonal(dim1=1, dim2=2).sum(1, keepdim=True) - raw.sum(1, keepdim=True)
     rest = (1 - (patches - RANK) * (pixels - RANK) / energy.clamp_min(TINY)).clamp_min(0)
     low = (vectors * (gain - rest)[:, None]) @ (vectors.mT @ groups)

@@ -1,26 +1,59 @@
-"""Pieces of one job, worked on side by side."""
+"""How a job is cut for a device: how much is worked on at once, and by how many threads."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import NamedTuple
 
 import torch
 
+from ..progress import HEARING_SECONDS, stop_if_asked
+
+
+class PerDevice(NamedTuple):
+    """How much is worked on at once: on a CPU what fits its cache, on a GPU what keeps all of it busy.
+
+    >>> PerDevice(cpu=1000, gpu=1_000_000).on(torch.device("cpu"))
+    1000
+    """
+
+    cpu: int
+    gpu: int
+
+    def on(self, device: torch.device) -> int:
+        """The number for ``device``."""
+        return self.cpu if device.type == "cpu" else self.gpu
+
 
 def each(function: Callable, items: list, device: torch.device) -> Iterator:
-    """``function`` of each item, in order; on a CPU by as many threads as torch may use, one item a thread.
+    """The results of ``function`` for each item, in order; on a CPU every thread that torch may use takes an item.
 
-    The many short operations of an item would otherwise wait for each other's threads thousands of times, which takes
-    minutes when the computer is busy with something else.
+    An item is thousands of short operations. Were each of these split between threads, the threads would wait for one
+    another after every operation: minutes on a computer that is busy with something else.
     """
     threads = torch.get_num_threads()
     if device.type != "cpu" or threads == 1:
-        yield from map(function, items)
+        for item in items:
+            stop_if_asked()
+            yield function(item)
         return
     try:
         torch.set_num_threads(1)  # here, too: torch's idle threads would wait for work at full speed
         with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield from pool.map(function, items)
+            yield from _in_order([pool.submit(function, item) for item in items])
     finally:
         torch.set_num_threads(threads)  # threads that start later take the number that was set last
+
+
+def _in_order(futures: list[Future]) -> Iterator:
+    """The results of futures; when this is ended, those that have not begun do not."""
+    futures.reverse()
+    try:
+        while futures:
+            stop_if_asked()
+            if wait(futures[-1:], HEARING_SECONDS).done:
+                yield futures.pop().result()
+    finally:
+        for future in futures:
+            future.cancel()

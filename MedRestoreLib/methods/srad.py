@@ -8,6 +8,8 @@ import torch
 from torch.nn.functional import pad
 
 from ..errors import InvalidPlan
+from ..progress import stop_if_asked
+from .options import NonNegativeFloat, NonNegativeInt, checked
 
 # The paper's time step of 0.05 takes some 300 iterations; the scheme is stable up to 1.0, and 0.8 loses nothing.
 STEP = 0.8
@@ -15,21 +17,21 @@ STEP = 0.8
 # Yu and Acton let the speckle scale decay as q0 exp(-t/6).
 DECAY = 1 / 6
 
-# Grey values below this count as it in the divisions (a linear image's darkest tissue is far brighter).
-FLOOR = 1e-3
+FLOOR = 1e-3  # least grey value to divide by; a linear image's darkest tissue is far brighter
 
 
+@checked
 def speckle_reducing_diffusion(
     images: torch.Tensor,
     sigma: float,
     *,
-    iterations: int = 24,
-    compressed: float = 0.0,
+    iterations: NonNegativeInt = 24,
+    compressed: NonNegativeFloat = 0.0,
     reference: float | None = None,
 ) -> torch.Tensor:
-    """Diffuse where the local coefficient of variation is that of speckle, stop where it is larger: at borders.
+    """Diffuse where the local coefficient of variation is that of speckle; stop at edges, where it is larger.
 
-    The coefficient is symmetric across each border between two pixels, so every image keeps its mean.
+    What leaves a pixel enters its neighbour, so the image keeps its mean.
 
     Args:
         images: ``(N, 1, H, W)``, float32, in [0, 1], zero at no echo.
@@ -44,15 +46,13 @@ def speckle_reducing_diffusion(
         Tensor like ``images``, within their range.
 
     Raises:
-        InvalidPlan: negative options, or ``compressed`` without ``reference``.
+        InvalidPlan: the level or an option is negative, or ``compressed`` > 0 without ``reference``.
 
     Yu and Acton, IEEE TIP 11(11), 2002, equations 30 to 36.
 
     >>> speckle_reducing_diffusion(torch.zeros(1, 1, 3, 3), 0.5).sum().item()
     0.0
     """
-    if min(sigma, compressed, iterations) < 0:
-        raise InvalidPlan("srad: the level, the dynamic range and the iterations must not be negative.")
     speckle_scale = sigma
     if compressed > 0:
         if reference is None:
@@ -60,6 +60,7 @@ def speckle_reducing_diffusion(
         speckle_scale = decompressed_variation(sigma * reference, compressed)
     current = images.clone()
     for iteration in range(iterations if speckle_scale > 0 else 0):
+        stop_if_asked()
         scale = speckle_scale * math.exp(-DECAY * STEP * iteration)
         conductance = _conductance(_intensity(current, compressed), scale)
         _diffuse(current, conductance)
@@ -67,12 +68,12 @@ def speckle_reducing_diffusion(
 
 
 def reach(sigma: float, iterations: int = 24, **_: object) -> int:
-    """How many voxels away a voxel can influence the result: each step looks at the neighbours of neighbours."""
+    """How many pixels away a pixel can influence the result: two in each iteration."""
     return 2 * iterations
 
 
 def decompressed_variation(display_std: float, decibels: float) -> float:
-    """Coefficient of variation of the intensity under a log-compressed display with speckle of ``display_std``.
+    """Coefficient of variation of the intensity that is shown log-compressed, whose speckle has ``display_std``.
 
     Speckle averaged over L looks has a gamma-distributed intensity: std over mean is ``1 / sqrt(L)`` and the variance
     of its logarithm is ``psi'(L)``, here ``1/L + 1/(2 L^2)`` (within 4 % of ``1 / sqrt(L)`` for all L >= 1), solved
@@ -92,7 +93,7 @@ def _intensity(images: torch.Tensor, compressed: float) -> torch.Tensor:
 
 
 def _conductance(intensity: torch.Tensor, scale: float) -> torch.Tensor:
-    """1 where the variation is at most ``scale``, falling to 0 at borders; like ``intensity``."""
+    """Like ``intensity``: 1 where the coefficient of variation is at most ``scale``, towards 0 where it is larger."""
     padded = pad(intensity, (1, 1, 1, 1), mode="replicate")
     centre = (slice(None), slice(None), slice(1, -1), slice(1, -1))
     squares = laplacian = 0.0
@@ -108,7 +109,7 @@ def _conductance(intensity: torch.Tensor, scale: float) -> torch.Tensor:
 
 
 def _diffuse(images: torch.Tensor, conductance: torch.Tensor) -> None:
-    """One explicit step in place, with no flux through the frame of the image."""
+    """One explicit step in place; no flux leaves the image."""
     fluxes = [
         images.diff(dim=axis).mul_(conductance.narrow(axis, 1, length).add(conductance.narrow(axis, 0, length)))
         for axis, length in ((2, images.shape[2] - 1), (3, images.shape[3] - 1))

@@ -1,12 +1,13 @@
 """Weighted nuclear norm minimisation (Gu, Zhang, Zuo and Feng, CVPR 2014).
 
-A group of similar patches is a matrix of low rank under noise. The norm that is minimised weighs each singular value
-with the inverse of what is left of it, so that large ones, which carry the image, are shrunk less.
+A group of similar patches is a matrix of low rank plus noise. The weight of a singular value in the nuclear norm is
+inverse to the restored singular value, so large ones, which carry the image, are shrunk least.
 
 Deviations from the paper: a higher threshold, near the largest singular value of pure noise, and a lower estimate of
-the noise that an iteration leaves. So three or four iterations do as well as eight with the paper's threshold, and
-texture is not worn away by later ones. For speed and a short reach, patches have 6 or 7 pixels a side, key patches are
-4 apart and the window is smaller. Parameters were tuned on a photograph, a retina, and phantoms of MR and ultrasound.
+the noise that an iteration leaves. Three or four iterations then do as well as eight with the paper's threshold, and
+later ones do not wear texture away. For speed and a short reach, patches have 6 or 7 pixels a side, references are 4
+apart and the search window is smaller. Parameters were tuned on a photograph, a retina, and phantoms of MR and
+ultrasound.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..errors import InvalidPlan
 from .groups import Grid, group_means, match, regroup
+from .options import NonNegativeInt, checked
 
 BACK = 0.1  # of the noisy image put back between iterations
 MATCH_EVERY = 2  # iterations
@@ -27,23 +28,32 @@ TINY = 1e-12
 
 
 class Setting(NamedTuple):
-    """What depends on the noise."""
+    """The parameters for noise up to a level.
 
-    most: float  # largest standard deviation that it is for, on the scale of 8-bit images
+    Attributes:
+        most: largest standard deviation of the noise, on the scale of 8-bit images.
+        grid: of the references.
+        iterations: how many are enough.
+        weight: of the norm, in units of sqrt(patches in a group) * variance.
+        left: standard deviation of the noise after an iteration, over what it would be had noise alone been removed.
+    """
+
+    most: float
     grid: Grid
     iterations: int
-    weight: float  # of the norm, in units of sqrt(patches in a group) * variance
-    left: float  # noise after an iteration, relative to what is left of it if all that was removed was noise
+    weight: float
+    left: float
 
 
 SETTINGS = (
-    Setting(20, Grid(patch=6, stride=4, search=18, group=50, margin=18), 3, 4.8, 0.36),
-    Setting(40, Grid(patch=6, stride=4, search=18, group=70, margin=18), 3, 4.5, 0.30),
-    Setting(math.inf, Grid(patch=7, stride=4, search=18, group=70, margin=18), 4, 5.2, 0.37),
+    Setting(20, Grid(side=6, stride=4, radius=18, group=50, margin=18), 3, 4.8, 0.36),
+    Setting(40, Grid(side=6, stride=4, radius=18, group=70, margin=18), 3, 4.5, 0.30),
+    Setting(math.inf, Grid(side=7, stride=4, radius=18, group=70, margin=18), 4, 5.2, 0.37),
 )
 
 
-def wnnm(images: Tensor, sigma: float, *, iterations: int | None = None) -> Tensor:
+@checked
+def wnnm(images: Tensor, sigma: float, *, iterations: NonNegativeInt | None = None) -> Tensor:
     """Denoise images that carry white Gaussian noise, by minimising weighted nuclear norms of groups of patches.
 
     Tiles agree with the whole image when they begin at multiples of 4 and have a halo of ``reach``.
@@ -58,15 +68,13 @@ def wnnm(images: Tensor, sigma: float, *, iterations: int | None = None) -> Tens
         Tensor like ``images``.
 
     Raises:
-        InvalidPlan: a negative ``sigma`` or ``iterations``.
+        InvalidPlan: the level or ``iterations`` is negative.
 
     Gu, Zhang, Zuo and Feng, CVPR 2014; closed form: Gu et al., IJCV 121, 2017.
 
     >>> wnnm(torch.full((1, 1, 24, 24), 0.5), 0.1).mean().item()
     0.5
     """
-    if sigma < 0 or (iterations or 0) < 0:
-        raise InvalidPlan("wnnm: the level and the iterations must not be negative.")
     _, grid, default, weight, left = _setting(sigma)
     iterations = default if iterations is None else iterations
     if sigma == 0 or iterations == 0:
@@ -83,13 +91,14 @@ def wnnm(images: Tensor, sigma: float, *, iterations: int | None = None) -> Tens
 
 
 def reach(sigma: float, iterations: int | None = None) -> int:
-    """How many voxels away a voxel can influence the result: in each iteration from patch to key, to another patch.
+    """How many pixels away a pixel can influence the result.
 
-    A bound: 123, and 168 in strong noise. Tiles with a halo of 96 differed from the whole by less than 2e-4.
+    In each iteration from a patch to its reference, and on to another patch of the group: 123 in all, 168 in strong
+    noise. That is a bound; tiles with a halo of 96 differed from the whole by less than 2e-4.
     """
     setting = _setting(sigma)
     grid = setting.grid
-    return (2 * grid.search + grid.patch - 1) * (setting.iterations if iterations is None else iterations)
+    return (2 * grid.radius + grid.side - 1) * (setting.iterations if iterations is None else iterations)
 
 
 def low_rank(groups: Tensor, penalty: Tensor) -> tuple[Tensor, Tensor]:
@@ -100,13 +109,13 @@ def low_rank(groups: Tensor, penalty: Tensor) -> tuple[Tensor, Tensor]:
         penalty: ``(B,)``, at least 0.
 
     Returns:
-        X, and the weights of the groups, 1 each.
+        X, and the groups' weights in the aggregation, 1 each.
     """
     mean = groups.mean(1, keepdim=True)
     groups = groups - mean
     gram = groups.mT @ groups
     unit = torch.eye(gram.shape[1], dtype=gram.dtype, device=gram.device)
-    # No singular value survives where 4 penalty - gram is positive definite, which is quicker to tell than eigenvalues.
+    # No singular value survives where 4 penalty - gram is positive definite: quicker to find out than eigenvalues.
     alive = torch.linalg.cholesky_ex(4 * penalty[:, None, None] * unit - gram).info.nonzero()[:, 0]
     low = mean.repeat(1, groups.shape[1], 1)
     if len(alive):
@@ -122,7 +131,7 @@ def low_rank(groups: Tensor, penalty: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def shrunk(values: Tensor, penalty: Tensor) -> Tensor:
-    """What weights of ``penalty / x`` leave of singular values: the larger root of x² - values * x + penalty, or 0.
+    """Singular values shrunk with weights of ``penalty / x``: the larger root of x² - values * x + penalty, or 0.
 
     >>> shrunk(torch.tensor([1.0, 2.0, 2.5]), torch.tensor(1.0))
     tensor([0., 1., 2.])

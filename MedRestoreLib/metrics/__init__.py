@@ -1,5 +1,5 @@
-"""Measures of image quality on NumPy arrays, one file for each kind of question; may import nothing else of MedRestore.
+"""Measures of image quality on NumPy arrays. This room imports nothing else of MedRestore.
 
-fidelity: how close to a reference; no_reference: how an image does alone; segmentation: how two masks agree;
-resolution: how sharp a profile is; statistics: whether a difference is more than chance.
+fidelity: an image against its reference; no_reference: an image alone; regions: a region against its background;
+segmentation: two masks; resolution: a line profile; statistics: is a difference between two methods more than chance?
 """

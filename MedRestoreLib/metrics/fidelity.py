@@ -1,7 +1,7 @@
 """How close an image is to its reference.
 
-Shapes: two arrays of one shape, ``(rows, columns)`` or with any axes in front (slices, frames). ``mask`` is a boolean
-array of that shape; only its voxels count. Everything is computed in float64.
+Both are arrays of one shape, ``(rows, columns)`` or with any axes in front (slices, frames). ``mask`` is a boolean
+array of that shape: only voxels inside it are compared. All sums are in float64.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ def rmse(image: np.ndarray, reference: np.ndarray, *, mask: np.ndarray | None = 
 def psnr(
     image: np.ndarray, reference: np.ndarray, *, data_range: float, mask: np.ndarray | None = None, border: int = 0
 ) -> float:
-    """Peak signal-to-noise ratio in dB: ``10 log10(data_range² / MSE)``; one number for the whole array.
+    """Peak signal-to-noise ratio in dB: ``10 log10(data_range² / MSE)``, with one MSE for the whole array.
 
     Args:
         data_range: the peak D, in the images' unit (1 on [0, 1], 255 on 8 bit).
         mask: the voxels to compare, e.g. the foreground of an MRI; all by default.
-        border: rows and columns to leave out on each side (the factor, in super-resolution).
+        border: how many rows and columns to leave out on each side (in super-resolution, the upscaling factor).
 
     Returns:
-        dB; infinity for equal images, NaN where one holds a NaN.
+        dB; infinity for equal images, NaN if either holds a NaN.
     """
     if border:
         inner = (..., slice(border, -border), slice(border, -border))
@@ -49,8 +49,8 @@ def psnr(
 def ssim(image: np.ndarray, reference: np.ndarray, *, data_range: float, mask: np.ndarray | None = None) -> float:
     """Structural similarity, 1 for equal images: the mean over slices, each compared in 2-D.
 
-    Gaussian window 11x11 of sigma 1.5, K1 = 0.01, K2 = 0.03, population covariance; windows that reach beyond the
-    image are left out. With ``mask``, the mean over the windows whose centre lies in it.
+    Gaussian window 11x11 of sigma 1.5, K1 = 0.01, K2 = 0.03, population covariance. Only windows that lie wholly inside
+    the image count; with ``mask``, only those whose centre lies in it.
 
     Raises:
         ValueError: shapes differ, a side is shorter than 11, or the mask leaves nothing.
@@ -67,7 +67,7 @@ def ssim(image: np.ndarray, reference: np.ndarray, *, data_range: float, mask: n
 def ms_ssim(image: np.ndarray, reference: np.ndarray, *, data_range: float) -> float:
     """Multi-scale structural similarity, five scales, mean over slices (Wang et al., Asilomar 2003, eq. 7).
 
-    A negative mean of contrast and structure at some scale counts as 0.
+    If the mean contrast-structure term is negative at some scale, it is set to 0.
 
     Raises:
         ValueError: shapes differ, or a side is shorter than 176, so that the coarsest scale has no whole window.
@@ -80,7 +80,7 @@ def ms_ssim(image: np.ndarray, reference: np.ndarray, *, data_range: float) -> f
         score = 1.0
         for scale, weight in enumerate(MS_SSIM_WEIGHTS):
             last = scale == len(MS_SSIM_WEIGHTS) - 1
-            # A huge K1 turns the luminance term into 1: only the coarsest scale has that term.
+            # Only the coarsest scale has a luminance term; a huge K1 turns it into 1 at the others.
             similarity = _ssim_map(a, b, data_range, SSIM_K1 if last else 1e6).mean()
             score *= max(similarity, 0.0) ** weight
             a, b = _halved(a), _halved(b)
@@ -91,26 +91,32 @@ def ms_ssim(image: np.ndarray, reference: np.ndarray, *, data_range: float) -> f
 def poisson_deviance(counts: np.ndarray, rate: np.ndarray, *, mask: np.ndarray | None = None) -> float:
     """Mean Poisson deviance of observed ``counts`` under the expected ``rate``, both in counts.
 
-    ``2 (c ln(c / r) - c + r)``: 0 for a perfect rate, about 1 where the rate is right and counts are many. Infinite
-    where counts were seen at a rate of 0.
+    The mean of ``2 (c ln(c / r) - c + r)`` for counts c and rates r: 0 if each count equals its rate, about 1 for
+    Poisson counts whose rate is right and not too low, infinite if there are counts where the rate is 0.
+
+    Raises:
+        ValueError: a count or a rate is negative.
     """
     observed, expected = _selected(counts, mask), _selected(rate, mask)
     if observed.min(initial=0) < 0 or expected.min(initial=0) < 0:
         raise ValueError("counts and rates must not be negative")
     with np.errstate(divide="ignore", invalid="ignore"):
-        surprise = np.where(observed > 0, observed * np.log(observed / expected), 0.0)
-    return float(np.mean(2.0 * (surprise - observed + expected)))
+        log_term = np.where(observed > 0, observed * np.log(observed / expected), 0.0)
+    return float(np.mean(2.0 * (log_term - observed + expected)))
 
 
 def count_bias(restored: np.ndarray, counts: np.ndarray, *, mask: np.ndarray | None = None) -> float:
-    """Relative change of the total, ``(sum restored - sum counts) / sum counts``; ``mask`` selects an organ or lesion.
+    """Relative change of the total, ``(sum restored - sum counts) / sum counts``; ``mask`` may be an organ or a lesion.
+
+    Raises:
+        ValueError: the counts sum to 0.
 
     >>> count_bias(np.array([1.0, 2.0]), np.array([2.0, 2.0]))
     -0.25
     """
     before = _selected(counts, mask).sum()
     if before == 0:
-        raise ValueError("there are no counts to compare with")
+        raise ValueError("the counts sum to 0: there is nothing to compare with")
     return float((_selected(restored, mask).sum() - before) / before)
 
 

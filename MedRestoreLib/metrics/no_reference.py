@@ -1,7 +1,7 @@
-"""What an image says about itself. Regions are arrays of any shape: the voxels of a homogeneous area, in one unit.
+"""Measures of an image without a reference. A region is an array of any shape: the voxels of a homogeneous area.
 
-Contrast is measured on linear data (envelope, counts). Log compression and other grey maps change contrast ratio and
-CNR without any change in what can be seen; only ``gcnr`` is proof against that.
+Measure contrast on linear data (envelope, counts). Log compression and other monotone grey maps change contrast ratio
+and CNR, though an observer sees no more or less than before; only ``gcnr`` is invariant to them.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ GCNR_BINS = 100
 def entropy(image: np.ndarray, *, low: float, high: float) -> float:
     """Shannon entropy of the grey values in bits, from the 256-bin histogram of the image shown in 8 bits.
 
-    Warning: this is not a quality. Noise raises it (a two-level phantom goes from 0.8 to 5.1 bits with 10 % noise), and
-    so do ghosts, a lifted background and a stretched contrast. Report it only beside that of a noisier copy.
+    Warning: entropy does not measure quality. Noise raises it (10 % of noise on a two-level phantom: from 1 bit to more
+    than 4), and so do ghosts, a brighter background and more contrast. Report it only next to that of the noisy image.
 
     Args:
-        low, high: the grey values shown as 0 and 255; values beyond are clipped.
+        low, high: the grey values shown as 0 and 255; values outside are clipped.
+
+    Raises:
+        ValueError: ``high`` is not above ``low``.
 
     >>> entropy(np.array([[0.0, 1.0], [0.0, 1.0]]), low=0, high=1)
     1.0
@@ -32,7 +35,7 @@ def entropy(image: np.ndarray, *, low: float, high: float) -> float:
 
 
 def snr(region: np.ndarray) -> float:
-    """Mean over standard deviation of a homogeneous region: 1.91 for fully developed speckle (envelope)."""
+    """Mean over standard deviation of a homogeneous region; 1.91 for the envelope of fully developed speckle."""
     region = np.asarray(region, np.float64)
     deviation = region.std()
     return float("inf") if deviation == 0 else float(region.mean() / deviation)
@@ -44,7 +47,7 @@ def enl(region: np.ndarray) -> float:
 
 
 def contrast_ratio(inside: np.ndarray, outside: np.ndarray) -> float:
-    """``20 log10(mean inside / mean outside)`` in dB, of linear data with positive means."""
+    """``20 log10(mean inside / mean outside)`` in dB, for linear data with positive means."""
     return float(20.0 * np.log10(np.mean(inside, dtype=np.float64) / np.mean(outside, dtype=np.float64)))
 
 
@@ -59,24 +62,28 @@ def cnr(inside: np.ndarray, outside: np.ndarray) -> float:
 
 
 def gcnr(inside: np.ndarray, outside: np.ndarray) -> float:
-    """Generalised CNR, 0 to 1: one minus the overlap of the two normalised histograms (Rodriguez-Molares et al., 2020).
+    """Generalised CNR, 0 to 1: one minus the overlap of the two normalised histograms.
 
-    The share of voxels that the best observer assigns rightly, scaled. 100 bins at the quantiles of both regions
-    together, so that a monotone change of the grey map leaves the number as it is.
+    An ideal observer assigns the share ``(1 + gCNR) / 2`` of the voxels to the right region (Rodriguez-Molares et al.,
+    IEEE TUFFC 67(4), 2020). The edges of the 100 bins are quantiles of both regions together, so that no monotone grey
+    map changes the result.
     """
     inside, outside = np.ravel(inside), np.ravel(outside)
     edges = np.unique(np.quantile(np.concatenate([inside, outside]), np.linspace(0, 1, GCNR_BINS + 1), method="lower"))
-    edges = np.append(edges, np.inf)  # the greatest value gets a bin of its own: it may be a plateau
+    edges = np.append(edges, np.inf)  # the maximum gets its own bin: many voxels may be saturated
     shares = [np.histogram(region, edges)[0] / region.size for region in (inside, outside)]
     return float(1.0 - np.minimum(*shares).sum())
 
 
 def edge_preservation(image: np.ndarray, reference: np.ndarray, *, mask: np.ndarray | None = None) -> float:
-    """Edge preservation index: correlation of the two images' 3x3 Laplacians, slice by slice in one sum; 1 is best.
+    """Edge preservation index: the correlation of the two images' 3x3 Laplacians (taken in each slice); 1 is best.
 
     Args:
         image, reference: ``(..., rows, columns)``.
         mask: the voxels to compare; all by default.
+
+    Returns:
+        -1 to 1; NaN if either image has no edge at all.
     """
     from scipy.ndimage import laplace
 
@@ -88,14 +95,17 @@ def edge_preservation(image: np.ndarray, reference: np.ndarray, *, mask: np.ndar
 
 
 def flicker(frames: np.ndarray, *, mask: np.ndarray | None = None) -> float:
-    """Flicker of a cine in its own unit: standard deviation of the temporal high-pass in static tissue.
+    """Flicker of a cine in its own unit: the root mean square of its temporal high-pass, in tissue that does not move.
 
-    The high-pass is each frame less the mean of its two neighbours, scaled so that white noise of standard deviation
-    s gives s.
+    The high-pass is each frame minus the mean of its two neighbours, scaled so that noise that is independent from
+    frame to frame, of standard deviation s, gives s.
 
     Args:
         frames: ``(frames, ...)``, at least 3 frames.
-        mask: ``(...)``, the static region; all by default.
+        mask: ``(...)``, where nothing moves; everywhere by default.
+
+    Raises:
+        ValueError: there are fewer than 3 frames.
     """
     cine = np.asarray(frames, np.float64)
     if len(cine) < 3:

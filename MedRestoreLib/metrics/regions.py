@@ -1,4 +1,4 @@
-"""What a region of an image measures, alone and against the background around it.
+"""Statistics of a region of an image, and its contrast to the background around it.
 
 Masks are boolean arrays of one shape, ``(slices, rows, columns)``; ``spacing`` is in mm along columns, rows and slices
 (x, y, z), as in ``Image.spacing``.
@@ -10,78 +10,81 @@ from dataclasses import dataclass
 
 import numpy as np
 
-NEAR, FAR = 2.0, 5.0  # mm: the background is the shell this far from a region...
-SHELL_VOXELS = 2  # ... and at least so many voxels thick, or coarse grids would have none
-_SLACK = 1e-4  # mm: distances that reach the shell but for rounding belong to it
+NEAR, FAR = 2.0, 5.0  # mm: the background is the shell between these distances from a region...
+SHELL_VOXELS = 2  # ... or wider, so that it is at least this many voxels thick on a coarse grid
+_SLACK = 1e-4  # mm: a distance this close to NEAR or FAR counts as equal (rounding)
 
 Box = tuple[slice, ...]
 
 
 @dataclass(frozen=True)
-class Values:
+class RegionStatistics:
     """Statistics of a region's voxels, in the image's unit; all nan for a region without voxels.
 
-    ``deviation`` is that of the population (divided by n), as everywhere in the library.
+    ``voxels`` is their number; ``std`` is that of the population (divided by n), as everywhere in the library.
     """
 
     voxels: int
     mean: float
-    deviation: float
-    least: float
-    greatest: float
+    std: float
+    minimum: float
+    maximum: float
 
     @classmethod
-    def of(cls, voxels: np.ndarray) -> Values:
+    def of(cls, voxels: np.ndarray) -> RegionStatistics:
         """Statistics of voxels of any shape and type."""
         if voxels.size == 0:
             return cls(0, *(float("nan"),) * 4)
-        mean, deviation = np.mean(voxels, dtype=np.float64), np.std(voxels, dtype=np.float64)
-        return cls(voxels.size, float(mean), float(deviation), float(voxels.min()), float(voxels.max()))
+        mean, std = np.mean(voxels, dtype=np.float64), np.std(voxels, dtype=np.float64)
+        return cls(voxels.size, float(mean), float(std), float(voxels.min()), float(voxels.max()))
 
 
-def contrast(inside: Values, around: Values) -> float:
-    """``(mean inside - mean around) / deviation around``: the height above the background in units of its noise.
+def contrast(inside: RegionStatistics, background: RegionStatistics) -> float:
+    """``(mean inside - mean of the background) / std of the background``: the contrast in units of the noise.
 
-    Infinite where the background has no noise, nan where region or background have no voxels.
+    Infinite if the background's std is 0; nan if either has no voxels, or if both are flat and equal.
 
-    >>> contrast(Values(4, 9.0, 0.5, 8.0, 10.0), Values(8, 3.0, 2.0, 0.0, 6.0))
+    >>> contrast(RegionStatistics(4, 9.0, 0.5, 8.0, 10.0), RegionStatistics(8, 3.0, 2.0, 0.0, 6.0))
     3.0
     """
-    return _divided(inside.mean - around.mean, around.deviation)
+    return _divided(inside.mean - background.mean, background.std)
 
 
-def ratio(inside: Values, around: Values) -> float:
-    """Mean inside over mean around, of data with a true zero; nan where region or background have no voxels."""
-    return _divided(inside.mean, around.mean)
+def ratio(inside: RegionStatistics, background: RegionStatistics) -> float:
+    """Mean inside over mean of the background, for units with a true zero; nan if either has no voxels."""
+    return _divided(inside.mean, background.mean)
 
 
-def reach(spacing: tuple[float, float, float], shape: tuple[int, int, int]) -> float:
-    """How far from a region its background extends, mm: 5, or more where two voxels would not fit in.
+def shell_radius(spacing: tuple[float, float, float], shape: tuple[int, int, int]) -> float:
+    """How far the background extends from a region, mm: 5, or more on a grid too coarse for two voxels in between.
 
     Args:
-        shape: of the image; an axis of one voxel does not count.
+        spacing: mm, (x, y, z).
+        shape: of the image, ``(slices, rows, columns)``; an axis of one voxel does not count.
 
-    >>> reach((1.0, 1.0, 4.0), (9, 9, 9)), reach((4.0, 4.0, 4.0), (9, 9, 9)), reach((4.0, 4.0, 1.0), (1, 9, 9))
-    (5.0, 10.0, 10.0)
+    >>> shell_radius((1.0, 1.0, 4.0), (9, 9, 9)), shell_radius((4.0, 4.0, 4.0), (9, 9, 9))
+    (5.0, 10.0)
+    >>> shell_radius((4.0, 4.0, 1.0), (1, 9, 9))
+    10.0
     """
     finest = min((length for length, size in zip(spacing, shape[::-1], strict=True) if size > 1), default=0.0)
     return max(FAR, NEAR + SHELL_VOXELS * finest)
 
 
-def surroundings(inside: np.ndarray, *, spacing: tuple[float, float, float]) -> np.ndarray:
-    """The background of a region: voxels between 2 mm and ``reach`` from its nearest voxel, centre to centre.
+def background(inside: np.ndarray, *, spacing: tuple[float, float, float]) -> np.ndarray:
+    """The background of a region, as a mask: voxels from 2 mm to ``shell_radius`` from its nearest voxel (centres).
 
-    What lies beyond the array is not there; cut the array no closer than ``reach`` around the region.
+    An array that was cropped around the region must leave ``shell_radius`` on every side.
     """
-    far = reach(spacing, inside.shape) + _SLACK
+    far = shell_radius(spacing, inside.shape) + _SLACK
     squared = _squared_distance(inside, spacing, far)
     return (squared >= (NEAR - _SLACK) ** 2) & (squared <= far**2)
 
 
-def bounds(mask: np.ndarray) -> Box:
-    """The smallest box that holds a mask; empty slices for an empty mask.
+def bounding_box(mask: np.ndarray) -> Box:
+    """The smallest box that contains a mask; empty slices for an empty mask.
 
-    >>> bounds(np.array([[0, 0, 0], [0, 1, 1]], bool))
+    >>> bounding_box(np.array([[0, 0, 0], [0, 1, 1]], bool))
     (slice(1, 2, None), slice(1, 3, None))
     """
     axes = range(mask.ndim)
@@ -89,8 +92,11 @@ def bounds(mask: np.ndarray) -> Box:
     return tuple(slice(int(w[0]), int(w[-1]) + 1) if w.size else slice(0, 0) for w in where)
 
 
-def grown(box: Box, margins: tuple[int, ...], shape: tuple[int, ...]) -> Box:
-    """A box widened by so many voxels on each side of each axis, within an array of this shape; empty stays empty."""
+def padded(box: Box, margins: tuple[int, ...], shape: tuple[int, ...]) -> Box:
+    """A box with a margin of that many voxels on both sides of each axis, clipped to an array of ``shape``.
+
+    An empty box stays empty.
+    """
     if any(side.start == side.stop for side in box):
         return box
     return tuple(
@@ -100,21 +106,23 @@ def grown(box: Box, margins: tuple[int, ...], shape: tuple[int, ...]) -> Box:
 
 
 def otsu(values: np.ndarray, *, bins: int = 256) -> float:
-    """The threshold that best parts two classes (Otsu, IEEE Trans. SMC 1979); the brighter class is ``>=`` it.
+    """Otsu's threshold (IEEE Trans. SMC 9(1), 1979): it maximises the variance between two classes.
+
+    The brighter class is ``values >= threshold``.
 
     Args:
-        values: of any shape; what is not finite is left out.
-        bins: of the histogram; the threshold is as fine as one bin.
+        values: of any shape; values that are not finite are ignored.
+        bins: of the histogram; the threshold lies on the edge of a bin.
 
     Raises:
-        ValueError: there are no two different values to part.
+        ValueError: there are no two different values.
     """
     values = np.ravel(values)
     values = values[np.isfinite(values)]
     if values.size == 0 or values.min() == values.max():
         raise ValueError("a threshold needs two different values")
     counts, edges = np.histogram(values, bins)
-    # The bins' own sums, not their middles: close rivals would be ranked by rounding.
+    # Sums of the values, not of bin centres: those would rank thresholds that are almost equally good wrongly.
     sums = np.cumsum(np.histogram(values, bins, weights=values.astype(np.float64))[0])
     below = np.cumsum(counts)[:-1].astype(np.float64)
     above = values.size - below
@@ -123,10 +131,10 @@ def otsu(values: np.ndarray, *, bins: int = 256) -> float:
 
 
 def _squared_distance(inside: np.ndarray, spacing: tuple[float, float, float], far: float) -> np.ndarray:
-    """Squared distance, mm², of each voxel to the nearest one inside; exact up to ``far`` mm, no less beyond.
+    """Squared distance, mm², of each voxel to the nearest voxel inside; exact up to ``far`` mm, never less beyond.
 
-    Axis by axis, the least of what the neighbours up to ``far`` have plus the way there. A distance transform of the
-    whole array gives the same in ten times the time.
+    Separable: along each axis in turn, the minimum over neighbours up to ``far`` away of their squared distance plus
+    the squared step. Ten times as fast as a distance transform of the whole array.
     """
     squared = np.where(inside, np.float32(0), np.float32(np.inf))
     for axis, length in enumerate(spacing[::-1]):

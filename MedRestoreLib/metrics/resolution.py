@@ -1,6 +1,6 @@
-"""How sharp a line profile is. A profile is a 1-D array of grey values sampled every ``spacing`` mm (or pixels: 1).
+"""How sharp a line profile is: a 1-D array of grey values, one every ``spacing`` mm (1 for pixels).
 
-Width and steepness alone can be gamed by over-sharpening: report ``overshoot`` beside them.
+Over-sharpening makes peaks narrower and edges steeper: report ``overshoot`` next to width and steepness.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import numpy as np
 
 
 def fwhm(profile: np.ndarray, *, spacing: float = 1.0) -> float:
-    """Full width at half maximum of the highest peak, in the unit of ``spacing``: 2.355 sigma for a Gaussian.
+    """Full width at half maximum of the highest peak, in the unit of ``spacing``; 2.355 sigma for a Gaussian.
 
-    The baseline is the median of the profile; the crossings of half of (peak - baseline) on both sides are found by
-    linear interpolation.
+    The baseline is the median of the profile. On each side the place where the profile falls to the middle between
+    baseline and peak is interpolated linearly.
 
     Raises:
         ValueError: there is no peak, or the profile ends before it falls to half.
@@ -31,13 +31,21 @@ def fwhm(profile: np.ndarray, *, spacing: float = 1.0) -> float:
 
 
 def peak_gradient(profile: np.ndarray, *, spacing: float = 1.0) -> float:
-    """Steepest slope across an edge after scaling its step to 1, per unit of ``spacing``: ``max |dI/ds|``."""
+    """Steepest slope of an edge whose step is scaled to 1, per unit of ``spacing``: ``max |dI/ds|``.
+
+    Raises:
+        ValueError: the first and the last quarter of the profile have the same median.
+    """
     values = _unit_step(profile)
     return float(np.abs(np.diff(values)).max() / spacing)
 
 
 def overshoot(profile: np.ndarray) -> float:
-    """Ringing at an edge: how far the profile leaves its two plateaus, in % of the step; 0 for a clean edge."""
+    """Ringing at an edge: how far the profile rises above or falls below its two plateaus, in % of the step.
+
+    Raises:
+        ValueError: the first and the last quarter of the profile have the same median.
+    """
     values = _unit_step(profile)
     return float(100.0 * max(values.max() - 1.0, -values.min(), 0.0))
 

@@ -1,7 +1,8 @@
-"""How well two masks agree. Masks are boolean arrays of one shape, 2-D ``(rows, columns)`` or 3-D ``(slices, ...)``.
+"""How well two masks agree: boolean arrays of one shape, ``(rows, columns)`` or ``(slices, rows, columns)``.
 
-Two empty masks agree: overlap measures are 1 and distances 0. If one alone is empty, overlaps are 0 and distances
-infinite. ``spacing`` is in mm along columns, rows and slices (x, y, z), as in ``Image.spacing``.
+Two empty masks agree: overlaps are 1 and distances 0. If only one is empty, overlaps are 0 and distances infinite.
+``spacing`` is in mm along columns, rows and slices (x, y, z), as in ``Image.spacing``. Every function raises ValueError
+if the masks differ in shape.
 """
 
 from __future__ import annotations
@@ -28,32 +29,32 @@ def iou(predicted: np.ndarray, truth: np.ndarray) -> float:
 
 
 def precision(predicted: np.ndarray, truth: np.ndarray) -> float:
-    """Share of the predicted voxels that are true, 0 to 1; 0 where nothing was predicted though there was something."""
+    """Share of the predicted voxels that are true, 0 to 1; 0 if nothing was predicted and the truth is not empty."""
     predicted, truth = _masks(predicted, truth)
     return _share(np.sum(predicted & truth), predicted.sum(), predicted, truth)
 
 
 def recall(predicted: np.ndarray, truth: np.ndarray) -> float:
-    """Share of the true voxels that were predicted, 0 to 1; 0 where something was predicted of an empty truth."""
+    """Share of the true voxels that were predicted, 0 to 1; 0 if something was predicted and the truth is empty."""
     predicted, truth = _masks(predicted, truth)
     return _share(np.sum(predicted & truth), truth.sum(), predicted, truth)
 
 
 def asd(predicted: np.ndarray, truth: np.ndarray, *, spacing: tuple[float, ...]) -> float:
-    """Average symmetric surface distance, mm: mean distance of each mask's surface voxels to the other's surface."""
+    """Average symmetric surface distance, mm: the mean distance of all surface voxels to the other mask's surface."""
     there, back = _surface_distances(predicted, truth, spacing)
     return float(np.mean(np.concatenate([there, back])))
 
 
 def hd95(predicted: np.ndarray, truth: np.ndarray, *, spacing: tuple[float, ...]) -> float:
-    """95th percentile Hausdorff distance, mm: the greater of the two directed 95th percentiles."""
+    """95th percentile Hausdorff distance, mm: the larger of the two directed 95th percentiles."""
     there, back = _surface_distances(predicted, truth, spacing)
     return float(max(np.percentile(there, 95, method="higher"), np.percentile(back, 95, method="higher")))
 
 
 @dataclass(frozen=True)
 class Detection:
-    """Lesions of the truth, how many of them were found, and predicted lesions that match none."""
+    """Number of true lesions, of those that were found, and of predicted lesions that match no true one."""
 
     lesions: int
     found: int
@@ -61,20 +62,20 @@ class Detection:
 
     @property
     def sensitivity(self) -> float:
-        """Share of the lesions that were found; 1 where there was none to find."""
+        """Share of the lesions that were found; 1 if there is none."""
         return self.found / self.lesions if self.lesions else 1.0
 
 
 def detection(
     predicted: np.ndarray, truth: np.ndarray, *, overlap: float = 0.25, largest: int | None = None
 ) -> Detection:
-    """Lesion by lesion: a lesion is found if one predicted lesion overlaps it with an IoU of at least ``overlap``.
+    """How many lesions were found: those that one predicted lesion overlaps with an IoU of at least ``overlap``.
 
-    Lesions are connected regions (neighbours share an edge, in 3-D a face).
+    Lesions are connected regions: neighbours share an edge, in 3-D a face.
 
     Args:
-        largest: count only true lesions of at most so many voxels (small lesions are reported apart); predictions
-            that match a greater lesion are then no false positives.
+        largest: count only true lesions of at most this many voxels, to report small lesions separately. A prediction
+            that matches a larger lesion is then still no false positive.
     """
     from scipy.ndimage import label
 

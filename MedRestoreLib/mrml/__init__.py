@@ -13,6 +13,7 @@ from .masks import mask_of
 from .output import Output
 from .provenance import report_of
 from .restore import restore
+from .results import removed_of, source_of
 from .samples import sample
 from .segments import compare, measure, table_of
 from .sequences import sequence_of
@@ -29,12 +30,14 @@ __all__ = [
     "measure",
     "modality_of",
     "modified",
+    "removed_of",
     "report_of",
     "restore",
     "sample",
     "segment_alike",
     "sequence_of",
     "set_modality",
+    "source_of",
     "study_volumes",
     "table_of",
     "whole_study",

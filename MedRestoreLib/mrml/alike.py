@@ -131,9 +131,9 @@ def _grown(volume: slicer.vtkMRMLVolumeNode, grid: Grid, seeds: slicer.vtkMRMLSe
             f"'{seeds.GetName()}' has {len(drawn)} segment{'' if len(drawn) == 1 else 's'} drawn inside "
             f"'{volume.GetName()}'; growing needs at least two: one for what you look for, one for the rest."
         )
-    box = regions.bounds(labels > 0)
+    box = regions.bounding_box(labels > 0)
     margins = tuple(max(_GROW_VOXELS, int(_GROW_SHARE * (side.stop - side.start))) for side in box)
-    box = regions.grown(box, margins, grid.shape)
+    box = regions.padded(box, margins, grid.shape)
     labels[box] = _grow_cut(brightness(volume)[box], labels[box], grid.spacing)
     corners = labels[box][np.ix_([0, -1], [0, -1], [0, -1])]
     made = []
@@ -223,7 +223,7 @@ def _new_segmentation(volume: slicer.vtkMRMLVolumeNode, name: str, side: str) ->
 
 def _labelmap(volume: slicer.vtkMRMLVolumeNode, mask: np.ndarray) -> slicer.vtkOrientedImageData:
     """A mask on a volume's grid as a segment's representation, cut to where it is not empty."""
-    box = regions.bounds(mask)
+    box = regions.bounding_box(mask)
     first = volume.GetImageData().GetExtent()[::2]
     sides = ((side.start + start, side.stop - 1 + start) for side, start in zip(box[::-1], first, strict=True))
     image, matrix = slicer.vtkOrientedImageData(), vtk.vtkMatrix4x4()

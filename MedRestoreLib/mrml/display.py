@@ -7,9 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import slicer
 
-# A scale with its middle at zero; the first that the application has.
-_DIVERGING = ("vtkMRMLColorTableNodeFileDivergingBlueRed.txt", "vtkMRMLColorTableNodeFileColdToHotRainbow.txt")
-
+_GREY = "vtkMRMLColorTableNodeGrey"
 _SHOWN_DEVIATIONS = 4.0  # standard deviations of the removed part, each way
 _SAMPLED = 100_000  # voxels that the deviation is taken from
 
@@ -31,16 +29,14 @@ def show_alike(node: slicer.vtkMRMLVolumeNode, source: slicer.vtkMRMLVolumeNode)
 
 
 def show_difference(node: slicer.vtkMRMLVolumeNode, arrays: Sequence[np.ndarray]) -> None:
-    """Zero in the middle of the window and of the colours; the window is a few standard deviations wide."""
+    """Zero is mid-grey, darker is less and brighter more; the window is a few standard deviations wide."""
     node.CreateDefaultDisplayNodes()
     display, scene = node.GetVolumeDisplayNode(), node.GetScene()
     step = max(1, sum(array.size for array in arrays) // _SAMPLED)
     deviation = float(np.concatenate([array.ravel()[::step] for array in arrays]).std(dtype=np.float64))
     modified = display.StartModify()
-    for colours in _DIVERGING:
-        if scene.GetNodeByID(colours) is not None:
-            display.SetAndObserveColorNodeID(colours)
-            break
+    if scene.GetNodeByID(_GREY) is not None:
+        display.SetAndObserveColorNodeID(_GREY)
     display.AutoWindowLevelOff()
     display.SetWindowLevel(2 * _SHOWN_DEVIATIONS * (deviation or 1.0), 0.0)
     display.EndModify(modified)

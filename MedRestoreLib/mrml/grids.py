@@ -16,7 +16,7 @@ import vtk
 from ..errors import InvalidPlan
 from ..image import LUMA
 from ..metrics import regions
-from ..metrics.regions import Values
+from ..metrics.regions import RegionStatistics
 from .masks import mask_or_nothing
 from .volumes import array_of, check_transform, check_volume
 
@@ -85,10 +85,10 @@ class Cutout:
             mask[tuple(shifted)] = self.inside
         return mask
 
-    def measured(self, volume: slicer.vtkMRMLVolumeNode) -> tuple[Values, Values]:
+    def measured(self, volume: slicer.vtkMRMLVolumeNode) -> tuple[RegionStatistics, RegionStatistics]:
         """Statistics of the segment's voxels and of its background's in a volume on its grid."""
         voxels = brightness(volume)[self.box]
-        return Values.of(voxels[self.inside]), Values.of(voxels[self.around])
+        return RegionStatistics.of(voxels[self.inside]), RegionStatistics.of(voxels[self.around])
 
 
 def cut_out(
@@ -124,7 +124,7 @@ def _on_grid(
     for segment_id in segmentation.GetSegmentation().GetSegmentIDs():
         mask = mask_or_nothing(segmentation, segment_id, volume)
         anywhere |= mask
-        box = regions.bounds(mask)
+        box = regions.bounding_box(mask)
         name = segmentation.GetSegmentation().GetSegment(segment_id).GetName()
         cutouts.append(Cutout(name, grid, box, mask[box].copy(), np.zeros_like(mask[box])))
     return [_with_background(cutout, anywhere) for cutout in cutouts]
@@ -132,8 +132,8 @@ def _on_grid(
 
 def _with_background(cutout: Cutout, anywhere: np.ndarray) -> Cutout:
     grid = cutout.grid
-    margins = tuple(math.ceil(regions.reach(grid.spacing, grid.shape) / length) for length in grid.spacing[::-1])
-    box = regions.grown(cutout.box, margins, grid.shape)
+    margins = tuple(math.ceil(regions.shell_radius(grid.spacing, grid.shape) / length) for length in grid.spacing[::-1])
+    box = regions.padded(cutout.box, margins, grid.shape)
     inside = cutout.within(box)
-    around = regions.surroundings(inside, spacing=grid.spacing) & ~anywhere[box]
+    around = regions.background(inside, spacing=grid.spacing) & ~anywhere[box]
     return replace(cutout, box=box, inside=inside, around=around)

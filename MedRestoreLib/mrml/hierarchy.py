@@ -5,7 +5,6 @@ from __future__ import annotations
 import slicer
 import vtk
 
-from .. import modalities
 from .sequences import is_sequence, proxy_of, sequence_of
 from .volumes import is_volume
 
@@ -17,7 +16,7 @@ _MODALITY_TAG = "0008,0060"
 
 
 def modality_of(node: slicer.vtkMRMLNode) -> str:
-    """The DICOM code of a volume's or sequence's modality: "NM", "MR", "US"..., "OT" when unknown.
+    """The DICOM code of a volume's or sequence's modality: "NM", "MR", "US"..., "" where nobody says.
 
     A person's answer (``set_modality``) comes first, then the subject hierarchy (the node's item, then the items above
     it), then Slicer's DICOM database.
@@ -27,8 +26,7 @@ def modality_of(node: slicer.vtkMRMLNode) -> str:
     return (
         next(filter(None, answers), None)
         or next(filter(None, map(_modality_in_hierarchy, nodes)), None)
-        or next(filter(None, map(_modality_in_database, nodes)), None)
-        or modalities.UNKNOWN
+        or next(filter(None, map(_modality_in_database, nodes)), "")
     )
 
 

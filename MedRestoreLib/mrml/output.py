@@ -14,6 +14,7 @@ from ..image import LUMA
 from .display import show_alike, show_difference
 from .hierarchy import place_beside
 from .provenance import REPORT, Provenance
+from .results import REMOVED, RESTORED, relate, removed_of
 from .sequences import add_sequence, is_sequence, proxy_of, sequence_of
 from .study import volumes_in, whole_study
 from .volumes import SCALAR, array_of, copy_quantity, copy_setting
@@ -28,7 +29,8 @@ class Output:
     Args:
         node: the input: a volume, or a sequence, or with ``whole_sequence`` a volume that shows one.
         name: of the new node; "" calls it after the input and the method.
-        target: an existing volume that takes the result instead of a new one; it keeps its own name.
+        target: an existing volume that takes the result instead of a new one. It keeps a name of its own; one that
+            MedRestore gave follows the method. An earlier result's removed part is replaced, too, or removed.
         whole_sequence: restore all frames of the sequence that ``node`` shows.
 
     Attributes:
@@ -93,20 +95,21 @@ class Output:
         for node in filter(None, (self._node, self._target)):
             if node.GetScene() is not self._scene:
                 raise MedRestoreError("the input or the output volume was removed from the scene; nothing was added.")
-        provenance = Provenance.of(report, self._node)
+        provenance = Provenance.of(report)
         if keep_removed and not self._removed:
             for _ in self.removing():
                 pass
-        restored = self._add(
-            self._after,
-            self._volumes[0].GetClassName(),
-            self._name or f"{self._node.GetName()} restored ({provenance.method})",
-            provenance,
-            self._target,
-        )
+        former = None if self._target is None else removed_of(self._target)
+        name = self._name or f"{self._node.GetName()} restored ({provenance.method})"
+        kind = self._volumes[0].GetClassName()
+        restored = self._add(self._after, kind, name, provenance, RESTORED, self._target)
         if keep_removed:
-            self.removed = self._add(self._removed, SCALAR, f"{self._node.GetName()} removed", provenance)
+            name = f"{self._node.GetName()} removed"
+            self.removed = self._add(self._removed, SCALAR, name, provenance, REMOVED, former)
             show_difference(self.removed, [array_of(data) for data in self._removed])
+        elif former is not None:
+            self._scene.RemoveNode(former)
+        relate(restored, self._node, self.removed)
         return restored
 
     def _add(
@@ -115,16 +118,19 @@ class Output:
         class_name: str,
         name: str,
         provenance: Provenance,
+        part: str,
         node: slicer.vtkMRMLVolumeNode | None = None,
     ) -> slicer.vtkMRMLVolumeNode:
         """Add frames as a volume or a sequence; ``node`` takes them if it is given."""
         if is_sequence(self._node):
-            return self._add_sequence(frames, class_name, self._scene.GenerateUniqueName(name), provenance)
+            return self._add_sequence(frames, class_name, self._scene.GenerateUniqueName(name), provenance, part)
         if node is None:
             node = getattr(slicer, class_name)()
             node.SetName(self._scene.GenerateUniqueName(name))
+        elif _is_named_by_us(node, self._node) and not node.GetName().startswith(name):
+            node.SetName(self._scene.GenerateUniqueName(name))
         copy_setting(node, self._node)
-        provenance.label(node, self._volumes)
+        provenance.label(node, self._volumes, part)
         node.SetAttribute(REPORT, provenance.report)
         if node.GetScene() is None:
             self._scene.AddNode(node)
@@ -134,18 +140,18 @@ class Output:
         return node
 
     def _add_sequence(
-        self, frames: list[vtk.vtkImageData], class_name: str, name: str, provenance: Provenance
+        self, frames: list[vtk.vtkImageData], class_name: str, name: str, provenance: Provenance, part: str
     ) -> slicer.vtkMRMLVolumeNode:
         def volumes() -> Iterator[tuple[slicer.vtkMRMLVolumeNode, vtk.vtkImageData]]:
             for source, data in zip(self._volumes, frames, strict=True):
                 volume = getattr(slicer, class_name)()
                 volume.SetName(name)
                 copy_setting(volume, source)
-                provenance.label(volume, [source])
+                provenance.label(volume, [source], part)
                 yield volume, data
 
         sequence, volume = add_sequence(self._node, name, volumes())
-        provenance.label(sequence, self._volumes)
+        provenance.label(sequence, self._volumes, part)
         sequence.SetAttribute(REPORT, provenance.report)
         place_beside(sequence, self._node)
         shown = proxy_of(self._node)
@@ -159,6 +165,10 @@ class Output:
         node.SetAndObserveTransformNodeID(source.GetTransformNodeID())
         show_alike(node, source)
         place_beside(node, source)
+
+
+def _is_named_by_us(node: slicer.vtkMRMLNode, source: slicer.vtkMRMLNode) -> bool:
+    return (node.GetName() or "").startswith((f"{source.GetName()} restored (", f"{source.GetName()} removed"))
 
 
 def _check_target(target: slicer.vtkMRMLNode, node: slicer.vtkMRMLNode, volume: slicer.vtkMRMLVolumeNode) -> None:

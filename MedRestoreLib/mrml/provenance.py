@@ -12,8 +12,8 @@ import slicer
 from ..methods import catalogue
 from ..modalities import UNKNOWN
 from .hierarchy import INSTANCES, METHOD, MODALITY, kin
+from .results import PART
 
-DERIVED_FROM = "MedRestore.derivedFrom"
 REPORT = "MedRestore.report"
 SOURCES = "DICOM.derivedFromInstanceUIDs"
 
@@ -28,8 +28,8 @@ class Provenance:
     report: str
 
     @classmethod
-    def of(cls, report: Mapping[str, Any], source: slicer.vtkMRMLNode) -> Provenance:
-        """From ``Report.to_dict()`` and the input node."""
+    def of(cls, report: Mapping[str, Any]) -> Provenance:
+        """From ``Report.to_dict()``."""
         plan, noise, study = report["plan"], report["noise"], report["study"]
         attributes = {
             METHOD: plan["method"],
@@ -38,7 +38,6 @@ class Provenance:
             "MedRestore.strength": repr(plan["strength"]),
             "MedRestore.version": report["provenance"]["software"].removeprefix("MedRestore "),
             "MedRestore.inputSHA256": study["sha256"],
-            DERIVED_FROM: source.GetID(),
             MODALITY: study["modality"] if study["modality"] != UNKNOWN else "",
         }
         return cls(
@@ -48,13 +47,13 @@ class Provenance:
             json.dumps(report, ensure_ascii=False),
         )
 
-    def label(self, node: slicer.vtkMRMLNode, sources: Iterable[slicer.vtkMRMLNode]) -> None:
-        """Give a node the attributes and the description, but not the report.
+    def label(self, node: slicer.vtkMRMLNode, sources: Iterable[slicer.vtkMRMLNode], part: str) -> None:
+        """Give a node the attributes and the description, but not the report; ``part`` is RESTORED or REMOVED.
 
         It never claims the sources' DICOM files as its own: it names them as what it is derived from.
         """
         instances = dict.fromkeys(uid for source in sources for uid in _instances(source).split())
-        derived = {INSTANCES: "", SOURCES: " ".join(instances)}
+        derived = {INSTANCES: "", SOURCES: " ".join(instances), PART: part}
         for name, value in {**self.attributes, **derived}.items():
             node.SetAttribute(name, value or None)
         node.SetDescription(self.description)

@@ -8,8 +8,8 @@ import numpy as np
 import slicer
 
 from ..image import Image
-from ..pipeline.restore import Progress
 from ..pipeline.restore import restore as restore_image
+from ..progress import Progress
 from .masks import mask_of
 from .output import Output
 from .study import image_of, whole_study

@@ -106,13 +106,13 @@ def _measured(segment: Cutout, volume: slicer.vtkMRMLVolumeNode) -> tuple:
         segment.volume,
         segment.volume / _MM3_PER_ML,
         inside.mean,
-        inside.deviation,
-        inside.least,
-        inside.greatest,
+        inside.std,
+        inside.minimum,
+        inside.maximum,
         regions.contrast(inside, around),
         regions.ratio(inside, around),
         around.mean,
-        around.deviation,
+        around.std,
         remark if inside.voxels else "empty: no voxel in this volume",
     )
 
@@ -164,14 +164,14 @@ def _half(segments: list[Cutout], index: int | None, volume: slicer.vtkMRMLVolum
     segment = segments[index]
     inside, around = segment.measured(volume)
     contrast = regions.contrast(inside, around)
-    return segment.name, segment.volume / _MM3_PER_ML, inside.mean, inside.deviation, contrast
+    return segment.name, segment.volume / _MM3_PER_ML, inside.mean, inside.std, contrast
 
 
 def _agreement(after: Cutout, before: Cutout) -> tuple[float, ...]:
     """Dice, IoU, precision, recall and HD95 of two segments on one grid, in the box that holds both."""
     box = _union(after.box, before.box)
     masks = [after.within(box), before.within(box)]
-    masks = [mask[regions.bounds(masks[0] | masks[1])] for mask in masks]  # distances take time in every voxel
+    masks = [mask[regions.bounding_box(masks[0] | masks[1])] for mask in masks]  # distances take time in every voxel
     measures = (agreement.dice, agreement.iou, agreement.precision, agreement.recall)
     return (*(measure(*masks) for measure in measures), agreement.hd95(*masks, spacing=before.grid.spacing))
 

@@ -9,6 +9,7 @@ import slicer
 
 from ..errors import UnsupportedImage
 from ..image import Image
+from ..modalities import UNKNOWN
 from .hierarchy import modality_of
 from .sequences import frame_times, is_sequence, proxy_of, sequence_of, volumes_of
 from .volumes import array_of, check_transform, check_volume, geometry, unit_of
@@ -47,7 +48,7 @@ def describe(node: slicer.vtkMRMLNode, modality: str = "") -> dict[str, Any]:
     return {
         **geometry(first),
         "frame_times": frame_times(node) if is_sequence(node) else (),
-        "modality": modality or modality_of(node),
+        "modality": modality or modality_of(node) or UNKNOWN,
         "unit": unit_of(first) or (unit_of(shown) if shown is not None else ""),
     }
 

@@ -14,7 +14,7 @@ from .blocks import mirrored, plane
 
 
 class BiasFree(nn.Module):
-    """Noisy images and their noise's standard deviation in, clean images out; 561,000 parameters.
+    """Noisy images and their noise's standard deviation in, clean images out; 560,000 parameters.
 
     ``(N, 1, H, W)`` of any scale and ``(N,)`` on that scale. ReLU and convolutions without bias make it homogeneous:
     an image and a level that are k times as large give a result k times as large, so no range has to be agreed on.

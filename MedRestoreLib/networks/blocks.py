@@ -1,4 +1,4 @@
-"""Pieces that several networks are built of."""
+"""Building blocks that several networks share."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import torch
 from torch import nn
 from torch.nn.functional import avg_pool2d, interpolate
 
-# Local coordinate attention averages over strips of this many blocks.
-STRIP_BLOCKS = 5
+STRIP_BLOCKS = 5  # length, in blocks, of the strips that local coordinate attention averages over
 
 
 def mirrored(images: torch.Tensor, multiple: int) -> torch.Tensor:
-    """Images ``(N, C, H, W)`` continued below and to the right by their mirror image to multiples of ``multiple``.
+    """Images ``(N, C, H, W)`` padded below and to the right by their mirror image, to multiples of ``multiple``.
 
-    The first row and column stay where they are, so tiles that start at multiples of ``multiple`` see the same grid.
+    Nothing is added above or to the left, so tiles that begin at multiples of ``multiple`` share the image's grid.
 
     >>> mirrored(torch.arange(3.0).reshape(1, 1, 1, 3), 4).flatten().tolist()[:4]
     [0.0, 1.0, 2.0, 2.0]
@@ -22,8 +21,8 @@ def mirrored(images: torch.Tensor, multiple: int) -> torch.Tensor:
         size = images.shape[axis]
         wanted = -(-size // multiple) * multiple
         if wanted != size:
-            place = torch.arange(wanted, device=images.device) % (2 * size)
-            images = images.index_select(axis, torch.minimum(place, 2 * size - 1 - place))
+            index = torch.arange(wanted, device=images.device) % (2 * size)
+            images = images.index_select(axis, torch.minimum(index, 2 * size - 1 - index))
     return images
 
 
@@ -33,14 +32,14 @@ def plane(level: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
 
 
 class Pointwise(nn.Linear):
-    """A 1x1 convolution as the matrix product it is: in channels_last nothing is copied, as torch's own would."""
+    """A 1x1 convolution as a matrix product: in channels_last it copies nothing, while torch's own convolution does."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
 def convolution(inputs: int, outputs: int, kernel: int = 3, *, norm: bool = False) -> nn.Sequential:
-    """Convolution that keeps the size, batch normalisation where ``norm``, ReLU."""
+    """A convolution that keeps the size, batch normalisation if ``norm``, and ReLU."""
     if kernel == 1:
         first = Pointwise(inputs, outputs, bias=not norm)
     else:
@@ -49,14 +48,16 @@ def convolution(inputs: int, outputs: int, kernel: int = 3, *, norm: bool = Fals
 
 
 class CoordinateAttention(nn.Module):
-    """Weighs every channel by where its row and its column are bright (Hou, Zhou and Feng, CVPR 2021).
+    """Multiplies each channel by gates that depend on the means of rows and of columns (Hou, Zhou and Feng, CVPR 2021).
 
-    With ``block`` None a row is the whole row, as in the paper, and the result depends on the size of the image. With a
-    ``block`` of so many pixels, a row is the strip of five blocks around a pixel and the weights are interpolated
-    between blocks: images of any size, or tiles of one, are treated alike. Sizes must then be multiples of ``block``.
-
-    Departures: gates are ``gain`` times a sigmoid. Without batch normalisation to restore the scale, a gain of 2 lets
-    the features of an untrained network through unweakened.
+    Args:
+        channels: of the features.
+        block: None takes means over whole rows and columns, as in the paper; the result then depends on the size of the
+            image. A number of pixels takes them over strips of five blocks around a pixel, with the gates interpolated
+            between blocks: the result is the same for images of any size and for tiles of them. The sizes must then be
+            multiples of ``block``.
+        norm: batch normalisation, as in the paper. Without it the gates are doubled, so that an untrained network keeps
+            the scale of its features.
     """
 
     def __init__(self, channels: int, *, block: int | None = None, norm: bool = False) -> None:
@@ -76,7 +77,7 @@ class CoordinateAttention(nn.Module):
         return x * by_row * by_column
 
     def _strip_means(self, x: torch.Tensor, axis: int) -> torch.Tensor:
-        """Means along ``axis``: of everything, or of the strips around each block."""
+        """Means along ``axis``: of whole rows or columns, or of the strips around each block."""
         if self.block is None:
             return x.mean(axis, keepdim=True)
         along = (lambda n: (1, n)) if axis == 3 else (lambda n: (n, 1))
@@ -86,13 +87,13 @@ class CoordinateAttention(nn.Module):
         return avg_pool2d(blocks, along(STRIP_BLOCKS), stride=1, padding=around, count_include_pad=False)
 
     def _spread(self, logits: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """Gates in (0, gain), on the grid of ``x`` or broadcast over it."""
+        """Gates in (0, gain), of the size of ``x`` or ready to broadcast to it."""
         gates = self.gain * torch.sigmoid(logits)
         return gates if self.block is None else interpolate(gates, x.shape[2:], mode="bilinear")
 
 
 class SqueezeExcitation(nn.Module):
-    """Weighs every channel by the means of all (Hu, Shen and Sun, CVPR 2018)."""
+    """Multiplies each channel by a gate that depends on the means of all channels (Hu, Shen and Sun, CVPR 2018)."""
 
     def __init__(self, channels: int, reduction: int = 16) -> None:
         super().__init__()
@@ -110,7 +111,7 @@ class SqueezeExcitation(nn.Module):
 
 
 class ResidualDense(nn.Module):
-    """EMANet's RDC block: three convolutions that each see all before them, coordinate attention, and a shortcut."""
+    """EMANet's RDC block: three densely connected convolutions, coordinate attention, and a shortcut."""
 
     def __init__(self, inputs: int, outputs: int, *, block: int | None = None, norm: bool = False) -> None:
         super().__init__()
@@ -121,14 +122,14 @@ class ResidualDense(nn.Module):
         self.shortcut = nn.Identity() if inputs == outputs else Pointwise(inputs, outputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        seen = x
+        features = x
         for layer in self.dense:
-            seen = torch.cat([seen, layer(seen)], 1)
-        return self.attention(self.gather(seen)) + self.shortcut(x)
+            features = torch.cat([features, layer(features)], 1)
+        return self.attention(self.gather(features)) + self.shortcut(x)
 
 
 class DoubleConvolution(nn.Sequential):
-    """The plain U-Net's block, for the ablation: two 3x3 convolutions. ``block`` is not used."""
+    """Two 3x3 convolutions, as in the plain U-Net; ``block`` is not used."""
 
     def __init__(self, inputs: int, outputs: int, *, block: int | None = None, norm: bool = False) -> None:
         super().__init__(convolution(inputs, outputs, norm=norm), convolution(outputs, outputs, norm=norm))
@@ -142,5 +143,5 @@ class Upsample(nn.Module):
         self.mix = Pointwise(inputs, outputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        # A 1x1 convolution and linear interpolation commute; the small image is the cheap place for the convolution.
+        # A 1x1 convolution and linear interpolation commute; the convolution is cheaper on the small image.
         return interpolate(self.mix(x), scale_factor=2, mode="bilinear")

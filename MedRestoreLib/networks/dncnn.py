@@ -1,4 +1,4 @@
-"""DnCNN: a plain chain of convolutions that predicts the noise.
+"""DnCNN: a chain of convolutions that predicts the noise.
 
 Zhang, Zuo, Chen, Meng and Zhang, IEEE TIP 26(7), 2017.
 """
@@ -16,10 +16,10 @@ from .speckle import GUARD, PaperSpeckleNetwork
 class DnCNN(CountsNetwork):
     """The recommended form, small and fast: counts in, rate out (``CountsNetwork``), 89,000 parameters.
 
-    Departures from the paper, besides ``CountsNetwork``'s: fewer and narrower layers; the level is known to it; no
-    batch normalisation: a batch holds images of 26 counts and of 65,000, and normalising would mix them.
+    Departures from the paper, besides those of ``CountsNetwork``: fewer and narrower layers; the level is an input; no
+    batch normalisation, which would mix the images of a batch, whose peaks are 26 to 65,000 counts.
 
-    With ten layers, a pixel sees 21 pixels far, and a smoother version of what is farther.
+    Its receptive field reaches 21 pixels, and farther through the smoothed copies.
     """
 
     def __init__(self, layers: int = 10, width: int = 32) -> None:
@@ -27,9 +27,9 @@ class DnCNN(CountsNetwork):
 
 
 class PaperDnCNN(nn.Module):
-    """The paper's form: blind, the noise is predicted and subtracted; 556,000 parameters. ``level`` is not used.
+    """The paper's form: it predicts the noise, which is subtracted; 556,000 parameters. Blind: ``level`` is not used.
 
-    Its last layer starts at zero, so that training does not begin with noise a hundred times too strong.
+    Its last layer starts at zero; the noise predicted at first would else be a hundred times too strong.
     """
 
     def __init__(self, layers: int = 17, width: int = 64) -> None:
@@ -43,7 +43,7 @@ class PaperDnCNN(nn.Module):
 
 
 class SpeckleDnCNN(PaperSpeckleNetwork):
-    """The same chain for speckle, ``x = u (1 + n)``: what it predicts is n, and it is divided by 1 + n."""
+    """The paper's chain for speckle, ``x = u (1 + n)``: it predicts n, and the image is divided by 1 + n."""
 
     def __init__(self, layers: int = 17, width: int = 64, guard: float | None = GUARD) -> None:
         super().__init__(_Chain(1, 1, layers=layers, width=width, norm=True), guard=guard)

@@ -1,4 +1,4 @@
-"""DRAN: three blocks of convolutions whose kernels are mixed anew for every image, each with a noise gate beside it.
+"""DRAN: three blocks of dynamic convolutions, each beside a noise gate.
 
 Sharif, Naqvi and Biswas, Mathematics 8(12), 2020. The text has three distinct blocks; the code released with it makes
 three and passes the image through the first of them three times (``shared_blocks``).
@@ -10,15 +10,15 @@ import torch
 from torch import nn
 from torch.nn.functional import conv2d, leaky_relu
 
-# Kernels that a dynamic convolution mixes, and what the logits of their weights are divided by: nearly even mixtures.
-KERNELS, TEMPERATURE = 4, 34.0
+KERNELS = 4  # that a dynamic convolution mixes
+TEMPERATURE = 34.0  # of the softmax that gives their weights: nearly equal ones
 
 BLOCKS = 3
 CONVOLUTIONS = 5  # in each block
 
 
 class DynamicConvolution(nn.Module):
-    """A 3x3 convolution whose kernel is a mixture of four; the image's channel means tell the shares.
+    """A 3x3 convolution whose kernel is a weighted mean of four; the weights depend on the image's channel means.
 
     ``(N, C, H, W)`` to the same shape. Chen et al., CVPR 2020.
     """
@@ -27,8 +27,8 @@ class DynamicConvolution(nn.Module):
         super().__init__()
         middle = max(4, channels // 4)
         self.choose = nn.Sequential(nn.Linear(channels, middle), nn.ReLU(inplace=True), nn.Linear(middle, KERNELS))
-        self.kernels = nn.Parameter(torch.empty(KERNELS, 9 * channels**2))  # flat, for the mixture is a product
-        nn.init.normal_(self.kernels, std=(2 / (9 * channels)) ** 0.5)  # as He et al. would have each
+        self.kernels = nn.Parameter(torch.empty(KERNELS, 9 * channels**2))  # flat: their mean is a matrix product
+        nn.init.normal_(self.kernels, std=(2 / (9 * channels)) ** 0.5)  # He et al., ICCV 2015
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         batch, channels, rows, columns = x.shape
@@ -40,7 +40,7 @@ class DynamicConvolution(nn.Module):
 
 
 class NoiseGate(nn.Module):
-    """A 3x3 convolution, weighed pixel by pixel by another (Yu et al., ICCV 2019); the border is mirrored."""
+    """A 3x3 convolution times the sigmoid of another: Yu et al., ICCV 2019. The border is mirrored."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class NoiseGate(nn.Module):
 
 
 class Block(nn.Module):
-    """Five dynamic convolutions, each with batch normalisation and ReLU; the noise gate's features are added."""
+    """Five dynamic convolutions, each with batch normalisation and ReLU, plus the features of a noise gate."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -69,12 +69,12 @@ class Block(nn.Module):
 class DRAN(nn.Module):
     """The paper's form: images ``(N, 1, H, W)`` in [0, 1] to restored ones. Blind. 2.45 million parameters.
 
-    On the scale [-1, 1] of the paper, what is subtracted lies within (-1, 1), the range of a hyperbolic tangent.
-    Kernels follow from means of the whole image, so tiles would not agree with it.
+    It works on the scale [-1, 1]; what it subtracts lies within (-1, 1), the range of a hyperbolic tangent. Kernels
+    depend on means over the whole image, so tiles do not agree with it.
 
     Args:
         width: channels.
-        shared_blocks: one block, passed three times, as in the released code: a third of the parameters.
+        shared_blocks: use one block three times, as the released code does: a third of the parameters.
     """
 
     def __init__(self, width: int = 64, shared_blocks: bool = False) -> None:

@@ -1,9 +1,9 @@
 """EMANet: a two-stage U-Net for bone scintigraphy. This file is its second stage; ``level_net`` is the first.
 
-Yu, Luo, Chen, Guo and Luo, Journal of Optoelectronics Laser 34(7), 2023. Where its text leaves a choice, the
-reconstruction is ours: three dense convolutions in an RDC block; 2x2 average pooling where MD is said to pool
+Yu, Luo, Chen, Guo and Luo, Journal of Optoelectronics Laser 34(7), 2023; not the EMANet of ICCV 2019. The text leaves
+choices open, and these are ours: three dense convolutions in an RDC block; 2x2 average pooling where MD is said to pool
 "globally" (its output has to match the pooled features); sigmoid gates, as in the source of coordinate attention; ReLU
-for "BeLU"; the channel widths. Not to be confused with the EMANet of ICCV 2019.
+for "BeLU"; the channel widths.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import torch
 from torch import nn
-from torch.nn.functional import avg_pool2d, max_pool2d
+from torch.nn.functional import avg_pool2d
 
 from .blocks import (
     CoordinateAttention,
@@ -25,17 +25,17 @@ from .blocks import (
     plane,
 )
 from .counts import INPUTS, OUTPUTS, CountsNetwork
+from .encoder_decoder import EncoderDecoder, decoder, doubled, encoder, upsamplings
 
-# Dilations of the three MD blocks, finest level first.
+# Of the three MD blocks, finest level first.
 DILATIONS = ((5, 7, 9), (4, 5, 6), (2, 3, 5))
 TRANSITIONS = len(DILATIONS)
 
-# Local attention: strips of five blocks of so many pixels of the image, at every level of the network.
-ATTENTION_BLOCK = 16
+ATTENTION_BLOCK = 16  # side, in pixels of the image, of the blocks of local attention, at every level
 
 
 class MultiDilation(nn.Module):
-    """MD: the level's features through three dilated convolutions, at half the size. ``(N, C, H, W)`` to H/2, W/2."""
+    """MD: three dilated convolutions and attention, at half the size: ``(N, C, H, W)`` to ``(N, C, H/2, W/2)``."""
 
     def __init__(
         self, channels: int, dilations: tuple[int, ...], *, block: int | None = None, norm: bool = False
@@ -52,7 +52,7 @@ class MultiDilation(nn.Module):
 
 
 class AttentionGate(nn.Module):
-    """RCAG: two sets of C features to one, by coordinate attention with a shortcut around it."""
+    """RCAG: pooled and dilated features, C channels each, to C channels, by attention with a shortcut around it."""
 
     def __init__(self, channels: int, *, block: int | None = None, norm: bool = False) -> None:
         super().__init__()
@@ -65,9 +65,9 @@ class AttentionGate(nn.Module):
 
 
 class Fusion(nn.Module):
-    """CF: the decoder's outputs, deepest first, fused into the finest level's features."""
+    """CF: fuses the decoder's outputs, deepest first, into the features of the finest level."""
 
-    def __init__(self, widths: tuple[int, ...], blocks: tuple[int | None, ...], *, norm: bool = False) -> None:
+    def __init__(self, widths: list[int], blocks: list[int | None], *, norm: bool = False) -> None:
         super().__init__()
         pairs = list(pairwise(widths))
         self.up = nn.ModuleList(Upsample(deep, fine) for deep, fine in pairs)
@@ -84,15 +84,15 @@ class Fusion(nn.Module):
         return fused
 
 
-class Backbone(nn.Module):
+class Backbone(EncoderDecoder):
     """The U-Net with its four modules: ``(N, inputs, H, W)`` to ``(N, outputs, H, W)``, H and W multiples of 8.
 
     Args:
         width: channels of the finest level; they double at each of three transitions.
         block: side of the local attention's blocks at the finest level; None for attention over whole rows and columns.
         norm: batch normalisation after every convolution but the gates' and the last.
-        use_rdc, use_md, use_rcag, use_cf: switch the modules off for the ablation. In their places: two convolutions;
-            nothing; a 1x1 convolution of both features; the last decoder output alone.
+        use_rdc, use_md, use_rcag, use_cf: the paper's modules. Without them, for the ablation: two convolutions; pooled
+            features alone; a 1x1 convolution of both features; the decoder's last output.
     """
 
     def __init__(
@@ -109,13 +109,13 @@ class Backbone(nn.Module):
         use_cf: bool = True,
     ) -> None:
         super().__init__()
-        widths = [width << i for i in range(TRANSITIONS + 1)]
+        widths = doubled(width, TRANSITIONS)
         blocks = [block and max(1, block >> i) for i in range(TRANSITIONS + 1)]
-        unit = ResidualDense if use_rdc else DoubleConvolution
-        before = [inputs, *widths]
-        self.encoder = nn.ModuleList(
-            unit(before[i], widths[i], block=blocks[i], norm=norm) for i in range(TRANSITIONS + 1)
-        )
+
+        def unit(before: int, after: int, level: int) -> nn.Module:
+            return (ResidualDense if use_rdc else DoubleConvolution)(before, after, block=blocks[level], norm=norm)
+
+        self.encoder = encoder(inputs, widths, unit)
         self.dilated = nn.ModuleList(
             MultiDilation(widths[i], DILATIONS[i], block=blocks[i], norm=norm) for i in range(TRANSITIONS * use_md)
         )
@@ -123,33 +123,22 @@ class Backbone(nn.Module):
             AttentionGate(widths[i], block=blocks[i + 1], norm=norm) if use_rcag else _Merge(widths[i], norm=norm)
             for i in range(TRANSITIONS * use_md)
         )
-        upwards = list(reversed(range(TRANSITIONS)))
-        self.up = nn.ModuleList(Upsample(widths[i + 1], widths[i]) for i in upwards)
-        self.decoder = nn.ModuleList(unit(2 * widths[i], widths[i], block=blocks[i], norm=norm) for i in upwards)
-        self.fusion = (
-            Fusion(tuple(widths[i] for i in upwards), tuple(blocks[i] for i in upwards), norm=norm) if use_cf else None
-        )
+        self.up = upsamplings(widths)
+        self.decoder = decoder(widths, unit)
+        self.fusion = Fusion(widths[-2::-1], blocks[-2::-1], norm=norm) if use_cf else None
         self.last = nn.Conv2d(width, outputs, 3, padding=1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        skips = []
-        for i, unit in enumerate(self.encoder[:-1]):
-            skips.append(unit(x))
-            x = self._halved(skips[-1], i)
-        x = self.encoder[-1](x)
-        outputs = []
-        for up, unit, skip in zip(self.up, self.decoder, reversed(skips), strict=True):
-            x = unit(torch.cat([up(x), skip], 1))
-            outputs.append(x)
-        return self.last(self.fusion(outputs) if self.fusion is not None else x)
+        outputs = self.features(x)
+        return self.last(outputs[-1] if self.fusion is None else self.fusion(outputs))
 
-    def _halved(self, x: torch.Tensor, i: int) -> torch.Tensor:
-        pooled = max_pool2d(x, 2)
-        return self.gates[i](pooled, self.dilated[i](x)) if len(self.dilated) else pooled
+    def halved(self, x: torch.Tensor, level: int) -> torch.Tensor:
+        pooled = super().halved(x, level)
+        return self.gates[level](pooled, self.dilated[level](x)) if len(self.dilated) else pooled
 
 
 class _Merge(nn.Module):
-    """Without RCAG: both features through a 1x1 convolution."""
+    """In place of RCAG: a 1x1 convolution of both features."""
 
     def __init__(self, channels: int, *, norm: bool = False) -> None:
         super().__init__()
@@ -162,15 +151,16 @@ class _Merge(nn.Module):
 class EMANet(CountsNetwork):
     """The recommended form: counts in, rate out (``CountsNetwork``). What ships has RDC alone, 0.58 million parameters.
 
-    Departures from the paper, besides ``CountsNetwork``'s:
-    - Attention is local, so that images and tiles of every size are treated alike.
-    - No batch normalisation: a batch holds images of 26 counts and of 65,000, and normalising would mix them.
+    Departures from the paper, besides those of ``CountsNetwork``:
+
+    - Attention is local, so the result is the same for images of every size and for tiles of them.
+    - No batch normalisation, which would mix the images of a batch, whose peaks are 26 to 65,000 counts.
     - Half the width.
-    - What ships leaves MD, RCAG and CF out: on simulated scans and the real one it is as good or a little better
+    - The network that ships has no MD, RCAG or CF: on simulated scans and the real one it is as good or a little better
       without, and quicker (training/tables/p_peak.md, tables 4 and 7 and the thinned scan).
 
-    A pixel farther than 96 pixels away changes nothing by more than rounding does. (No strict bound is as small: strips
-    of attention follow one another, but each passes on a small part of what it averages.)
+    Pixels farther than 96 pixels away were found to change nothing but rounding. The strict bound is larger, for strips
+    of attention follow one another, but each passes on little of what it averages.
     """
 
     def __init__(self, width: int = 16, **modules: bool) -> None:
@@ -178,9 +168,9 @@ class EMANet(CountsNetwork):
 
 
 class PaperEMANet(nn.Module):
-    """The paper's form: image and level plane in, noise map out, which is subtracted.
+    """The paper's form: from the image and its level to a noise map, which is subtracted.
 
-    Attention averages over whole rows and columns, so its result depends on the size of the image.
+    Attention averages over whole rows and columns, so the result depends on the size of the image.
     """
 
     def __init__(self, width: int = 32, **modules: bool) -> None:

@@ -1,4 +1,4 @@
-"""RED-CNN: a chain of convolutions and a chain of transposed ones that undoes it, with three shortcuts.
+"""RED-CNN: five convolutions, then five transposed convolutions, with three shortcuts.
 
 Chen, Zhang, Kalra, Lin, Chen, Liao, Zhou and Wang, IEEE TMI 36(12), 2017. Made for low-dose CT.
 """
@@ -14,14 +14,13 @@ from .blocks import mirrored
 LAYERS = 5
 KERNEL = 5
 
-# Each convolution takes off 4 pixels, so 20 are the least side it can work on.
-MULTIPLE = 32
+MULTIPLE = 32  # images are padded to multiples of this: each convolution takes 4 pixels off, 20 in all
 
 
 class REDCNN(nn.Module):
-    """The paper's form: blind, so ``level`` is not used; not below zero. 1.85 million parameters.
+    """The paper's form; its results are never negative. Blind: ``level`` is not used. 1.85 million parameters.
 
-    Departure: images are continued by their mirror image to multiples of 32 pixels, so that small ones fit.
+    Departure: images are padded by their mirror image to multiples of 32 pixels, so that small ones fit.
     """
 
     def __init__(self, width: int = 96) -> None:
@@ -34,13 +33,13 @@ class REDCNN(nn.Module):
     def forward(self, images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
         rows, columns = images.shape[2:]
         x = mirrored(images, MULTIPLE)
-        before = []
+        inputs = []  # of each convolution
         for layer in self.down:
-            before.append(x)
+            inputs.append(x)
             x = relu(layer(x))
         for number, layer in enumerate(self.up):
             x = layer(x)
-            if number % 2 == 0:  # the input, and what the second and the fourth convolution gave
-                x = x + before[-1 - number]
+            if number % 2 == 0:  # shortcuts from the image, the second and the fourth convolution
+                x = x + inputs[-1 - number]
             x = relu(x)
         return x[..., :rows, :columns]

@@ -1,7 +1,7 @@
-"""WGAN-VGG: a plain generator, judged by a Wasserstein critic and by the features of a VGG network.
+"""WGAN-VGG: a generator trained by a Wasserstein critic and by the features of a VGG network.
 
-Yang, Yan, Zhang, Yu, Shi, Mou, Kalra, Zhang, Sun and Wang, IEEE TMI 37(6), 2018. Its loss compares no pixels: what it
-draws may look right and not be there.
+Yang, Yan, Zhang, Yu, Shi, Mou, Kalra, Zhang, Sun and Wang, IEEE TMI 37(6), 2018. Its loss compares no pixels, so
+structures of the result may look right without being in the image.
 """
 
 from __future__ import annotations
@@ -11,31 +11,30 @@ from torch import nn
 
 from .blocks import convolution
 
-# What the last convolution adds at first: on dark pictures its ReLU would else give zeros, and never learn again.
-ALIVE = 0.1
+INITIAL_BIAS = 0.1  # of the last convolution: on dark images its ReLU would else be 0, and its gradient, too
 
 # Output channels and stride of the critic's convolutions.
 CRITIC = ((64, 1), (64, 2), (128, 1), (128, 2), (256, 1), (256, 2))
 
 
 class Generator(nn.Module):
-    """Eight 3x3 convolutions, each with ReLU: 56,000 parameters. Blind, so ``level`` is not used; not below zero."""
+    """Eight 3x3 convolutions, each with ReLU: 56,000 parameters. Never negative. Blind: ``level`` is not used."""
 
     def __init__(self, layers: int = 8, width: int = 32) -> None:
         super().__init__()
         widths = [1, *[width] * (layers - 1), 1]
         self.layers = nn.Sequential(*(convolution(widths[i], widths[i + 1]) for i in range(layers)))
         last = [module for module in self.layers.modules() if isinstance(module, nn.Conv2d)][-1]
-        nn.init.constant_(last.bias, ALIVE)
+        nn.init.constant_(last.bias, INITIAL_BIAS)
 
     def forward(self, images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
         return self.layers(images)
 
 
 class Critic(nn.Module):
-    """How much more like clean images than like restored ones: square patches ``(N, 1, P, P)`` to numbers ``(N,)``.
+    """Patches ``(N, 1, P, P)`` to scores ``(N,)``, higher for clean images than for restored ones.
 
-    No batch normalisation, which the gradient penalty forbids (Gulrajani et al., NeurIPS 2017).
+    No batch normalisation, which the gradient penalty rules out (Gulrajani et al., NeurIPS 2017).
 
     Args:
         patch: the side P, a multiple of 8.

@@ -11,10 +11,10 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Estimate:
-    """A noise level read off a study.
+    """A noise level estimated from a study.
 
     Attributes:
-        level: in the model's unit; None when the study does not tell ("not sure" beats a wrong number).
+        level: in the model's unit; None if it could not be estimated.
         confidence: 0 (a guess) to 1 (certain). Below 0.5 callers should ask a person.
         reason: one sentence for a person: what was measured, where, and why it is or is not trusted.
     """
@@ -28,9 +28,9 @@ class Estimate:
 class Noise(ABC):
     """One noise model at one level, bound to one study.
 
-    ``level`` is what a person says, in ``unit``; ``reference`` is the grey value that a relative level refers to, in
-    the study's unit (1 where levels are absolute). Arrays are float32 of any shape; nothing is changed in place; all
-    but ``reference_of`` and ``estimate`` work voxel by voxel, so they may be called on parts of a study.
+    ``level`` is in ``unit``; ``reference`` is the grey value that a relative level refers to, in the study's unit (1
+    where levels are absolute). Arrays are float32 of any shape; nothing is changed in place. All methods but
+    ``reference_of`` and ``estimate`` work voxel by voxel, so parts of a study may be passed.
     """
 
     level: float
@@ -43,8 +43,8 @@ class Noise(ABC):
     white: ClassVar[bool] = True  # independent from voxel to voxel
     linear: ClassVar[bool] = False  # stabilising is a multiplication, so errors are those of the study's unit
     keeps_totals: ClassVar[bool] = False  # the sum of a frame is a quantity that restoring must not change
-    risk: ClassVar[str] = "SURE"  # the unbiased estimate of the error that holds for it, "" for none
-    caveats: ClassVar[tuple[str, ...]] = ()  # what every report on this noise says to a person
+    risk: ClassVar[str] = "SURE"  # the unbiased risk estimate that holds for it, "" for none
+    caveats: ClassVar[tuple[str, ...]] = ()  # sentences for every report on this noise
 
     @classmethod
     def bind(cls, voxels: np.ndarray, level: float) -> Noise:
@@ -69,7 +69,7 @@ class Noise(ABC):
     @classmethod
     @abstractmethod
     def usual_level(cls, low: float, high: float) -> float:
-        """A low level that fits voxels between ``low`` and ``high``, for where the true one is not known."""
+        """A low default level for voxels between ``low`` and ``high``, used when the true one is unknown."""
 
     @classmethod
     @abstractmethod
@@ -79,7 +79,7 @@ class Noise(ABC):
     @classmethod
     @abstractmethod
     def estimate(cls, voxels: np.ndarray) -> Estimate:
-        """The level found in a noisy study ``(frames, slices, rows, columns)``."""
+        """The level of a noisy study ``(frames, slices, rows, columns)``."""
 
     @abstractmethod
     def stabilise(self, voxels: np.ndarray) -> np.ndarray:
@@ -96,18 +96,18 @@ class Noise(ABC):
     def covers(self, voxels: np.ndarray) -> np.ndarray:
         """Where the model holds in a noisy study ``(..., rows, columns)``: boolean, the same shape.
 
-        Left out are plateaus of one value, 5x5 or larger: masked air, burned-in text, saturation.
+        Constant areas of 5x5 pixels or more are left out: masked air, burned-in text, saturation.
         """
         from scipy.ndimage import maximum_filter, minimum_filter
 
         window = (1,) * (voxels.ndim - 2) + (5, 5)
-        plateau = minimum_filter(voxels, size=window) == maximum_filter(voxels, size=window)
-        return ~maximum_filter(plateau, size=window)
+        constant = minimum_filter(voxels, size=window) == maximum_filter(voxels, size=window)
+        return ~maximum_filter(constant, size=window)
 
     def standardisation(
         self, noisy: np.ndarray, restored: np.ndarray, where: np.ndarray, regions: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What is compared to tell whether noise alone was removed.
+        """The three arrays of which the standardised residual is made: (observed - expected) / standard deviation.
 
         Args:
             noisy, restored: of one shape, in the study's unit.
@@ -115,6 +115,6 @@ class Noise(ABC):
             regions: int8, number of each voxel's brightness region.
 
         Returns:
-            Observed values, their expectation if ``restored`` is true, and the standard deviation of the noise there.
+            Observed values, their expectation if ``restored`` were the truth, and the noise's standard deviation.
         """
         return noisy, restored, self.std(restored)

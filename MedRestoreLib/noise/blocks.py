@@ -1,10 +1,10 @@
-"""What the small blocks of a study say about its noise. Shared by the estimates of all noise models.
+"""Noise statistics of 8x8 blocks. Shared by the estimates of all noise models.
 
-An 8x8 block is split by the orthonormal cosine transform into three bands. Anatomy lives mostly in the low band, so the
-blocks with the least of it are the flat ones; white noise has the same variance in every coefficient, and the bands are
-independent, so choosing blocks by the low band does not bias what the high band says (Ponomarenko et al., Proc. SPIE
-6494, 2007). The middle band then checks the whole: white noise fills it like the high band, while leftover structure,
-interpolation and smoothing make it stronger. That ratio, the colour of the noise, is 1 for white noise.
+The orthonormal cosine transform splits each block into three bands. Anatomy is mostly in the low band, so the blocks
+with the least energy there are flat. White noise has the same variance in every coefficient and the bands are
+independent, so selecting blocks by the low band does not bias the variance of the high band (Ponomarenko et al., Proc.
+SPIE 6494, 2007). The middle band is the check: white noise has the same variance there as in the high band; structure,
+interpolation and smoothing raise it. The ratio of the two variances (``band_ratio``) is 1 for white noise.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from .base import Estimate
 
 SIDE = 8
-SAMPLE = 4_000_000  # voxels looked at, at most
+SAMPLE = 4_000_000  # voxels measured, at most
 _FREQUENCY = np.add.outer(np.arange(SIDE), np.arange(SIDE)).ravel()
 _BANDS = {
     name: (first <= _FREQUENCY) & (last >= _FREQUENCY)
@@ -26,7 +26,7 @@ BAND_SIZE = {name: int(np.count_nonzero(band)) for name, band in _BANDS.items()}
 _EXTREME_SHARE = 3 / SIDE**2  # more voxels than this at an end of the study's range: clipped or masked
 _SILENT = 5e-4  # noise below this share of the grey scale's span is nothing anyone would remove
 _ENOUGH = 16  # blocks
-WHITE = 1.3  # colour up to which noise counts as white: photographs with white noise stay below
+WHITE = 1.3  # band ratio up to which noise counts as white: photographs with white noise stay below
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +70,8 @@ class Blocks:
         return max(_median_variance(self.high, "high") - self.step**2 / 12, 0.0)
 
     @property
-    def colour(self) -> float:
-        """Noise in the middle band over noise in the high band: 1 when white, more when smoothed or with structure."""
+    def band_ratio(self) -> float:
+        """Variance in the middle band over that in the high band: 1 for white noise, more if smoothed or structured."""
         high = _median_variance(self.high, "high")
         return _median_variance(self.middle, "middle") / high if high > 0 else np.inf
 
@@ -102,10 +102,10 @@ def planes(voxels: np.ndarray, limit: int = SAMPLE) -> np.ndarray:
 
 
 def cut(voxels: np.ndarray, drop_clipped: bool = True) -> Blocks:
-    """Blocks of a study ``(frames, slices, rows, columns)`` that can tell of its noise.
+    """The blocks of a study ``(frames, slices, rows, columns)`` in which noise can be measured.
 
-    Left out are blocks of a single value and, with ``drop_clipped``, blocks that touch an end of the grey scale, exact
-    zeros or a filling: noise that was clipped or masked away cannot be measured. Blocks overlap in small studies.
+    Blocks of a single value are left out; with ``drop_clipped`` also blocks that touch an end of the grey scale, exact
+    zeros or the fill value, because clipped or masked noise cannot be measured. Blocks overlap in small studies.
     """
     from scipy.fft import dctn
 
@@ -117,9 +117,9 @@ def cut(voxels: np.ndarray, drop_clipped: bool = True) -> Blocks:
         return Blocks(windows, nothing, nothing, nothing, nothing, 0.0, 0.0, 0.0)
     single = windows.max(axis=1) == windows.min(axis=1)
     fills, counts = np.unique(windows[single, 0], return_counts=True)
-    filling = fills[counts.argsort()[-1:]]  # the commonest constant may fill the outside of the field of view
+    fill = fills[counts.argsort()[-1:]]  # the mode of the constant blocks: perhaps the outside of the field of view
     masked = ~np.isfinite(windows).all(axis=1)
-    for value in {float(finite.min()), float(finite.max()), 0.0, *filling.tolist()}:
+    for value in {float(finite.min()), float(finite.max()), 0.0, *fill.tolist()}:
         touching = np.count_nonzero(windows == np.float32(value), axis=1)
         masked |= touching > (_EXTREME_SHARE if drop_clipped else 1 - 1e-6) * SIDE**2
     unchanging = np.count_nonzero(single & ~masked) / max(np.count_nonzero(~masked), 1)
@@ -161,9 +161,9 @@ def silent(blocks: Blocks, flat: Blocks) -> Estimate | None:
     return Estimate(None, 0.2, "No fine-grained noise: clean, smoothed or restored already; nothing sure to remove.")
 
 
-def coloured(colour: float) -> str:
-    """Says that the noise is not white."""
-    return f"{colour:.1f} times stronger at middle than at high frequencies: correlated noise or fine structure"
+def correlated(band_ratio: float) -> str:
+    """The sentence for a band ratio above ``WHITE``."""
+    return f"{band_ratio:.1f} times stronger at middle than at high frequencies: correlated noise or fine structure"
 
 
 def squares(sample: np.ndarray, side: int) -> np.ndarray:
@@ -187,7 +187,7 @@ def grey_step(values: np.ndarray, looked_at: int = 50_000) -> float:
         return 0.0
     step = np.diff(levels).min()
     counts = (levels - levels[0]) / step
-    # float32 keeps 24 bits: beyond that many steps from zero the grid cannot be told from rounding.
+    # float32 keeps 24 bits: beyond that many steps from zero a grid looks like rounding.
     resolution = np.abs(levels).max() * 2.0**-22 / step
     return float(step) if resolution < 0.1 and np.abs(counts - counts.round()).max() < 0.01 + resolution else 0.0
 

@@ -1,4 +1,4 @@
-"""The maximum that a magnitude study had before its noise: what "percent of the maximum" refers to."""
+"""The noise-free maximum of a magnitude study: the reference of a level in percent of the maximum."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from . import rice
 
 @dataclass(frozen=True, eq=False)
 class Brightest:
-    """The brightest places of a noisy study, seen at several scales.
+    """The brightest squares of a noisy study, at several sides.
 
     Attributes:
         voxel: the greatest voxel.
         histogram: of all voxels between 0 and it, 256 equal bins.
-        squares: side in voxels → mean of the brightest square of that side, told by the half of its voxels that did
-            not choose it, so that the choice does not favour bright noise.
+        squares: side in voxels → mean of the brightest square of that side. Sample splitting: the square is located on
+            one checkerboard half of its voxels and measured on the other, so there is no selection bias.
     """
 
     voxel: float
@@ -42,8 +42,8 @@ class Brightest:
     def clean(self, sigma: float) -> tuple[float, float]:
         """The noise-free maximum when each channel's noise is ``sigma``, and its standard error.
 
-        The greatest of several cautious estimates: the brightest voxel less what noise adds at most, on average, to all
-        voxels about as bright; and each square less half its standard error. Then the bias of magnitudes is taken off.
+        The greatest of several cautious estimates: the brightest voxel minus the expected maximum of the noise over all
+        voxels of similar brightness, and each square minus half its standard error. The Rician bias is then removed.
         """
         if sigma == 0 or self.voxel <= 0:
             return self.voxel, 0.0

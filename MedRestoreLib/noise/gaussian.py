@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from .base import Estimate, Noise
-from .blocks import WHITE, coloured, cut, noise_curve, silent, too_little
+from .blocks import WHITE, correlated, cut, noise_curve, silent, too_little
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class Gaussian(Noise):
         flat = blocks.flattest(0.1, at_least=60)
         if nothing := too_little(blocks) or silent(blocks, flat):
             return nothing
-        sigma, colour = float(np.sqrt(flat.variance)), flat.colour
+        sigma, ratio = float(np.sqrt(flat.variance)), flat.band_ratio
         where = f"Standard deviation {sigma:.4g} in the {len(flat)} flattest 8x8 blocks"
-        if colour > WHITE:
-            return Estimate(sigma if colour < 2 else None, 0.3, f"{where}; {coloured(colour)}.")
-        confidence = min(0.95, 1 - 3 * flat.uncertainty, 0.5 + 3 * (WHITE - colour))
-        levels = np.sqrt([part.variance for part in noise_curve(blocks, bins=8) if part.colour <= WHITE])
+        if ratio > WHITE:
+            return Estimate(sigma if ratio < 2 else None, 0.3, f"{where}; {correlated(ratio)}.")
+        confidence = min(0.95, 1 - 3 * flat.uncertainty, 0.5 + 3 * (WHITE - ratio))
+        levels = np.sqrt([part.variance for part in noise_curve(blocks, bins=8) if part.band_ratio <= WHITE])
         if len(levels) > 1 and levels.max() > 1.3 * levels.min():
             return Estimate(sigma, min(confidence, 0.45), f"{where}; it changes with the brightness: not Gaussian.")
         return Estimate(sigma, confidence, f"{where}; white and alike in dark and bright parts.")

@@ -1,10 +1,10 @@
-"""Poisson noise: what counting photons does. Its level has been read in several ways; never mix their tables.
+"""Poisson noise of counted photons. Its level has several definitions; their tables cannot be compared.
 
 - ``Poisson.add``: y = Poisson(level * x) / level, level in counts per unit of the study (1.0 for raw counts).
-- ``add_peak``: x in [0, 1], a number of counts expected at 1; ``peak_counts`` gives it for a "level" of 1 to 50.
-- ``add_literal``: y = x + Poisson(level) on 8-bit grey values, behind some published tables; mostly an offset.
+- ``add_peak``: x in [0, 1], with the expected counts at x = 1; ``peak_counts`` converts a "level" of 1 to 50.
+- ``add_literal``: y = x + Poisson(level) on 8-bit grey values, as in some published tables; mostly an offset.
 - ``thin``: fewer counts from real counts, exactly Poisson, no clean image needed. The first choice for raw counts.
-- ``add_physical``: blur by the camera, then counts with scatter and background.
+- ``add_physical``: camera blur, then counts with scatter and background.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Poisson(Noise):
         blocks = cut(voxels, drop_clipped=False)
         blocks = blocks.take((blocks.mean > 0) & (blocks.voxels.min(axis=1) >= 0))
         curve = noise_curve(blocks)
-        parts = [part for part in curve if part.colour <= WHITE]
+        parts = [part for part in curve if part.band_ratio <= WHITE]
         if len(parts) < 2:
             return Estimate(None, 0.2, "No flat areas with white noise: too small, smoothed, restored, or not counts.")
         mean, variance, count = _means(parts)
@@ -100,7 +100,7 @@ class Poisson(Noise):
         return in_pieces(lambda x: np.sqrt(np.maximum(x, 0) / np.float32(self.level)), clean)
 
     def covers(self, voxels: np.ndarray) -> np.ndarray:
-        """Surroundings of one count or more: a residual of fewer is too skewed to be judged."""
+        """Where the local mean is at least one count: below, the residual is too skewed to be judged."""
         from scipy.ndimage import uniform_filter
 
         window = (1,) * (voxels.ndim - 2) + (_COUNT_WINDOW,) * 2

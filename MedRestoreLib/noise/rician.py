@@ -1,4 +1,4 @@
-"""Rician noise: what remains of Gaussian noise in both channels after an MR scanner takes the magnitude."""
+"""Rician noise: the noise of MR magnitudes, from Gaussian noise in the real and the imaginary channel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from . import rice
 from .base import Estimate, Noise
-from .blocks import WHITE, Blocks, coloured, cut, noise_curve, silent, too_little
+from .blocks import WHITE, Blocks, correlated, cut, noise_curve, silent, too_little
 from .brightest import Brightest
 from .chunks import in_pieces
 
@@ -81,17 +81,17 @@ class Rician(Noise):
             return Estimate(None, 0.0, "Magnitudes cannot be negative: not Rician noise.")
         tissue, air = _tissue(blocks), _air(blocks)
         if air is None and tissue is None:
-            return Estimate(None, 0.2, f"No air with Rayleigh noise, and in tissue {coloured(flat.colour)}.")
+            return Estimate(None, 0.2, f"No air with Rayleigh noise, and in tissue {correlated(flat.band_ratio)}.")
         # Dark tissue can pass for air: where the bright tissue is calmer, it is right.
         if air is None or (tissue is not None and air.sigma > (1.02 + 0.5 / np.sqrt(tissue.count)) * tissue.sigma):
             sigma, confidence = tissue.sigma, 0.8 if tissue.count >= 100 else 0.4
-            confidence = min(confidence, 0.5 + 3 * (WHITE - tissue.colour))
+            confidence = min(confidence, 0.5 + 3 * (WHITE - tissue.band_ratio))
             where = f"Noise of {sigma:.3g} in {tissue.count} flat 8x8 blocks of tissue"
         else:
             sigma, confidence = air.sigma, 0.9
             where = f"Rayleigh noise of {sigma:.3g} in {air.count} 8x8 blocks of air"
-            if air.colour > WHITE:
-                confidence, where = 0.5, f"{where}; {coloured(air.colour)}"
+            if air.band_ratio > WHITE:
+                confidence, where = 0.5, f"{where}; {correlated(air.band_ratio)}"
             elif tissue is not None and tissue.sigma > 1.25 * sigma:
                 confidence, where = 0.4, f"{where}, but {tissue.sigma:.3g} in flat tissue: the noise varies in space"
         maximum, error = Brightest.of(voxels).clean(sigma)
@@ -125,18 +125,18 @@ class Rician(Noise):
 class _Noise(NamedTuple):
     sigma: float  # of each channel, in the study's unit
     count: int  # of the blocks it was measured in
-    colour: float
+    band_ratio: float
 
 
 def _bright(blocks: Blocks, share: float = 0.1) -> list[Blocks]:
-    """Flat blocks of tissue at each brightness; no air, whose noise is not Rayleigh when there are several coils."""
+    """Flat blocks of tissue at each brightness, without air (with several coils its noise is not Rayleigh)."""
     curve = noise_curve(blocks, share=share)
     grey = [float(np.median(part.mean)) for part in curve]
     return [part for part, mean in zip(curve, grey, strict=True) if mean > 0.4 * max(grey)]
 
 
 def _white(parts: list[Blocks]) -> list[Blocks]:
-    return [part for part in parts if part.colour <= WHITE and part.variance > 0]
+    return [part for part in parts if part.band_ratio <= WHITE and part.variance > 0]
 
 
 def _tissue(blocks: Blocks) -> _Noise | None:
@@ -149,7 +149,7 @@ def _tissue(blocks: Blocks) -> _Noise | None:
     grey = np.array([np.median(part.mean) for part in parts])
     deviation = np.sqrt([part.variance for part in parts])
     sigma = deviation / rice.std(rice.amplitude_of_ratio(grey / deviation))
-    return _Noise(float(np.median(sigma)), sum(map(len, parts)), float(np.median([part.colour for part in parts])))
+    return _Noise(float(np.median(sigma)), sum(map(len, parts)), float(np.median([part.band_ratio for part in parts])))
 
 
 def _air(blocks: Blocks) -> _Noise | None:
@@ -170,11 +170,11 @@ def _air(blocks: Blocks) -> _Noise | None:
     calmest = min((np.median(part.voxels.std(axis=1)) for part in _bright(blocks, share=0.3)), default=np.inf)
     if sigma > 1.25 * calmest or not np.allclose(checks, sigma, rtol=0.1):
         return None
-    return _Noise(sigma, len(air), air.colour)
+    return _Noise(sigma, len(air), air.band_ratio)
 
 
 def _mode(values: np.ndarray, sigma: float) -> float:
-    """The commonest value, by a parabola through the logarithmic histogram between 0.6 and 1.4 sigma."""
+    """The mode, by a parabola through the logarithmic histogram between 0.6 and 1.4 sigma."""
     edges = np.linspace(0.6, 1.4, 17) * sigma
     counts, _ = np.histogram(values, edges)
     a, b, _ = np.polyfit(edges[:-1] + np.diff(edges) / 2, np.log(np.maximum(counts, 1)), 2)

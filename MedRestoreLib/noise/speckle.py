@@ -1,4 +1,4 @@
-"""Speckle: noise in proportion to the signal. The literal model; ``bmode`` simulates an ultrasound image's physics."""
+"""Speckle as noise in proportion to the signal. ``bmode`` simulates the physics of an ultrasound image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .blocks import WHITE, Blocks, cut, noise_curve, planes, squares, too_little
 from .chunks import in_pieces
 
 _SILENT = 0.005  # a relative standard deviation that nobody would remove
-_SQUARE = 16  # pixels: several grains of speckle across
+_SQUARE = 16  # pixels: several correlation lengths of speckle
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Speckle(Noise):
     @classmethod
     def reference_of(cls, voxels: np.ndarray, level: float) -> float:
         blocks = cut(voxels)
-        tissue = _white_tissue(blocks) or _grainy_tissue(voxels)
+        tissue = _white_tissue(blocks) or _correlated_tissue(voxels)
         if tissue:
             return tissue.grey
         grey = np.abs(planes(voxels))
@@ -86,7 +86,7 @@ class Speckle(Noise):
 
     @classmethod
     def estimate(cls, voxels: np.ndarray) -> Estimate:
-        """Relative standard deviation in flat blocks; of correlated speckle, in the commonest kind of tissue."""
+        """Relative standard deviation in flat blocks; of correlated speckle, its mode over homogeneous squares."""
         blocks = cut(voxels)
         if nothing := too_little(blocks):
             return nothing
@@ -97,9 +97,9 @@ class Speckle(Noise):
             if tissue.spread > 0.2:
                 return Estimate(tissue.level, 0.3, f"{where}, but not in proportion to the mean: hardly speckle.")
             return Estimate(tissue.level, min(0.9, 1 - 2 * tissue.spread), f"{where}, in proportion to it.")
-        if tissue := _grainy_tissue(voxels):
+        if tissue := _correlated_tissue(voxels):
             where = f"Standard deviation {tissue.level:.3g} of the mean in {tissue.count} squares of homogeneous tissue"
-            return Estimate(tissue.level, min(0.6, tissue.crowd), f"{where}; correlated, as in B-mode images.")
+            return Estimate(tissue.level, min(0.6, tissue.agreement), f"{where}; correlated, as in B-mode images.")
         return Estimate(
             None, 0.2, "No homogeneous tissue with speckle: clean, smoothed or restored; nothing sure to remove."
         )
@@ -125,9 +125,9 @@ class Speckle(Noise):
     def standardisation(
         self, noisy: np.ndarray, restored: np.ndarray, where: np.ndarray, regions: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The standard deviation depends on an unknown display curve: it is measured from the change, region by region.
+        """The standard deviation is the root mean square of the change in each region.
 
-        So only local differences can be judged.
+        It depends on an unknown display curve, so only local differences can be judged.
         """
         squared = np.square(noisy - restored)
         power = [squared[where & (regions == n)] for n in range(int(regions.max()) + 1)]
@@ -144,13 +144,13 @@ class _Tissue(NamedTuple):
     level: float  # standard deviation over mean
     count: int  # of the blocks it was measured in
     spread: float = 0.0  # relative deviation of the level between bright and dark blocks
-    crowd: float = 1.0  # share of the grainy squares that agree on the level
+    agreement: float = 1.0  # share of the correlated squares whose ratio is near the level
 
 
 def _white_tissue(blocks: Blocks) -> _Tissue | None:
     """Speckle independent from pixel to pixel, from the high frequencies of flat blocks at each brightness."""
     curve = noise_curve(blocks.take(blocks.mean > 0))
-    parts = [part for part in curve if part.colour <= WHITE]
+    parts = [part for part in curve if part.band_ratio <= WHITE]
     if not parts or 3 * len(parts) < len(curve):
         return None
     grey = np.array([np.median(part.mean) for part in parts])
@@ -160,11 +160,11 @@ def _white_tissue(blocks: Blocks) -> _Tissue | None:
     return _Tissue(float(np.median(grey)), level, sum(map(len, parts)), spread)
 
 
-def _grainy_tissue(voxels: np.ndarray) -> _Tissue | None:
-    """Speckle with grain, from the commonest ratio of standard deviation to mean in squares larger than the grain.
+def _correlated_tissue(voxels: np.ndarray) -> _Tissue | None:
+    """Correlated speckle: the lowest mode of standard deviation over mean in squares wider than its correlation length.
 
-    Squares count whose variance is not mostly a slope or bend: that is anatomy. The ratios of speckle crowd around one
-    value; those of anatomy do not, and then there is no answer.
+    Squares whose variance is mostly a slope or a bend are left out: that is anatomy. The ratios of speckle lie close to
+    one value. The ratios of anatomy do not; then the result is None.
     """
     sample = planes(voxels)
     windows = squares(sample, _SQUARE)
@@ -174,16 +174,16 @@ def _grainy_tissue(voxels: np.ndarray) -> _Tissue | None:
     windows = windows[(ends.mean(axis=1) < 0.05) & (windows.mean(axis=1) > 0)]
     mean, variance = windows.mean(axis=1), windows.var(axis=1)
     bend = np.square(windows @ _bends()).sum(axis=1) / _SQUARE**2
-    grainy = (bend < 0.4 * variance) & (variance > 0)
-    if np.count_nonzero(grainy) < max(20, 0.1 * len(windows)):
+    correlated = (bend < 0.4 * variance) & (variance > 0)
+    if np.count_nonzero(correlated) < max(20, 0.1 * len(windows)):
         return None
-    mean, deviation = mean[grainy], np.sqrt(variance[grainy])
-    common = np.abs(np.log(deviation / mean / _commonest(deviation / mean))) < 0.25
+    mean, deviation = mean[correlated], np.sqrt(variance[correlated])
+    common = np.abs(np.log(deviation / mean / _lowest_mode(deviation / mean))) < 0.25
     if np.count_nonzero(common) < max(20, 0.2 * len(mean)):
         return None
     grey = float(np.median(mean[common]))
     level = float(np.median(deviation[common])) / grey
-    return _Tissue(grey, level, int(np.count_nonzero(common)), crowd=float(common.mean()))
+    return _Tissue(grey, level, int(np.count_nonzero(common)), agreement=float(common.mean()))
 
 
 def _bends() -> np.ndarray:
@@ -194,7 +194,7 @@ def _bends() -> np.ndarray:
     return np.stack([np.outer(wave[i], wave[j]).ravel() for i, j in pairs], axis=1).astype(np.float32)
 
 
-def _commonest(ratio: np.ndarray) -> float:
+def _lowest_mode(ratio: np.ndarray) -> float:
     """The lowest of the high peaks of the logarithmic histogram: structure only ever adds to the ratio."""
     counts, edges = np.histogram(np.log(ratio), np.arange(np.log(1e-3), np.log(10), 0.1))
     smooth = np.convolve(counts, [0.1, 0.2, 0.4, 0.2, 0.1], mode="same")

@@ -1,4 +1,4 @@
-"""The one path of a study: ``plan`` says what will be done, ``restore`` does it, tile by tile, on a device.
+"""The one path of a study: ``plan`` says what will be done, ``restore`` does it, window by window, on a device.
 
-May import noise, methods, weights, evidence, reporting's ``Report``, image and errors.
+May import noise, methods, weights, evidence, reporting's ``Report``, modalities, image, errors and version.
 """

@@ -1,7 +1,7 @@
-"""Black borders of display frames: what scanners and recorders leave along the edges.
+"""Black borders of display frames, which scanners and recorders leave along the edges.
 
-A method takes the step from tissue to black for an edge of the tissue, and darkens a strip beside it. It is shown the
-tissue's mirror image there instead, as at the edge of the frame itself.
+A method takes the step from tissue to black for an edge of the tissue, and darkens the tissue beside it. So it is given
+the tissue's mirror image in place of the border, and the border is put back afterwards.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import numpy as np
 
 BLACK = 1 / 64  # of a plane's brightest voxel: compressed video is not quite black
 
-Place = tuple[int, int]
-Box = tuple[slice, slice]
+Plane = tuple[int, int]  # frame and slice
+Box = tuple[slice, slice]  # rows and columns
 
 
 def filled(voxels: np.ndarray) -> np.ndarray:
@@ -23,36 +23,36 @@ def filled(voxels: np.ndarray) -> np.ndarray:
         voxels: ``(frames, slices, rows, columns)``, zero where there is no echo.
 
     Returns:
-        ``voxels`` itself where no plane has such a border, else a copy.
+        ``voxels`` itself if no plane has a border, else a copy.
 
     >>> filled(np.array([[[[0.0, 0, 0, 0], [0, 5, 6, 7]]]]))[0, 0]
     array([[5., 5., 6., 7.],
            [5., 5., 6., 7.]])
     """
     result = voxels
-    for place, box in _bordered(voxels):
+    for plane, box in _bordered(voxels):
         if result is voxels:
             result = voxels.copy()
-        margins = [(inner.start, side - inner.stop) for inner, side in zip(box, voxels.shape[2:], strict=True)]
-        result[place] = np.pad(voxels[place][box], margins, mode="symmetric")
+        widths = [(inner.start, side - inner.stop) for inner, side in zip(box, voxels.shape[2:], strict=True)]
+        result[plane] = np.pad(voxels[plane][box], widths, mode="symmetric")
     return result
 
 
 def put_back(voxels: np.ndarray, restored: np.ndarray) -> None:
     """Give ``restored`` the black borders of ``voxels``, in place."""
-    for place, box in _bordered(voxels):
-        inside = restored[place][box].copy()
-        restored[place] = voxels[place]
-        restored[place][box] = inside
+    for plane, box in _bordered(voxels):
+        inside = restored[plane][box].copy()
+        restored[plane] = voxels[plane]
+        restored[plane][box] = inside
 
 
-def _bordered(voxels: np.ndarray) -> Iterator[tuple[Place, Box]]:
-    """Planes that have lines of black along an edge, each with the smallest box that holds the rest."""
-    for place in np.ndindex(voxels.shape[:2]):
-        plane = voxels[place]
-        seen = plane > BLACK * plane.max()
+def _bordered(voxels: np.ndarray) -> Iterator[tuple[Plane, Box]]:
+    """Planes with black lines along an edge, each with the smallest box that holds the rest."""
+    for plane in np.ndindex(voxels.shape[:2]):
+        values = voxels[plane]
+        seen = values > BLACK * values.max()
         if seen.any():
             lines = [np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0)]
             box = slice(lines[0][0], lines[0][-1] + 1), slice(lines[1][0], lines[1][-1] + 1)
-            if plane[box].shape != plane.shape:
-                yield place, box
+            if values[box].shape != values.shape:
+                yield plane, box

@@ -14,14 +14,19 @@ if TYPE_CHECKING:
 
 NAMES = ("auto", "cpu", "cuda", "mps")
 
-# One tile's working memory where nobody sets a limit. Larger tiles gain no speed on a CPU, and a job is cancelled
-# between tiles.
+# Working memory of a window (``tiles``) unless the plan says. Larger ones gain no speed on a CPU, and a job that is
+# cancelled finishes the window under way.
 DEFAULT_MEMORY_GB = {"cpu": 0.6, "mps": 2.0, "cuda": 4.0}
+
+
+def has_torch() -> bool:
+    """Whether torch can be imported; does not import it."""
+    return importlib.util.find_spec("torch") is not None
 
 
 def require_torch() -> None:
     """Raise MissingPackage unless torch can be imported; does not import it."""
-    if importlib.util.find_spec("torch") is None:
+    if not has_torch():
         raise MissingPackage(
             "PyTorch is not installed: run 'pip install torch', or in 3D Slicer install the PyTorch extension."
         )
@@ -37,29 +42,28 @@ def resolve(name: str) -> torch.device:
     require_torch()
     import torch
 
-    if name not in NAMES:
-        raise InvalidPlan(f"device '{name}' is unknown; choose one of {', '.join(NAMES)}.")
+    check_name(name)
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         name = next(device for device, here in present.items() if here)
     elif not present[name]:
-        raise InvalidPlan(f"there is no {name} device here; choose auto or cpu.")
+        raise InvalidPlan(f"there is no {name} device here; choose auto or cpu.", field="device")
     return torch.device(name)
 
 
-def describe(device: torch.device) -> str:
+def check_name(name: str) -> None:
+    """Raise InvalidPlan unless ``name`` is one of ``NAMES``."""
+    if name not in NAMES:
+        raise InvalidPlan(f"device '{name}' is unknown; choose one of {', '.join(NAMES)}.", field="device")
+
+
+def full_name(device: torch.device) -> str:
     """The device's name for a report, such as "cuda (NVIDIA A100)" or "cpu, 2 threads"."""
     import torch
 
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)})"
     return f"cpu, {torch.get_num_threads()} threads" if device.type == "cpu" else device.type
-
-
-def tile_voxels(device: torch.device, memory_gb: float | None, bytes_per_voxel: int) -> int:
-    """How many voxels one tile may read within ``memory_gb`` (None: the device's default)."""
-    gigabytes = DEFAULT_MEMORY_GB[device.type] if memory_gb is None else memory_gb
-    return int(gigabytes * 1e9 / bytes_per_voxel)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

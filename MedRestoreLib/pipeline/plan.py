@@ -1,35 +1,33 @@
-"""What will be done to a study: recommended, edited by a person or a script, and checked before any work starts."""
+"""What will be done to a study: recommended, changed by a person or a script, and checked before any work starts."""
 
 from __future__ import annotations
 
-import difflib
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from .. import modalities, weights
-from ..errors import InvalidPlan, UnknownNoise, UnsupportedImage
+from .. import modalities
+from ..errors import InvalidPlan, UnknownNoise
 from ..image import Image
 from ..methods import catalogue
 from ..methods.catalogue import Method
-from ..noise import IDS, Estimate, model
-from . import device as devices
+from ..noise import Estimate
+from .checks import as_mask, check, check_image, check_level, extremes, find_method, find_noise
 
 # Where no better model is known.
 ANY_NOISE = "gaussian"
 
-# 8-bit B-mode frames show log-compressed envelopes; scanners use 50-60 dB, which the file does not say.
+# What 8-bit frames of log-compressed echoes show; scanners use 50 to 60 dB, and the files do not say.
 BMODE_DYNAMIC_RANGE_DB = 60.0
 
-# An MR study with this many slices, not much thicker than wide, is restored as a volume: better there than slice by
-# slice (Resources/benchmarks).
+# A study with this many slices, not much thicker than wide, is restored as a volume: better there than slice by slice
+# (Resources/benchmarks).
 VOLUME_SLICES = 8
 THICK = 2.0
 
-# Above this many frames the quicker despeckler is recommended.
+# A study with more frames than this is restored by a quicker method.
 CINE_FRAMES = 8
 
 
@@ -48,8 +46,8 @@ class Plan:
         device: "auto", "cpu", "cuda" or "mps".
         memory_gb: working memory of one tile, or None for the device's default.
         options: the method's own parameters, for experts.
-        estimate: what the level rests on; None when a person gave it. Its own level is None where the study does not
-            tell and the method does not ask: then ``level`` is a usual one.
+        estimate: the estimate behind ``level``; None if the user gave the level. If the estimation failed and the
+            method is blind, ``estimate.level`` is None and ``level`` is a default.
         reason: why this method and noise model, in one sentence.
     """
 
@@ -65,6 +63,11 @@ class Plan:
     estimate: Estimate | None = None
     reason: str = ""
 
+    @property
+    def level_is_default(self) -> bool:
+        """Whether no level was given and none could be estimated, so that ``level`` is the model's default."""
+        return self.estimate is not None and not self.estimate.level
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; the mask becomes the number of voxels in it."""
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -75,11 +78,11 @@ class Plan:
 
 
 def estimate_noise(image: Image, noise: str = "auto") -> tuple[str, Estimate]:
-    """The noise model and its level as read off the study.
+    """The noise model and its level, estimated from the study.
 
     Args:
         image: the noisy study.
-        noise: a model's id, or "auto" for the one its modality has.
+        noise: a model's id, or "auto" for the one of its modality.
 
     Returns:
         The model's id and an ``Estimate``, whose level is None where the study does not tell.
@@ -89,8 +92,8 @@ def estimate_noise(image: Image, noise: str = "auto") -> tuple[str, Estimate]:
         UnsupportedImage: the study is constant or holds values that are not finite.
     """
     check_image(image)
-    noise = _noise_of(image)[0] if noise == "auto" else noise
-    return noise, _model(noise).estimate(image.voxels)
+    noise = _choose_noise(image)[0] if noise == "auto" else noise
+    return noise, find_noise(noise).estimate(image.voxels)
 
 
 def add_noise(image: Image, noise: str, level: float, seed: int = 0) -> Image:
@@ -100,99 +103,62 @@ def add_noise(image: Image, noise: str, level: float, seed: int = 0) -> Image:
         UnknownNoise: no such model.
         InvalidPlan: the level is not within the model's limits.
     """
-    cls = _model(noise)
+    model = find_noise(noise)
     check_level(noise, level)
-    return image.with_voxels(cls.add(image.voxels, float(level), np.random.default_rng(seed)))
+    return image.with_voxels(model.add(image.voxels, float(level), np.random.default_rng(seed)))
 
 
 def recommend(image: Image, **edits: Any) -> Plan:
     """The plan for this study; ``edits`` are the fields of ``Plan`` that are already decided ("auto" leaves them open).
 
     Raises:
-        MedRestoreError: the study or an edit is unfit; the message says what to do.
+        MedRestoreError: the study or an edit is unfit, or the noise level cannot be estimated; the message says what
+            to do.
 
     >>> clean = Image.from_array(np.add.outer(np.arange(64.0), np.arange(64.0)), modality="MR")
     >>> plan = recommend(add_noise(clean, "rician", 5.0), level=5.0)
     >>> plan.method, plan.noise
     ('bm3d', 'rician')
     """
-    edits = decided(edits)
-    check_image(image)
-    noise, why_noise = (edits["noise"], "the noise model was given") if "noise" in edits else _noise_of(image)
-    if "noise" not in edits and "method" in edits:
-        method = find_method(edits["method"])
-        if noise not in method.noises:  # the method was asked for: take the physics it is made for
-            noise, why_noise = method.noises[0], f"{method.title} is made for {method.noises[0]} noise"
-    cls = _model(noise)
-    method, why_method = (edits["method"], "the method was given") if "method" in edits else _method_of(image, noise)
-    estimate = None
-    if "level" not in edits:
-        estimate = cls.estimate(image.voxels)
-        if not estimate.level and not (estimate.level is None and find_method(method).blind):
-            found = "no noise was found" if estimate.level == 0 else f"the {noise} noise level cannot be told"
-            raise UnknownNoise(f"{found}: {estimate.reason} Give a level (--level).")
-        edits["level"] = float(estimate.level or _model(noise).usual_level(*_extremes(image)))
-    if "mask" in edits:
-        edits["mask"] = as_mask(edits["mask"], image)
-    row = find_method(method)
-    options = dict(edits.pop("options", {}))
-    if "compressed" in row.options and "compressed" not in options:
-        options["compressed"] = BMODE_DYNAMIC_RANGE_DB if _is_bmode(image) else 0.0
-    plan = Plan(
-        **{
-            "dimensions": row.dimensions[0],
-            "estimate": estimate,
-            "reason": f"{why_noise[0].upper()}{why_noise[1:]}; {why_method}.",
-            **edits,
-            "method": method,
-            "noise": noise,
-            "options": options,
-        }
-    )
+    plan = _drafted(image, edits)
+    if plan.level_is_default and not (plan.estimate.level is None and find_method(plan.method).blind):
+        found = "no noise was found" if plan.estimate.level == 0 else f"the {plan.noise} noise level cannot be told"
+        raise UnknownNoise(f"{found}: {plan.estimate.reason} Give a level.", field="level")
     check(image, plan)
     return plan
 
 
-def recognise(image: Image, **edits: Any) -> dict[str, Any]:
-    """What can be said about a study before a person decides anything, as plain values for a panel.
+def draft(image: Image, **edits: Any) -> Plan:
+    """As ``recommend``, for a person to complete: a level that cannot be estimated is the model's default.
 
-    As ``recommend``, but a level that cannot be told is None, with the reason, and not an error.
-
-    Returns:
-        "method", "noise", "level" (None when it cannot be told), "estimate" (None when the level was given), "reason".
+    ``Plan.level_is_default`` says so, and ``Plan.estimate`` why.
 
     Raises:
         MedRestoreError: the study or an edit is unfit; the message says what to do.
     """
-    edits = decided(edits)
-    check_image(image)
-    noise, estimate = edits.get("noise") or _noise_of(image)[0], None
-    if "level" not in edits:
-        estimate = _model(noise).estimate(image.voxels)
-        edits["level"] = estimate.level or _model(noise).usual_level(*_extremes(image))
-    plan = recommend(image, **edits)
-    return {
-        "method": plan.method,
-        "noise": plan.noise,
-        "level": plan.level if estimate is None else estimate.level or None,
-        "estimate": None if estimate is None else asdict(estimate),
-        "reason": plan.reason,
-    }
+    plan = _drafted(image, edits)
+    check(image, plan)
+    return plan
 
 
-def edited(plan: Plan, image: Image, **edits: Any) -> Plan:
-    """The plan with some fields changed, checked against the study.
+def revise(image: Image, plan: Plan | None, **edits: Any) -> Plan:
+    """The plan with some fields changed, checked against the study; without a plan, as ``recommend``.
 
     Options and dimensions belong to a method, a level and its estimate to a noise model: where the method or the model
     changes, what belonged to the former one is recommended anew.
+
+    Raises:
+        MedRestoreError: an edit is unfit; the message says what to do.
     """
+    if plan is None:
+        return recommend(image, **edits)
     edits = decided(edits)
-    if edits.get("method", plan.method) != plan.method or edits.get("noise", plan.noise) != plan.noise:
+    same_method = edits.get("method", plan.method) == plan.method
+    same_noise = edits.get("noise", plan.noise) == plan.noise
+    if not (same_method and same_noise):
         kept = ["method", "noise", "strength", "mask", "device", "memory_gb"]
-        kept += ["options", "dimensions"] if edits.get("method", plan.method) == plan.method else []
-        told = plan.estimate is None or plan.estimate.level is not None  # else the level only stands in for one
-        same_level = edits.get("noise", plan.noise) == plan.noise and "level" not in edits and told
-        kept += ["level", "estimate"] if same_level else []
+        kept += ["options", "dimensions"] if same_method else []
+        kept += ["level", "estimate"] if same_noise and "level" not in edits and not plan.level_is_default else []
         return recommend(image, **{name: getattr(plan, name) for name in kept} | edits)
     if "mask" in edits:
         edits["mask"] = as_mask(edits["mask"], image)
@@ -201,97 +167,6 @@ def edited(plan: Plan, image: Image, **edits: Any) -> Plan:
     plan = replace(plan, **edits)
     check(image, plan)
     return plan
-
-
-def check(image: Image, plan: Plan) -> None:
-    """Raise the error that ``restore`` would meet, before any work.
-
-    Raises:
-        UnsupportedImage, InvalidPlan, UnknownNoise, WeightsMissing: what is wrong and what to do.
-    """
-    check_image(image)
-    method = find_method(plan.method)
-    _model(plan.noise)
-    modality = image.modality if any(image.modality in m.modalities for m in catalogue.METHODS) else "OT"
-    if modality not in method.modalities:
-        fit = ", ".join(m.id for m in catalogue.METHODS if modality in m.modalities)
-        raise InvalidPlan(f"{plan.method} is not meant for {image.modality} studies; choose one of {fit}.")
-    if plan.noise not in method.noises:
-        raise InvalidPlan(
-            f"{plan.method} does not handle {plan.noise} noise, only {', '.join(method.noises)}; "
-            f"methods that do: {', '.join(m.id for m in catalogue.METHODS if plan.noise in m.noises)}."
-        )
-    check_level(plan.noise, plan.level)
-    _check_level_against(image, plan)
-    if not (_is_number(plan.strength) and 0 <= plan.strength <= 1):
-        raise InvalidPlan(f"strength must be between 0 and 1, got {plan.strength}.")
-    if plan.dimensions not in method.dimensions:
-        raise InvalidPlan(f"{plan.method} works in {' or '.join(map(str, method.dimensions))} dimensions.")
-    strange = set(plan.options) - set(method.options)
-    if strange:
-        known = ", ".join(method.options) or "none"
-        raise InvalidPlan(f"{plan.method} has no option '{min(strange)}'; it has {known}.")
-    sides = image.voxels.shape[-plan.dimensions :]
-    if min(sides) < method.patch:
-        raise UnsupportedImage(
-            f"the image is {' x '.join(map(str, sides))}, smaller than the {method.patch} that {plan.method} needs; "
-            "use a method with a smaller patch, such as adf."
-        )
-    if plan.mask is not None:
-        as_mask(plan.mask, image)
-    if plan.memory_gb is not None and not (_is_number(plan.memory_gb) and plan.memory_gb > 0):
-        raise InvalidPlan(f"memory must be a positive number of gigabytes, got {plan.memory_gb}.")
-    if method.learned:
-        weights.find(method.weights).contents()
-    if plan.device not in devices.NAMES:
-        raise InvalidPlan(f"device '{plan.device}' is unknown; choose one of {', '.join(devices.NAMES)}.")
-
-
-def check_image(image: Image) -> None:
-    """Raise UnsupportedImage for a study that no method can take."""
-    # min and max alone tell: they are NaN or infinite as soon as one voxel is.
-    low, high = float(image.voxels.min()), float(image.voxels.max())
-    if not (math.isfinite(low) and math.isfinite(high)):
-        count = int(np.count_nonzero(~np.isfinite(image.voxels)))
-        raise UnsupportedImage(f"{count} voxels are not numbers (NaN or infinite); replace them first (--replace-nan).")
-    if low == high:
-        raise UnsupportedImage(f"every voxel has the same value ({low:g}): there is nothing to restore.")
-
-
-def check_level(noise: str, level: float) -> None:
-    """Raise InvalidPlan unless ``level`` is a number within the model's limits."""
-    cls = _model(noise)
-    low, high = cls.limits
-    if not _is_number(level) or not level > 0:
-        raise InvalidPlan(f"the noise level must be a number above 0 ({cls.unit}), got {level}.")
-    if not low <= level <= high:
-        raise InvalidPlan(f"a {noise} level of {level:g} is out of range: expected {low:g} to {high:g} ({cls.unit}).")
-
-
-def find_method(id: str) -> Method:
-    """The catalogue's row, or InvalidPlan with the nearest name."""
-    try:
-        return catalogue.find(id)
-    except KeyError:
-        ids = [m.id for m in catalogue.METHODS]
-        nearest = difflib.get_close_matches(str(id).lower(), ids, n=1, cutoff=0.4)
-        hint = f"did you mean '{nearest[0]}'? " if nearest else ""
-        raise InvalidPlan(f"there is no method '{id}'; {hint}Known: {', '.join(ids)}.") from None
-
-
-def as_mask(mask: Any, image: Image) -> np.ndarray:
-    """A bool mask ``(slices, rows, columns)`` on the image's grid, from an Image or an array; non-zero is inside."""
-    if isinstance(mask, Image):
-        if not mask.same_grid(image):
-            raise InvalidPlan("the mask does not lie on the study's grid; resample it to the study first.")
-        mask = mask.voxels[0]
-    mask = np.asarray(mask) != 0
-    mask = mask[None] if mask.ndim == 2 else mask
-    if mask.shape != image.voxels.shape[1:]:
-        raise InvalidPlan(f"the mask has shape {mask.shape}, the study {image.voxels.shape[1:]}.")
-    if not mask.any():
-        raise InvalidPlan("the mask is empty: nothing would be restored.")
-    return mask
 
 
 def decided(edits: Mapping[str, Any]) -> dict[str, Any]:
@@ -307,66 +182,71 @@ def decided(edits: Mapping[str, Any]) -> dict[str, Any]:
     if "method" in edits:
         find_method(edits["method"])
     if "noise" in edits:
-        _model(edits["noise"])
+        find_noise(edits["noise"])
     return edits
 
 
-def _check_level_against(image: Image, plan: Plan) -> None:
-    noise, extremes = _model(plan.noise), _extremes(image)
-    if why := noise.unfit(*extremes):
-        raise InvalidPlan(f"{why}; choose Gaussian noise.", field="noise")
-    if why := noise.level_unfit(plan.level, *extremes):
-        raise InvalidPlan(why, field="level")
+def _drafted(image: Image, edits: Mapping[str, Any]) -> Plan:
+    """A plan that is not checked yet; its level may be the model's default."""
+    edits = decided(edits)
+    check_image(image)
+    noise, method, reason = _choose(image, edits)
+    if "level" not in edits:
+        model = find_noise(noise)
+        estimate = edits["estimate"] = model.estimate(image.voxels)
+        edits["level"] = float(estimate.level or model.usual_level(*extremes(image)))
+    if "mask" in edits:
+        edits["mask"] = as_mask(edits["mask"], image)
+    options = dict(edits.get("options", {}))
+    if method.compressed:
+        options.setdefault("compressed", _dynamic_range_db(image))
+    defaults = {"dimensions": method.dimensions[0], "reason": reason}
+    return Plan(**{**defaults, **edits, "method": method.id, "noise": noise, "options": options})
 
 
-def _noise_of(image: Image) -> tuple[str, str]:
+def _choose(image: Image, edits: Mapping[str, Any]) -> tuple[str, Method, str]:
+    """The noise model and the method, given or chosen, and why in one sentence."""
+    if "noise" in edits:
+        noise, why_noise = edits["noise"], "the noise model was given"
+    else:
+        noise, why_noise = _choose_noise(image)
+    if "method" not in edits:
+        method, why_method = catalogue.recommended(image.modality, noise, _shapes(image))
+        return noise, method, _sentence(why_noise, why_method)
+    method = find_method(edits["method"])
+    if "noise" not in edits and noise not in method.noises:  # take the physics that the method is made for
+        noise, why_noise = method.noises[0], f"{method.title} is made for {method.noises[0]} noise"
+    return noise, method, _sentence(why_noise, "the method was given")
+
+
+def _choose_noise(image: Image) -> tuple[str, str]:
+    """The noise model of the study's modality, and why."""
     noise = modalities.find(image.modality).noise
-    if _model(noise).unfit(*_extremes(image)):
+    if find_noise(noise).unfit(*extremes(image)):
         return ANY_NOISE, f"{image.modality} voxels below zero are neither counts nor magnitudes"
     if noise == ANY_NOISE:
         return noise, "no better model is known"
     return noise, f"{noise} noise is what {image.modality} studies have"
 
 
-def _extremes(image: Image) -> tuple[float, float]:
-    return float(image.voxels.min()), float(image.voxels.max())
+def _shapes(image: Image) -> set[str]:
+    frames, slices = image.voxels.shape[:2]
+    across, down, through = image.spacing
+    volume = slices >= VOLUME_SLICES and through <= THICK * min(across, down)
+    cine = frames > CINE_FRAMES
+    return {shape for shape, is_one in ((catalogue.VOLUME, volume), (catalogue.CINE, cine)) if is_one}
 
 
-def _method_of(image: Image, noise: str) -> tuple[str, str]:
-    cine = image.voxels.shape[0] > CINE_FRAMES
-    trained = [
-        row
-        for row in catalogue.METHODS
-        if row.learned and noise in row.noises and image.modality in row.modalities and weights.installed(row.weights)
-    ]
-    if trained:
-        quick = [row for row in trained if row.quick and cine]
-        row = (quick or trained)[0]
-        return row.id, f"{row.title} was trained for it{' and is quick enough for a cine' if quick else ''}"
-    if noise != "speckle":
-        slices, spacing = image.voxels.shape[1], image.spacing
-        if image.modality == "MR" and slices >= VOLUME_SLICES and spacing[2] <= THICK * min(spacing[:2]):
-            return "prinlm3d", "PRI-NLM3D makes use of all three dimensions and is quick"
-        return "bm3d", "BM3D is the best of the methods without learning for single slices"
-    if cine:
-        return "srad", "SRAD is quick enough for a cine"
-    return "nllr", "NLLR is the most careful despeckler"
+def _dynamic_range_db(image: Image) -> float:
+    """Of the display that the voxels are, from black to white; 0 for linear voxels."""
+    displayed = modalities.find(image.modality).compressed and np.dtype(image.source.dtype).itemsize == 1
+    return BMODE_DYNAMIC_RANGE_DB if displayed else 0.0
 
 
-def _is_bmode(image: Image) -> bool:
-    return modalities.find(image.modality).compressed and np.dtype(image.source.dtype).itemsize == 1
-
-
-def _model(noise: str):
-    try:
-        return model(noise)
-    except KeyError:
-        raise UnknownNoise(f"there is no noise model '{noise}'; known: {', '.join(IDS)}.") from None
+def _sentence(*clauses: str) -> str:
+    text = "; ".join(clauses)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _is_auto(value: Any) -> bool:
     return isinstance(value, str) and value == "auto"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.floating, np.integer)) and math.isfinite(value)

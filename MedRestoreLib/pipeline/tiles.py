@@ -1,20 +1,35 @@
-"""Cut a study into windows that fit in memory, so that nobody can tell it was cut.
+"""Restore a study window by window, within a memory limit, so that nobody can tell it was cut.
 
-A window is read with a margin (halo) as wide as the method's reach and only its core is kept, so a tiled result equals
-the untiled one: no blending, no seam. Cores start at multiples of the method's block grid (align).
+Words, the same in all of the pipeline:
+
+- **reach**: how many voxels away a voxel can influence a method's result.
+- **window**: what is cut out of a study at once. It is read with the reach on every side, and only its **core** is
+  kept: a tiled result equals the untiled one, without blending and without seams.
+
+People read "tile" for window, which in radiology belongs to the grey scale.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ..errors import OutOfMemory
+from . import device as devices
 
-# A core much smaller than its margins costs more than it saves.
+if TYPE_CHECKING:
+    from .denoising import Denoising
+
+# A core much smaller than the reach around it costs more than it saves.
 SMALLEST_CORE = 16
+
+# Windows are kept this small even where memory allows more: a job that is cancelled stops after the one under way.
+MOST_VOXELS = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -29,14 +44,85 @@ class Window:
         """The core as slices into what was read."""
         return tuple(slice(c.start - r.start, c.stop - r.start) for r, c in zip(self.read, self.core, strict=True))
 
+    @property
+    def size(self) -> int:
+        """How many voxels are read."""
+        return math.prod(s.stop - s.start for s in self.read)
 
-def windows(shape: tuple[int, ...], halo: tuple[int, ...], align: int, limit: int) -> list[Window]:
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A restored study, and how it came about.
+
+    Attributes:
+        voxels: float32 ``(frames, slices, rows, columns)``, at full strength until ``restore.run_plan`` blends them.
+        denoising: what restored them; on the CPU if the other device's memory ran out.
+        limit: most voxels that a window read.
+        notes: for a person: each time that memory ran out, what was done about it.
+        totals_factors: what each frame was multiplied by to keep its total; empty where totals are not kept.
+    """
+
+    voxels: np.ndarray
+    denoising: Denoising
+    limit: int
+    notes: tuple[str, ...] = ()
+    totals_factors: tuple[float, ...] = ()
+
+
+def run_tiled(
+    denoising: Denoising, voxels: np.ndarray, memory_gb: float | None, progress: Callable[[float], None]
+) -> Run:
+    """Restore a study window by window. Where memory runs out, it is begun again with windows of half the size.
+
+    When even the smallest window is too large for another device, the CPU takes over.
+
+    Args:
+        denoising: what restores a window.
+        voxels: ``(frames, slices, rows, columns)``, as the method is to see them.
+        memory_gb: working memory of a window; None for the device's default.
+        progress: called before each window with the fraction done; what it raises ends the run.
+
+    Raises:
+        OutOfMemory: not even the smallest window fits into the CPU's memory or the limit.
+        MedRestoreError: the method returned values that are not numbers.
+    """
+    limit, notes = window_voxels(denoising, memory_gb), []
+    while True:
+        try:
+            return Run(_restored(denoising, voxels, limit, progress), denoising, limit, tuple(notes))
+        except Exception as error:
+            if not devices.is_out_of_memory(error):
+                raise
+        # Not before the error, whose traceback holds on to the memory, is forgotten.
+        devices.release(denoising.device)
+        place = denoising.device.type
+        half = max(window.size for window in _windows(denoising, voxels.shape, limit)) // 2
+        try:
+            _windows(denoising, voxels.shape, half)
+        except OutOfMemory:
+            if place == "cpu":
+                raise
+            notes.append(f"Memory ran out on {place} even with the smallest tiles: went on on the CPU.")
+            denoising = replace(denoising, device=devices.resolve("cpu"))
+            limit = window_voxels(denoising, memory_gb)
+        else:
+            notes.append(f"Memory ran out on {place}: started again with tiles of half the size.")
+            limit = half
+
+
+def window_voxels(denoising: Denoising, memory_gb: float | None) -> int:
+    """How many voxels a window may read within ``memory_gb`` (None: the device's default)."""
+    gigabytes = devices.DEFAULT_MEMORY_GB[denoising.device.type] if memory_gb is None else memory_gb
+    return min(int(gigabytes * 1e9 / denoising.method.bytes_per_voxel), MOST_VOXELS)
+
+
+def windows(shape: tuple[int, ...], reach: tuple[int, ...], align: int, limit: int) -> list[Window]:
     """Windows whose cores cover ``shape`` exactly once, each reading at most ``limit`` voxels.
 
     Args:
         shape: size along each axis.
-        halo: least margin along each axis; 0 where positions are independent, as in a stack: such axes are cut first.
-        align: windows and cores start at multiples of this along axes with a halo.
+        reach: along each axis; 0 where positions are independent, as in a stack: such axes are cut first.
+        align: windows and cores start at multiples of this along axes with a reach, on the method's grid of blocks.
         limit: most voxels a window may read.
 
     Raises:
@@ -46,15 +132,15 @@ def windows(shape: tuple[int, ...], halo: tuple[int, ...], align: int, limit: in
     [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
     """
     cores = list(shape)
-    # A window's origin is a multiple of align too, or its block grid would not be the whole image's.
-    halo = tuple(_rounded_up(h, align) for h in halo)
+    # A window's origin is a multiple of align too, or its grid of blocks would not be the whole image's.
+    reach = tuple(_rounded_up(r, align) for r in reach)
 
     def read_sizes() -> list[int]:
-        return [min(size, core + 2 * h) for size, core, h in zip(shape, cores, halo, strict=True)]
+        return [min(size, core + 2 * r) for size, core, r in zip(shape, cores, reach, strict=True)]
 
     while math.prod(read_sizes()) > limit:
-        free = [axis for axis, h in enumerate(halo) if h == 0 and cores[axis] > 1]
-        smaller = {axis: _next_core(shape[axis], cores[axis], align) for axis, h in enumerate(halo) if h > 0}
+        free = [axis for axis, r in enumerate(reach) if r == 0 and cores[axis] > 1]
+        smaller = {axis: _next_core(shape[axis], cores[axis], align) for axis, r in enumerate(reach) if r > 0}
         bound = [axis for axis, core in smaller.items() if core < cores[axis]]
         if free:
             axis = max(free, key=lambda a: cores[a])
@@ -65,31 +151,58 @@ def windows(shape: tuple[int, ...], halo: tuple[int, ...], align: int, limit: in
             cores[axis] = smaller[axis]
         else:
             raise OutOfMemory(
-                f"the memory limit allows {limit:,} voxels at a time, the smallest piece needs "
-                f"{math.prod(read_sizes()):,}; raise the limit (--memory) or choose a lighter method such as adf."
+                f"the memory limit allows {limit:,} voxels at a time, the smallest tile needs "
+                f"{math.prod(read_sizes()):,}; raise the limit or choose a lighter method such as adf.",
+                field="memory_gb",
             )
-    return list(_windows(shape, halo, cores))
+    return list(_cut(shape, reach, cores))
 
 
-def _windows(shape: tuple[int, ...], halo: tuple[int, ...], cores: list[int]) -> Iterator[Window]:
+def _restored(denoising: Denoising, voxels: np.ndarray, limit: int, progress: Callable[[float], None]) -> np.ndarray:
+    restored, done = np.empty(voxels.shape, voxels.dtype), 0  # in C order: windows are cut from a view
+    source, target = (_stacked(denoising, values) for values in (voxels, restored))
+    for window in _windows(denoising, voxels.shape, limit):
+        progress(done / voxels.size)
+        noisy = source[window.read]
+        # In three dimensions frames are cut first, so a window may still hold several.
+        clean = denoising(noisy) if denoising.dimensions == 2 else np.stack([denoising(frame) for frame in noisy])
+        target[window.core] = clean[window.inner]
+        done += target[window.core].size
+    return restored
+
+
+def _stacked(denoising: Denoising, voxels: np.ndarray) -> np.ndarray:
+    """A view in the shape that windows are cut from: ``(planes, rows, columns)`` in two dimensions."""
+    return voxels.reshape(-1, *voxels.shape[2:]) if denoising.dimensions == 2 else voxels
+
+
+def _windows(denoising: Denoising, shape: tuple[int, ...], limit: int) -> list[Window]:
+    """Windows of a study ``(frames, slices, rows, columns)``."""
+    reach = denoising.reach
+    if denoising.dimensions == 2:
+        return windows((shape[0] * shape[1], *shape[2:]), (0, reach, reach), denoising.method.align, limit)
+    return windows(shape, (0, reach, reach, reach), denoising.method.align, limit)
+
+
+def _cut(shape: tuple[int, ...], reach: tuple[int, ...], cores: list[int]) -> Iterator[Window]:
     axes = [
         [
-            (slice(max(0, start - h), min(size, start + core + h)), slice(start, min(size, start + core)))
+            (slice(max(0, start - r), min(size, start + core + r)), slice(start, min(size, start + core)))
             for start in range(0, size, core)
         ]
-        for size, core, h in zip(shape, cores, halo, strict=True)
+        for size, core, r in zip(shape, cores, reach, strict=True)
     ]
-    for parts in itertools.product(*axes):
-        yield Window(read=tuple(p[0] for p in parts), core=tuple(p[1] for p in parts))
+    for spans in itertools.product(*axes):
+        yield Window(read=tuple(s[0] for s in spans), core=tuple(s[1] for s in spans))
 
 
 def _next_core(size: int, core: int, align: int) -> int:
     """The next smaller core that shares ``size`` out evenly, or ``core`` itself when it is as small as is sensible."""
-    pieces = math.ceil(size / core)
+    count = math.ceil(size / core)
     smallest = _rounded_up(SMALLEST_CORE, align)
     while core > smallest:
-        pieces += 1
-        even = max(smallest, _rounded_up(math.ceil(size / pieces), align))
+        count += 1
+        even = max(smallest, _rounded_up(math.ceil(size / count), align))
         if even < core:
             return even
     return core

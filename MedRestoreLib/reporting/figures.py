@@ -14,8 +14,7 @@ from .. import modalities
 from ..errors import UnsupportedImage
 from ..files.atomic import write_bytes
 from ..image import Image
-from .page import CAUTION
-from .report import Report
+from .report import CAUTION, Report
 
 DPI = 220
 # Sizes in inches; three panels and their colour bar fill the two columns of a journal.
@@ -63,7 +62,7 @@ def before_after(
 
     Args:
         before, after: two studies on one grid.
-        report: for the line above: the noise that was found and the gain.
+        report: for the lines above: method and gain, and the noise.
         mask: bool ``(slices, rows, columns)``; its outline is drawn.
 
     Raises:
@@ -73,7 +72,7 @@ def before_after(
     check_grid(before, after)
     view = view_of(after)
     removed = view.of(before.voxels) - view.of(after.voxels)
-    header = ("", "") if report is None else _header(report)
+    header = ("", "") if report is None else (report.headline, report.noise.summary)
     outline = None if mask is None else view.of(np.broadcast_to(np.float32(mask), after.voxels.shape))
     pictures = {"Before": before, "After": after}
     return _write(pictures, ("Removed (before − after)", removed), view, Path(path), header, outline)
@@ -130,22 +129,6 @@ def _extent(share: np.ndarray) -> slice:
         return slice(0, size)
     margin = round(0.03 * size) + 1
     return slice(max(filled[0] - margin, 0), min(filled[-1] + margin + 1, size))
-
-
-def _header(report: Report) -> tuple[str, str]:
-    noise, gain = report.noise, report.gain
-    unit = noise.unit.split(" (")[0]
-    found = f"{noise.title} noise, level {noise.level:.3g} ({unit})"
-    if noise.assumed:
-        found += ", a usual one: none could be told"
-    elif noise.estimated:
-        found += f", found in the study with confidence {100 * noise.confidence:.0f} %"
-    title = report.provenance.method
-    if gain is None or not gain.available:
-        return f"{title}: gain not estimated", found
-    if not gain.reliable:
-        return f"{title}: no reliable gain", found
-    return f"{title}: expected gain {gain.gain_db:.1f} dB ({gain.estimator})", found
 
 
 def _write(

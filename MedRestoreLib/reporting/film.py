@@ -19,7 +19,7 @@ LEAST = 3  # fewer frames are no cine
 SIDE = 360  # pixels: the longer side of a panel, at most
 GAP = 4  # pixels
 QUALITY = 70  # of WebP, 0 to 100
-PLAIN_MS, FASTEST_MS = 50.0, 20.0  # a frame's time where the study tells none, and the shortest that browsers keep
+DEFAULT_MS, FASTEST_MS = 50.0, 20.0  # a frame's time where the study has none; the shortest that browsers keep
 
 
 def is_cine(image: Image) -> bool:
@@ -30,8 +30,8 @@ def is_cine(image: Image) -> bool:
 def before_after(before: Image, after: Image, path: str | Path) -> Path:
     """Write an animated WebP: before on the left, after on the right, in one window and at the study's own speed.
 
-    Shown are at most 32 frames from the middle of the cine, of a volume its middle slice; where the study does not
-    tell the time of its frames, 20 a second. It repeats for ever; browsers and most viewers of pictures play it.
+    It shows at most 32 frames from the middle of the cine, the middle slice of volumes, 20 frames a second where the
+    study has no frame times. It repeats for ever; browsers and most picture viewers play it.
 
     Args:
         before, after: two cines on one grid.
@@ -76,8 +76,8 @@ def _panel(image: Image, view: View, low: float, high: float) -> np.ndarray:
 
 def _frame_ms(image: Image) -> float:
     """The time from one frame to the next."""
-    told = float(np.median(np.diff(image.frame_times))) if len(image.frame_times) > 1 else 0.0
-    return max(told, FASTEST_MS) if told > 0 else PLAIN_MS
+    interval = float(np.median(np.diff(image.frame_times))) if len(image.frame_times) > 1 else 0.0
+    return max(interval, FASTEST_MS) if interval > 0 else DEFAULT_MS
 
 
 def _webp(frames: list[np.ndarray], frame_ms: float) -> bytes:

@@ -1,17 +1,22 @@
 """Reports as HTML: one page that needs nothing else, prints on A4 and can be read aloud.
 
-What is rendered are the plain values of ``Report.to_dict``, so that reports kept as JSON can be shown as well.
+Written without a template engine: the panel shows the evidence of a saved scene also in a Slicer in which nothing is
+installed yet, and Slicer brings none.
 """
 
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
-CAUTION = "For research use only. Not for diagnosis."
+from ..evidence.audit import Audit, Finding
+from ..evidence.gain import Gain
+from ..evidence.totals import Change, Totals
+from .report import CAUTION, Report
 
 # Suffix → type and caption.
 FIGURES = {
@@ -47,48 +52,46 @@ footer { margin-top: 2.5rem; }
 """
 
 
-def single(report: Mapping[str, Any], figures: Iterable[str | Path]) -> str:
+def single(report: Report, figures: Iterable[str | Path]) -> str:
     """The page of one study, with PNG and WebP files as figures."""
     return _page("Restoration report", _study(report, figures, heading=2))
 
 
-def summary(studies: Sequence[tuple[str, Mapping[str, Any], Iterable[str | Path]]]) -> str:
+def summary(studies: Sequence[tuple[str, Report, Iterable[str | Path]]]) -> str:
     """The page of several: a table, then a section for each ``(title, report, figures)``."""
     rows, sections = [], []
     for number, (title, report, figures) in enumerate(studies, 1):
         rows.append(
             (
                 _Html(f'<a href="#study-{number}">{escape(title)}</a>'),
-                report["study"].get("modality"),
-                report["plan"].get("method"),
-                _noise(report["noise"]),
-                _gain(report["gain"]),
-                _percent(report["totals"]["total"]["percent"]),
-                ", ".join((report["audit"] or {}).get("flags", ())) or "none",
+                report.study.modality,
+                report.plan["method"],
+                f"{report.noise.model}, {_number(report.noise.level)}",
+                report.expected_gain,
+                _percent(report.totals.total),
+                ", ".join(report.flags).lower() or "none",
             )
         )
         body = _study(report, figures, heading=3)
         sections.append(f'<section id="study-{number}" class="study"><h2>{escape(title)}</h2>{body}</section>')
-    head = ("Study", "Modality", "Method", "Noise", "Expected gain", "Change of the total", "Flags")
+    head = ("Study", "Modality", "Method", "Noise", "Gain", "Change of the total", "Flags")
     return _page("Restored studies", _table(head, rows) + "".join(sections))
 
 
-def brief(report: Mapping[str, Any]) -> str:
+def brief(report: Report) -> str:
     """The gist of a report as an HTML fragment for a narrow place: the verdict, what to look at, what was kept."""
-    parts = [f"<p><b>{escape(report['verdict'])}</b></p>"]
-    findings = (report["audit"] or {"findings": {}})["findings"].values()
-    for finding in sorted(findings, key=lambda finding: not finding["flagged"]):
-        mark = "Look" if finding["flagged"] else "Fine"
-        parts.append(f"<p>{mark}: <i>{escape(finding['title'])}.</i> {escape(finding['sentence'])}</p>")
-    totals = report["totals"]
-    rows = [("Total", *_change(totals["total"]))]
-    rows += [(f"Mean, {name}", *_change(mean)) for name, mean in totals["regions"].items()]
-    unit = f", {totals['unit']}" if totals["unit"] else ""
+    parts = [f"<p><b>{escape(report.verdict)}</b></p>"]
+    findings = () if report.audit is None else report.audit.findings.values()
+    for finding in sorted(findings, key=lambda finding: not finding.flagged):
+        parts.append(f"<p>{_mark(finding)}: <i>{escape(finding.title)}.</i> {escape(finding.sentence)}</p>")
+    unit = f", {report.totals.unit}" if report.totals.unit else ""
+    rows = [("Total", *_change(report.totals.total))]
+    rows += [(f"Mean, {name}", *_change(mean)) for name, mean in report.totals.regions.items()]
     parts.append(_table((f"Kept{unit}", "Before", "After", "Change"), rows))
-    parts += [f"<p>{escape(note)}</p>" for note in report["notes"]]
-    parts.append(f"<p>{escape(_noise(report['noise']))}; {escape(report['provenance']['method'])} on ")
-    parts.append(f"{escape(report['provenance']['device'])}, {_value(report['provenance']['seconds'])} s.</p>")
-    parts.append(f"<p><i>{escape(CAUTION)}</i></p>")
+    parts += [f"<p>{escape(note)}</p>" for note in report.notes]
+    made = report.provenance
+    parts.append(f"<p>{escape(report.noise.summary)}; {escape(made.method)} on {escape(made.device)}, ")
+    parts.append(f"{_number(made.seconds)} s.</p><p><i>{escape(CAUTION)}</i></p>")
     return "".join(parts)
 
 
@@ -107,26 +110,29 @@ def _page(title: str, body: str) -> str:
     )
 
 
-def _study(report: Mapping[str, Any], figures: Iterable[str | Path], heading: int) -> str:
-    """All sections of one study, from its report as plain values."""
-    reliable = bool(report["gain"] and report["gain"]["reliable"])
-    parts = [f'<p class="verdict {"gain" if reliable else "doubt"}">{escape(report["verdict"])}</p>']
-    parts += [_figure(Path(path)) for path in figures]
-    parts.append(_part("What was found", heading, _found(report["study"], report["noise"])))
-    plan = {name: value for name, value in report["plan"].items() if name != "estimate"}  # stands under the noise
-    parts.append(_part("What was done", heading, _facts(plan)))
-    parts.append(_part("What was gained", heading, _gain_table(report["gain"])))
-    parts.append(_part("What was removed", heading, _audit_table(report["audit"])))
-    parts.append(_part("What was kept", heading, _totals_table(report["totals"])))
-    if report["notes"]:
-        notes = "".join(f"<li>{escape(note)}</li>" for note in report["notes"])
-        parts.append(_part("Notes", heading, f"<ul>{notes}</ul>"))
-    parts.append(_part("Provenance", heading, _facts(report["provenance"])))
-    return "\n".join(parts)
-
-
-def _part(title: str, heading: int, body: str) -> str:
-    return f"<section><h{heading}>{escape(title)}</h{heading}>{body}</section>"
+def _study(report: Report, figures: Iterable[str | Path], heading: int) -> str:
+    """All sections of one study."""
+    study, noise = report.study, report.noise
+    size = f"{' × '.join(map(str, study.size))} (frames, slices, rows, columns)"
+    level = {"noise": noise.title, "level": f"{_number(noise.level)} ({noise.unit})", "level_is": noise.source}
+    plan = {name: value for name, value in report.plan.items() if name != "estimate"}  # stands under the noise
+    notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
+    sections = {
+        "What was found": _facts({**vars(study), "size": size, **level, "reason": noise.reason}),
+        "What was done": _facts(plan),
+        "What was gained": _gain_table(report.gain),
+        "What was removed": _audit_table(report.audit),
+        "What was kept": _totals_table(report.totals),
+        "Notes": f"<ul>{notes}</ul>" if notes else "",
+        "Provenance": _facts(vars(report.provenance)),
+    }
+    return "\n".join(
+        [
+            f'<p class="verdict {"gain" if report.reliable else "doubt"}">{escape(report.verdict)}</p>',
+            *(_figure(Path(path)) for path in figures),
+            *(f"<section><h{heading}>{title}</h{heading}>{body}</section>" for title, body in sections.items() if body),
+        ]
+    )
 
 
 def _figure(path: Path) -> str:
@@ -138,76 +144,60 @@ def _figure(path: Path) -> str:
     )
 
 
-def _found(study: Mapping[str, Any], noise: Mapping[str, Any]) -> str:
-    confidence = noise.get("confidence")
-    source = "the study" if noise.get("estimated") else "the user"
-    facts = {
-        **study,
-        "noise": noise.get("title") or noise.get("model"),
-        "level": f"{_value(noise.get('level'))} ({noise.get('unit')})",
-        "level_from": "nowhere: a usual one, as none could be told" if noise.get("assumed") else source,
-        "confidence": None if confidence is None else f"{100 * confidence:.0f} %",
-        "reason": noise.get("reason"),
-    }
-    if "size" in study:
-        facts["size"] = f"{' × '.join(map(str, study['size']))} (frames, slices, rows, columns)"
-    return _facts(facts)
-
-
-def _gain_table(gain: Mapping[str, Any] | None) -> str:
-    if gain is None or not gain["available"]:
-        return f"<p>{escape('The gain was not estimated.' if gain is None else gain['sentence'])}</p>"
+def _gain_table(gain: Gain | None) -> str:
+    if gain is None or not gain.available:
+        return f"<p>{escape('The gain was not estimated.' if gain is None else gain.sentence)}</p>"
     rows = [
-        ("Expected gain", _gain(gain)),
-        ("Error of the noisy study", _number(gain["input_risk"])),
-        ("Expected error of the restored study", _number(gain["expected_risk"])),
-        ("Standard error of their difference", _number(gain["standard_error"])),
-        ("Best strength", _number(gain["best_strength"])),
-        ("Estimator", gain["estimator"]),
+        ("Expected gain", "–" if gain.gain_db is None else f"{gain.gain_db:+.1f} dB"),
+        ("Reliable", gain.reliable),
+        ("Error of the noisy study", gain.input_risk),
+        ("Expected error of the restored study", gain.expected_risk),
+        ("Standard error of their difference", gain.standard_error),
+        ("Best strength", gain.best_strength),
+        ("Estimator", gain.estimator),
     ]
-    note = f"<p>{escape(gain['sentence'])} Errors are mean squares, in {escape(gain['domain'])}.</p>"
+    note = f"<p>{escape(gain.sentence)} Errors are mean squares, in {escape(gain.domain)}.</p>"
     return note + _table(("At full strength", "Value"), rows)
 
 
-def _audit_table(audit: Mapping[str, Any] | None) -> str:
-    if audit is None or not audit["findings"]:
+def _audit_table(audit: Audit | None) -> str:
+    if audit is None or not audit.findings:
         return "<p>No part of the study could be judged.</p>"
-    marks = {True: _Html('<span class="flag">Look</span>'), False: _Html('<span class="fine">Fine</span>')}
     rows = []
-    for finding in audit["findings"].values():
-        measures = "; ".join(f"{_words(k)} {_value(v)}" for k, v in finding["measures"].items())
-        rows.append(
-            (
-                finding["title"],
-                marks[finding["flagged"]],
-                finding["sentence"],
-                _Html(f"<small>{escape(measures)}</small>"),
-            )
-        )
-    note = f"<p>Voxels judged: {audit['voxels']:,}, in planes: {audit['planes']}.</p>"
-    return _table(("Question", "", "Answer", "Measures"), rows) + note
+    for finding in audit.findings.values():
+        mark = f'<span class="{"flag" if finding.flagged else "fine"}">{_mark(finding)}</span>'
+        measures = "; ".join(f"{_words(name)} {_value(value)}" for name, value in finding.measures.items())
+        rows.append((finding.title, _Html(mark), finding.sentence, _Html(f"<small>{escape(measures)}</small>")))
+    note = f"<p>Voxels judged: {audit.voxels:,}, in planes: {audit.planes}.</p>"
+    return _table(("Test", "", "Outcome", "Measures"), rows) + note
 
 
-def _totals_table(totals: Mapping[str, Any]) -> str:
-    unit = f" ({totals['unit']})" if totals["unit"] else ""
-    rows = [(f"Total{unit}", "", *_change(totals["total"]))]
-    if 1 < len(totals["frames"]) <= 8:
-        rows += [(f"Total of frame {n}", "", *_change(frame)) for n, frame in enumerate(totals["frames"], 1)]
+def _totals_table(totals: Totals) -> str:
+    unit = f" ({totals.unit})" if totals.unit else ""
+    rows = [(f"Total{unit}", "", *_change(totals.total))]
+    if 1 < len(totals.frames) <= 8:
+        rows += [(f"Total of frame {n}", "", *_change(frame)) for n, frame in enumerate(totals.frames, 1)]
     rows += [
-        (f"Mean, {name}{unit}", f"{_number(mean['size'])} {totals['size_unit']}", *_change(mean))
-        for name, mean in totals["regions"].items()
+        (f"Mean, {name}{unit}", f"{_number(totals.sizes[name])} {totals.size_unit}", *_change(mean))
+        for name, mean in totals.regions.items()
     ]
     return _table(("Quantity", "Size", "Before", "After", "Change"), rows)
 
 
-def _change(change: Mapping[str, Any]) -> tuple[str, str, str]:
-    return _number(change["before"]), _number(change["after"]), _percent(change["percent"])
+def _mark(finding: Finding) -> str:
+    return "Look" if finding.flagged else "Fine"
+
+
+def _change(change: Change) -> tuple[str, str, str]:
+    return _number(change.before), _number(change.after), _percent(change)
 
 
 def _facts(values: Mapping[str, Any]) -> str:
-    return _table(
-        None, [(_words(name), _value(value)) for name, value in values.items() if value not in (None, "", {}, [])]
-    )
+    return _table(None, [(_words(name), value) for name, value in values.items() if not _empty(value)])
+
+
+def _empty(value: Any) -> bool:
+    return value is None or (isinstance(value, (str, Mapping, list, tuple)) and not value)
 
 
 def _table(head: Sequence[str] | None, rows: Iterable[Sequence[Any]]) -> str:
@@ -240,22 +230,12 @@ def _value(value: Any) -> str:
 
 
 def _number(value: float | None) -> str:
-    if value is None:
+    if value is None or not math.isfinite(value):
         return "–"
     if value and not 1e-4 <= abs(value) < 1e7:
         return f"{value:.4g}"
     return f"{value:,.0f}" if abs(value) >= 1e4 or value == int(value) else f"{value:.4g}"
 
 
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{round(value, 2) + 0.0:+.2f} %"  # + 0.0: no minus zero
-
-
-def _gain(gain: Mapping[str, Any] | None) -> str:
-    if gain is None or gain["gain_db"] is None:
-        return "unknown"
-    return f"{gain['gain_db']:+.1f} dB" + ("" if gain["reliable"] else " (not reliable)")
-
-
-def _noise(noise: Mapping[str, Any]) -> str:
-    return f"{noise.get('model')}, {_value(noise.get('level'))}"
+def _percent(change: Change) -> str:
+    return "–" if change.percent is None else f"{round(change.percent, 2) + 0.0:+.2f} %"  # + 0.0: no minus zero

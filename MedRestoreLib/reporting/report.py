@@ -1,11 +1,14 @@
-"""What is handed over with a restored study: what was done, what it gained, and what a person should look at."""
+"""What is handed over with a restored study: what was done, what it gained, and what a person should look at.
+
+The report's words stand here, with the values that they describe: page, figures and panel only set them.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +16,12 @@ import numpy as np
 
 from ..errors import OutputError
 from ..evidence.audit import Audit
-from ..evidence.gain import Gain, Totals
+from ..evidence.gain import Gain
+from ..evidence.totals import Totals
 from ..files.atomic import write_bytes
-from . import page
+
+CAUTION = "For research use only. Not for diagnosis."
+UNSURE = 0.5  # a level estimated with less confidence is passed on with a warning
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ class Level:
         model, title: the noise model's id and name.
         level, unit: as ``Plan.level``.
         estimated: the level was estimated from the study; False where a person gave it.
-        assumed: the estimation failed, and a usual level stands in.
+        assumed: the estimation failed, and a default level stands in.
         confidence: of the estimate, 0 to 1; None where a person gave the level.
         reason: what the estimate rests on.
     """
@@ -58,6 +64,30 @@ class Level:
     assumed: bool
     confidence: float | None
     reason: str
+
+    @property
+    def source(self) -> str:
+        """Where the level is from."""
+        if self.assumed:
+            return "a default, as it could not be estimated"
+        if self.estimated:
+            return f"estimated from the study with confidence {100 * (self.confidence or 0):.0f} %"
+        return "given by the user"
+
+    @property
+    def summary(self) -> str:
+        """Noise, level and source in one line."""
+        unit = self.unit.split(" (")[0]
+        return f"{self.title} noise, level {self.level:.3g} ({unit}), {self.source}"
+
+    @property
+    def caution(self) -> str:
+        """The note that an uncertain level needs; "" for one that is sure."""
+        if self.assumed:
+            return "The noise level could not be estimated: this report uses a default one."
+        if self.estimated and (self.confidence or 0) < UNSURE:
+            return f"The noise level is uncertain (confidence {self.confidence or 0:.0%}): check the result closely."
+        return ""
 
 
 @dataclass(frozen=True)
@@ -80,7 +110,7 @@ class Provenance:
     weights: str | None
     device: str
     precision: str
-    totals_factors: tuple[float, ...]
+    totals_factors: tuple[float | None, ...]
     seconds: float
     python: str
     numpy: str
@@ -112,13 +142,36 @@ class Report:
     notes: tuple[str, ...] = ()
 
     @property
+    def reliable(self) -> bool:
+        """Whether a gain was estimated that can be relied on."""
+        return self.gain is not None and self.gain.reliable
+
+    @property
     def verdict(self) -> str:
         """One sentence: what was gained, or why nothing reliable can be said; and what a person should look at."""
         sentence = "The gain was not estimated." if self.gain is None else self.gain.sentence
-        if self.audit is None or not self.audit.flags:
+        if not self.flags:
             return sentence
-        titles = ", ".join(self.audit.findings[name].title.lower() for name in self.audit.flags)
-        return f"{sentence.rstrip('.')}; worth a look: {titles}."
+        return f"{sentence.rstrip('.')}; worth a look: {', '.join(self.flags).lower()}."
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Titles of the findings that a person should look at."""
+        return () if self.audit is None else tuple(self.audit.findings[name].title for name in self.audit.flags)
+
+    @property
+    def expected_gain(self) -> str:
+        """The gain in a few words."""
+        if self.gain is None or not self.gain.available:
+            return "gain not estimated"
+        if not self.gain.reliable:
+            return "no reliable gain"
+        return f"expected gain {self.gain.gain_db:.1f} dB ({self.gain.estimator})"
+
+    @property
+    def headline(self) -> str:
+        """Method and gain in one line."""
+        return f"{self.provenance.method}: {self.expected_gain}"
 
     @property
     def derivation(self) -> str:
@@ -126,6 +179,25 @@ class Report:
         return (
             f"{self.plan['method']}, {self.noise.model} noise, level {self.noise.level:.4g}, "
             f"strength {self.plan['strength']:g}"
+        )
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Report:
+        """From ``to_dict``, also as kept in a JSON file. Numbers that were not finite are None.
+
+        Raises:
+            KeyError: a part is missing.
+        """
+        gain, audit = values["gain"], values["audit"]
+        return cls(
+            study=_typed(Study, values["study"]),
+            plan=values["plan"],
+            noise=_typed(Level, values["noise"]),
+            gain=None if gain is None else Gain.from_dict(gain),
+            audit=None if audit is None else Audit.from_dict(audit),
+            totals=Totals.from_dict(values["totals"]),
+            provenance=_typed(Provenance, values["provenance"]),
+            notes=tuple(values["notes"]),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -142,7 +214,7 @@ class Report:
                 "totals": self.totals.to_dict(),
                 "provenance": asdict(self.provenance),
                 "notes": self.notes,
-                "caution": page.CAUTION,
+                "caution": CAUTION,
             }
         )
 
@@ -155,11 +227,13 @@ class Report:
         Raises:
             OutputError: another suffix, or the place is not writable.
         """
+        from . import page  # which sets what stands here
+
         path = Path(path)
         if path.suffix.lower() == ".json":
             text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         elif path.suffix.lower() in (".html", ".htm"):
-            text = page.single(self.to_dict(), figures)
+            text = page.single(self, figures)
         else:
             raise OutputError(f"reports are written as .html or .json, not '{path.suffix}'.")
         return write_bytes(path, text.encode())
@@ -176,8 +250,16 @@ def write_summary(
     Raises:
         OutputError: the place is not writable.
     """
-    studies = [(title, r.to_dict() if isinstance(r, Report) else r, list(figures)) for title, r, figures in rows]
+    from . import page
+
+    studies = [(title, r if isinstance(r, Report) else Report.from_dict(r), figures) for title, r, figures in rows]
     return write_bytes(Path(path), page.summary(studies).encode())
+
+
+def _typed(cls: type, values: Mapping[str, Any]) -> Any:
+    """A dataclass of plain fields from its JSON, whose lists become tuples."""
+    found = {field.name: values[field.name] for field in fields(cls)}
+    return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
 
 
 def _plain(value: Any) -> Any:

@@ -1,6 +1,7 @@
-"""Sample studies to try MedRestore on, made by geometry and physics: no patient, no download. Noisy, as studies are.
+"""Sample studies to try MedRestore on: simulated and noisy, from no patient, without a download.
 
-Small and quick, for a first look and for tutorials. What networks are trained on lies in ``training/simulate``.
+They are small and quick, for a first look and for tutorials; networks are trained on ``training/simulate``. This room
+imports image and noise.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from . import bone, cine, head
 
 @dataclass(frozen=True)
 class Sample:
-    """One sample: its title, a sentence about it, and what makes it from a seed."""
+    """One sample: its title, a sentence about it, and the function that simulates it from a seed."""
 
     title: str
     about: str
@@ -31,7 +32,10 @@ SAMPLES = {
 
 
 def make(name: str, seed: int = 0) -> Image:
-    """A sample study by its name in ``SAMPLES``; the same for the same seed.
+    """The sample study of this name in ``SAMPLES``; the same seed gives the same voxels.
+
+    Raises:
+        KeyError: there is no such sample.
 
     >>> make("MedRestoreBoneScan").modality
     'NM'

@@ -1,7 +1,7 @@
-"""A planar whole-body bone scan from the front: tubes and balls of uptake, projected, blurred and counted.
+"""A planar whole-body bone scan, anterior view: tubes and ellipsoids of uptake, projected, blurred, then counted.
 
-Coordinates are millimetres: x from the midline, y down from the crown. A tube of radius r and uptake u per mm of depth
-adds 2 u sqrt(r^2 - d^2) at the distance d from its axis. Paired bones are given once, for one side.
+Coordinates are in mm: x from the midline, y down from the crown. At a distance d from its axis, a tube of radius r and
+uptake u per mm adds 2 u sqrt(r^2 - d^2) to the projection. Paired structures are listed once, for one side.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from ..noise import model
 
 ROWS, COLUMNS, PIXEL = 512, 192, 3.5  # mm
 TOP = 8  # row of the crown
-BLUR = 10.0  # mm, full width at half maximum of the camera
-PEAK, BRIGHT = 60.0, 160.0  # counts expected where uptake times depth is BRIGHT: the lower spine
-SCATTER, SCATTER_WIDTH = 0.1, 30.0  # share of the counts, and mm
+CAMERA_FWHM, FWHM_PER_SIGMA = 10.0, 2.355  # mm: full width at half maximum of a point; that of a Gaussian of sigma 1
+PEAK_COUNTS, PEAK_UPTAKE = 60.0, 160.0  # expected counts where the uptake, summed along the view, is PEAK_UPTAKE
+SCATTER, SCATTER_SIGMA = 0.1, 30.0  # share of the counts that are scattered; standard deviation of their blur, mm
 
 # Uptake, radius in mm, and the axis: points (x, y).
 TUBES = [
@@ -44,11 +44,11 @@ PAIRED_TUBES = [
     (1.2, 16, [(84, 1670), (96, 1715)]),  # foot
 ]
 # Uptake, radii in mm, centre (x, y).
-BALLS = [
+ELLIPSOIDS = [
     (0.5, (42, 30), (0, 155)),  # face
     (4.2, (38, 30), (0, 850)),  # bladder
 ]
-PAIRED_BALLS = [
+PAIRED_ELLIPSOIDS = [
     (0.25, (44, 52), (78, 762)),  # wing of the ilium
     (2.0, (9, 26), (38, 765)),  # sacroiliac joint
     (1.5, (24, 24), (175, 308)),  # shoulder
@@ -75,7 +75,7 @@ Y = ((np.arange(ROWS) - TOP) * PIXEL)[:, None]
 
 
 def whole_body(seed: int = 0) -> Image:
-    """The scan, voxels ``(1, 1, 512, 192)`` in counts, 3.5 mm pixels; its noise is Poisson, one count a unit.
+    """The scan: voxels ``(1, 1, 512, 192)`` in counts, 3.5 mm pixels, Poisson noise of level 1.
 
     >>> whole_body().voxels.shape
     (1, 1, 512, 192)
@@ -86,32 +86,32 @@ def whole_body(seed: int = 0) -> Image:
 
 
 def expected(rng: np.random.Generator) -> np.ndarray:
-    """The counts to expect, float32 ``(rows, columns)``; another patient, with five lesions, each time."""
+    """The expected counts, float32 ``(rows, columns)``: each call gives another patient, with five lesions."""
     from scipy.ndimage import gaussian_filter
 
     view = TISSUE * _body()
     _skeleton(view, rng)
     _lesions(view, rng)
-    view = gaussian_filter(view, BLUR / 2.355 / PIXEL)
-    view = (1 - SCATTER) * view + SCATTER * gaussian_filter(view, SCATTER_WIDTH / PIXEL)
-    return (PEAK / BRIGHT * view).astype(np.float32)
+    view = gaussian_filter(view, CAMERA_FWHM / FWHM_PER_SIGMA / PIXEL)
+    view = (1 - SCATTER) * view + SCATTER * gaussian_filter(view, SCATTER_SIGMA / PIXEL)
+    return (PEAK_COUNTS / PEAK_UPTAKE * view).astype(np.float32)
 
 
 def _skeleton(view: np.ndarray, rng: np.random.Generator) -> None:
-    """Add the bones and organs; their uptake varies from patient to patient."""
-    for uptake, radius, axis in (*TUBES, *_spread(PAIRED_TUBES), *_spread(_ribs())):
+    """Add the bones and organs; their uptake differs from patient to patient (log-normal, 10 %)."""
+    for uptake, radius, axis in (*TUBES, *_both_sides(PAIRED_TUBES), *_both_sides(_ribs())):
         _add_tube(view, uptake * rng.lognormal(0, 0.1), radius, axis)
-    for uptake, radii, centre in (*BALLS, *_spread(PAIRED_BALLS)):
-        _add_ball(view, uptake * rng.lognormal(0, 0.1), radii, centre)
+    for uptake, radii, centre in (*ELLIPSOIDS, *_both_sides(PAIRED_ELLIPSOIDS)):
+        _add_ellipsoid(view, uptake * rng.lognormal(0, 0.1), radii, centre)
     for uptake, outer, inner, centre in SHELLS:
-        _add_ball(view, uptake, outer, centre)
-        _add_ball(view, -uptake, inner, centre)
+        _add_ellipsoid(view, uptake, outer, centre)
+        _add_ellipsoid(view, -uptake, inner, centre)
     for y in np.linspace(215, 715, 24):  # vertebrae, wider and brighter downwards
-        _add_ball(view, 1.2 + (y - 215) / 400, (13 + (y - 215) / 60, 7), (rng.normal(0, 1), y))
+        _add_ellipsoid(view, 1.2 + (y - 215) / 400, (13 + (y - 215) / 60, 7), (rng.normal(0, 1), y))
 
 
 def _ribs() -> Iterator[tuple]:
-    """Twelve ribs of one side: from the spine outwards and down."""
+    """The twelve ribs of one side, as tubes that run from the spine outwards and down."""
     for k in range(12):
         y, width = 295 + 24 * k, np.interp(k, (0, 2, 7, 11), (62, 105, 135, 90))
         drop = np.interp(k, (0, 6, 11), (45, 75, 60))
@@ -120,18 +120,18 @@ def _ribs() -> Iterator[tuple]:
 
 
 def _lesions(view: np.ndarray, rng: np.random.Generator) -> None:
-    """Add hot spots in two ribs, the spine, the pelvis and a femur."""
+    """Add lesions to two ribs, the spine, the pelvis and a femur."""
     ribs = list(_ribs())
     for k in rng.choice(np.arange(2, 10), 2, replace=False):
         x, y = ribs[k][2][rng.integers(5, 10)]
-        _add_ball(view, rng.uniform(4, 6), (9, 7), (rng.choice((-1, 1)) * x, y))
-    _add_ball(view, rng.uniform(3, 5), (12, 9), (rng.uniform(-8, 8), rng.uniform(420, 680)))
-    _add_ball(view, rng.uniform(4, 6), (11, 11), (rng.choice((-1, 1)) * 95, rng.uniform(720, 760)))
-    _add_ball(view, rng.uniform(3, 5), (9, 14), (rng.choice((-1, 1)) * 125, rng.uniform(960, 1100)))
+        _add_ellipsoid(view, rng.uniform(4, 6), (9, 7), (rng.choice((-1, 1)) * x, y))
+    _add_ellipsoid(view, rng.uniform(3, 5), (12, 9), (rng.uniform(-8, 8), rng.uniform(420, 680)))
+    _add_ellipsoid(view, rng.uniform(4, 6), (11, 11), (rng.choice((-1, 1)) * 95, rng.uniform(720, 760)))
+    _add_ellipsoid(view, rng.uniform(3, 5), (9, 14), (rng.choice((-1, 1)) * 125, rng.uniform(960, 1100)))
 
 
-def _spread(paired: Iterable[tuple]) -> Iterator[tuple]:
-    """Both sides of what is given for one."""
+def _both_sides(paired: Iterable[tuple]) -> Iterator[tuple]:
+    """Each structure on both sides of the midline."""
     for uptake, size, where in paired:
         if isinstance(where, tuple):
             yield from ((uptake, size, (side * where[0], where[1])) for side in (1, -1))
@@ -140,7 +140,7 @@ def _spread(paired: Iterable[tuple]) -> Iterator[tuple]:
 
 
 def _add_tube(view: np.ndarray, uptake: float, radius: float, axis: Sequence[tuple[float, float]]) -> None:
-    """Add the projection of a tube along a chain of points."""
+    """Add the projection of a tube whose axis joins the points."""
     xs, ys = zip(*axis, strict=True)
     box = _box(min(xs) - radius, max(xs) + radius, min(ys) - radius, max(ys) + radius)
     x, y = X[:, box[1]], Y[box[0]]
@@ -152,8 +152,8 @@ def _add_tube(view: np.ndarray, uptake: float, radius: float, axis: Sequence[tup
     view[box] += 2 * uptake * np.sqrt(np.clip(radius**2 - squared, 0, None))
 
 
-def _add_ball(view: np.ndarray, uptake: float, radii: tuple[float, float], centre: tuple[float, float]) -> None:
-    """Add the projection of an ellipsoid as deep as its smaller half axis."""
+def _add_ellipsoid(view: np.ndarray, uptake: float, radii: tuple[float, float], centre: tuple[float, float]) -> None:
+    """Add the projection of an ellipsoid; its half axis along the view is the smaller of its ``radii``."""
     (a, b), (u, v) = radii, centre
     box = _box(u - a, u + a, v - b, v + b)
     inside = 1 - ((X[:, box[1]] - u) / a) ** 2 - ((Y[box[0]] - v) / b) ** 2
@@ -161,17 +161,17 @@ def _add_ball(view: np.ndarray, uptake: float, radii: tuple[float, float], centr
 
 
 def _box(left: float, right: float, top: float, bottom: float) -> tuple[slice, slice]:
-    """The rows and columns of a rectangle in mm."""
+    """A rectangle in mm as slices of rows and columns."""
     rows, columns = np.searchsorted(Y[:, 0], (top, bottom)), np.searchsorted(X[0], (left, right))
     return slice(*rows), slice(*columns)
 
 
 def _body() -> np.ndarray:
-    """Thickness of the body, mm: round in cross-section."""
+    """Thickness of the body along the view, mm; cross-sections are ellipses."""
     heights, widths = np.array(TORSO, float).T
     half = np.interp(Y, heights, widths, right=0)
     body = 1.4 * np.sqrt(np.clip(half**2 - X**2, 0, None))
-    for _, radius, axis in _spread((1.0, *limb) for limb in LIMBS):
+    for _, radius, axis in _both_sides((1.0, *limb) for limb in LIMBS):
         limb = np.zeros_like(body)
         _add_tube(limb, 1.0, radius, axis)
         body = np.maximum(body, limb)

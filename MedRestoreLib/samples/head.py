@@ -1,7 +1,7 @@
-"""A slab of a T1-weighted head: nested surfaces, and a cortex folded by a random field that runs straight inwards.
+"""A slab of a T1-weighted head: nested surfaces, with a cortex that a random field folds.
 
-Coordinates are LPS millimetres around the middle of the brain. Surfaces are signed distances in mm, negative inside, so
-that tissues meet within about a voxel.
+Coordinates are in mm, LPS, from the middle of the brain. A surface is a signed distance in mm, negative inside; a
+sigmoid of it mixes the tissues on both sides over about one voxel (partial volume).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NOISE_PERCENT = 8.0
 
 
 def t1_slab(seed: int = 0) -> Image:
-    """Axial slices through the ventricles, voxels ``(1, 40, 152, 128)``, 1.4 mm, with Rician noise.
+    """Axial slices through the ventricles: voxels ``(1, 40, 152, 128)``, 1.4 mm, Rician noise of 8 %.
 
     >>> t1_slab().modality
     'MR'
@@ -33,7 +33,7 @@ def t1_slab(seed: int = 0) -> Image:
 
 
 def clean(rng: np.random.Generator) -> np.ndarray:
-    """The signal without noise, float32 ``SHAPE``, arbitrary units; a head of its own for each generator."""
+    """The signal without noise, float32 ``SHAPE``, arbitrary units: each call gives another head."""
     z, y, x = (
         ((np.arange(n) - (n - 1) / 2) * SPACING).astype(np.float32).reshape(shape)
         for n, shape in zip(SHAPE, ((-1, 1, 1), (1, -1, 1), (1, 1, -1)), strict=True)
@@ -71,13 +71,13 @@ def clean(rng: np.random.Generator) -> np.ndarray:
 
 
 def _sulci(rng: np.random.Generator, x: np.ndarray, y: np.ndarray, z: np.ndarray, hull: np.ndarray) -> np.ndarray:
-    """Distance to the nearest sulcus or to the fissure between the hemispheres, mm, >= 0, float32 ``SHAPE``."""
+    """Distance to the nearest sulcus or to the interhemispheric fissure, mm, >= 0, float32 ``SHAPE``."""
     from scipy.ndimage import gaussian_filter, map_coordinates
 
     reach = [int(2 * half / FOLDS * 3) for half in BRAIN]
     field = gaussian_filter(rng.normal(size=reach[::-1]), 1.5, mode="wrap").astype(np.float32)
     field /= field.std()
-    # A point deep inside sees the folding of the surface above it: the field then runs straight inwards.
+    # Points are projected about radially onto the surface before the field is read: sulci run straight inwards.
     inward = np.sqrt((x / BRAIN[0]) ** 2 + (y / BRAIN[1]) ** 2 + (z / BRAIN[2]) ** 2)
     lift = 3 / FOLDS / np.clip(inward, 0.4, None) ** 0.7
     where = [p * lift + size / 2 for p, size in zip((z, y, x), field.shape, strict=True)]
@@ -85,12 +85,12 @@ def _sulci(rng: np.random.Generator, x: np.ndarray, y: np.ndarray, z: np.ndarray
     slope = np.sqrt(sum(g**2 for g in np.gradient(level, SPACING)))
     sheet = np.abs(level) / np.maximum(slope, 0.08)
     sheet = np.hypot(sheet, np.maximum(-hull - DEPTH, 0))
-    bridge = np.maximum(-_ellipsoid(x, y, z, (0, 4, 2), (30, 38, 24)), 0)  # where the hemispheres are joined
+    bridge = np.maximum(-_ellipsoid(x, y, z, (0, 4, 2), (30, 38, 24)), 0)  # joins the hemispheres: no fissure there
     return np.minimum(sheet, np.hypot(x + 0.8 * np.sin(y / 14), bridge))
 
 
 def _ellipsoid(x, y, z, centre: tuple, semi: tuple) -> np.ndarray:
-    """Distance to an ellipsoid in mm, negative inside, exact on its surface to first order."""
+    """Signed distance to an ellipsoid, mm, negative inside; accurate to first order near its surface."""
     p = [(a - c) / s for a, c, s in zip((x, y, z), centre, semi, strict=True)]
     value = np.sqrt(sum(a**2 for a in p))
     slope = np.sqrt(sum((a / s) ** 2 for a, s in zip(p, semi, strict=True)))
@@ -98,7 +98,7 @@ def _ellipsoid(x, y, z, centre: tuple, semi: tuple) -> np.ndarray:
 
 
 def _smooth(rng: np.random.Generator, length: float) -> np.ndarray:
-    """A random field ``SHAPE`` of unit variance; correlation length in mm."""
+    """A smooth random field ``SHAPE`` of unit variance; ``length`` is its correlation length, mm."""
     from scipy.ndimage import gaussian_filter, zoom
 
     step = max(1, int(length / 3 / SPACING))

@@ -3,39 +3,40 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from concurrent.futures import Executor, as_completed
+import traceback
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..errors import Cancelled, MedRestoreError, OutputError, UnsupportedImage
 from ..files import studies as files
-from ..files.atomic import remove_partials
-from ..files.dicom import is_dicom
-from ..pipeline.device import require_torch
+from ..files.atomic import PARTIAL, cannot_write, remove_partials
+from ..files.held import alone
+from ..pipeline import device as devices
 from ..pipeline.plan import decided, recommend
-from ..pipeline.restore import Progress, restore
-from ..version import __version__
+from ..pipeline.restore import restore
+from ..progress import Progress, ignore
+from . import rescue
+from .inputs import Passed, Study, find
+from .outputs import output_paths, record_of
+from .records import Record, fingerprint, hashes
 
-
-@dataclass(frozen=True)
-class Study:
-    """One input of a batch: ``path`` is what ``files.read`` takes, ``series`` picks one of a folder's, ``output`` is
-    where it goes below the target folder."""
-
-    path: Path
-    output: Path
-    series: str = ""
+HEARING_SECONDS = 0.25  # how often ``progress`` is called while others work, so that it can end the batch
+NO_MEMORY = "there is not enough memory for this study; restore it alone, or with a lighter method such as adf."
 
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one study: "restored", "already done" or "failed" (``message`` says why)."""
+    """What became of one study: "restored", "already done", "failed" or "skipped" (``message`` says why).
+
+    ``study`` is the output's path below the target folder; of what is skipped, the input's below the source.
+    """
 
     study: str
     status: str
@@ -61,14 +62,18 @@ def batch(
 ) -> list[Row]:
     """Restore every study below ``source`` into ``target``, in the same folders and formats (videos become NRRD).
 
-    Beside each output stands its report, ``OUTPUT.json``. It is written last, with a fingerprint of the input and the
-    plan: an output is skipped only if both are unchanged. A study that fails is reported and the next one begins.
+    Beside each output stands its record, ``OUTPUT.json``: the report, a fingerprint of the input and the plan, and the
+    hashes of the output's files. It is removed before its output is replaced and written last, so a study is "already
+    done" only if all of them match. A study that fails, or crashes the process that restores it, is one row, and the
+    others are done. Several batches may work on one folder: what one is doing, another waits for.
 
     Args:
-        source: folder, searched to the bottom.
+        source: folder, searched to the bottom. What is no study and cannot be read, such as a link to nowhere, is
+            "skipped".
         target: folder, made if need be; not inside ``source``.
         executor: any ``concurrent.futures.Executor`` (threads, processes, Dask); None runs here.
-        progress: as for ``restore``, over all studies.
+        progress: as for ``restore``, over all studies. What it raises ends the batch; an executor's threads and
+            processes first finish the studies that they have begun.
         **edits: fields of ``Plan``, the same for all studies.
 
     Returns:
@@ -81,88 +86,76 @@ def batch(
         MissingPackage: torch is not installed.
         Cancelled: from ``progress``; what is done stays done.
     """
-    require_torch()
+    devices.require_torch()
     source, target = Path(source), Path(target)
-    progress = progress or (lambda fraction, message: None)
+    progress = progress or ignore
     edits = decided(edits)
     _check_folders(source, target)
-    studies = list(find_studies(source))
+    found = list(find(source))
+    studies = [one for one in found if isinstance(one, Study)]
     if not studies:
         raise UnsupportedImage(f"{source} holds no study that can be read.")
-    target.mkdir(exist_ok=True)
+    outputs = output_paths(studies)
+    _check_outputs(source, target, outputs)
+    _prepare(target)
+    tasks = [Task(study, output, target, edits) for study, output in zip(studies, outputs, strict=True)]
+    rows = _one_by_one(tasks, progress) if executor is None else _on_executor(tasks, executor, progress)
     remove_partials(target)
-    rows: dict[int, Row] = {}
-    if executor is None:
-        for index, study in enumerate(studies):
-
-            def one(fraction: float, message: str, index: int = index, study: Study = study) -> None:
-                progress((index + fraction) / len(studies), f"{study.output} ({index + 1} of {len(studies)})")
-
-            one(0.0, "")
-            rows[index] = _restore_one(study, target, edits, one)
-    else:
-        futures = {executor.submit(_restore_one, study, target, edits): i for i, study in enumerate(studies)}
-        for done, future in enumerate(as_completed(futures), 1):
-            rows[futures[future]] = future.result()
-            progress(done / len(studies), f"{done} of {len(studies)}")
-    return [rows[index] for index in range(len(studies))]
+    done = iter(rows)
+    return [_skipped(one) if isinstance(one, Passed) else next(done) for one in found]
 
 
-def find_studies(source: Path) -> Iterator[Study]:
-    """Every study below ``source``: image files, and the DICOM series of each folder."""
-    for folder, subfolders, names in os.walk(source):
-        subfolders.sort()
-        here = Path(folder)
-        below = here.relative_to(source)
-        images = sorted(name for name in names if files.suffix_of(Path(name)) in files.IMAGES)
-        outputs = [_output_name(name) for name in images]
-        for name, output in zip(images, outputs, strict=True):
-            twin = outputs.count(output) > 1  # scan.jpg beside scan.png
-            yield Study(here / name, below / (f"{name}{files.suffix_of(Path(output))}" if twin else output))
-        yield from _dicom_studies(here, below, sorted(set(names) - set(images)))
+@dataclass(frozen=True)
+class Task:
+    """One study of a batch; ``output`` is relative to ``target``. Called, it is done."""
 
+    study: Study
+    output: Path
+    target: Path
+    edits: dict[str, Any]
 
-def _output_name(name: str) -> str:
-    """The restored study's name: the format stays where it can be written without loss."""
-    suffix = files.suffix_of(Path(name))
-    kept = suffix in files.WRITTEN and suffix != ".mp4"
-    other = {".mhd": ".mha", **dict.fromkeys((".tif", ".tiff", ".jpg", ".jpeg", ".bmp"), ".png")}
-    return f"{name[: -len(suffix)]}{suffix if kept else other.get(suffix, '.nrrd')}"
+    def __call__(self, progress: Progress = ignore) -> Row:
+        """Restore the study, unless that is done; what goes wrong is in the row. Only ``progress`` may raise."""
+        start = time.perf_counter()
+        try:
+            with alone(self._lock, waiting=partial(progress, 0.0, "")):
+                return self._done(start, progress)
+        except Cancelled:
+            raise
+        except MedRestoreError as error:
+            return self.failed(str(error), start)
+        except OSError as error:
+            return self.failed(str(cannot_write(self.target / self.output, error)), start)
+        except Exception as error:  # no study may end the others
+            if devices.is_out_of_memory(error):
+                return self.failed(NO_MEMORY, start)
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(place.filename).name}:{place.lineno}"
+            return self.failed(f"an unexpected {type(error).__name__} ended it ({where}); please report it.", start)
 
+    def failed(self, message: str, start: float | None = None) -> Row:
+        """The row of a study that failed; ``start`` is when it was begun."""
+        seconds = 0.0 if start is None else round(time.perf_counter() - start, 2)
+        return Row(_printable(self.output), "failed", seconds=seconds, message=_printable(message))
 
-def _dicom_studies(folder: Path, below: Path, names: list[str]) -> Iterator[Study]:
-    candidates = [name for name in names if is_dicom(folder / name) or name.lower().endswith((".dcm", ".ima"))]
-    if not candidates:
-        return
-    try:
-        series = files.list_series(folder, recursive=False)
-    except UnsupportedImage:  # each file then says on reading what is wrong with it
-        yield from (Study(folder / name, below / f"{Path(name).stem}.dcm") for name in candidates)
-        return
-    for number, one in enumerate(series, 1):
-        if len(one.files) == 1:
-            yield Study(one.files[0], below / f"{one.files[0].stem}.dcm")
-        else:
-            yield Study(folder, below / f"series-{number}", one.uid)
-    known = {file.name for one in series for file in one.files}
-    yield from (Study(folder / name, below / f"{Path(name).stem}.dcm") for name in candidates if name not in known)
+    @property
+    def _lock(self) -> Path:
+        """Who holds this file works on the output."""
+        digest = hashlib.sha256(os.fsencode(self.output)).hexdigest()
+        return self.target / f"{PARTIAL}{digest[:12]}.lock"
 
-
-def _restore_one(study: Study, target: Path, edits: dict[str, Any], progress: Progress | None = None) -> Row:
-    start = time.perf_counter()
-    output = target / study.output
-    record = output.with_name(f"{output.name}.json")
-    name = str(study.output)
-    try:
-        fingerprint = _fingerprint(study, edits)
-        done = _read_record(record)
-        if done is not None and done.get("fingerprint") == fingerprint and output.exists():
-            return Row(name, "already done", **done["row"])
-        image = files.read(study.path, series=study.series or None)
-        output.parent.mkdir(parents=True, exist_ok=True)
-        result = restore(image, recommend(image, **edits), progress=progress)
+    def _done(self, start: float, progress: Progress) -> Row:
+        name, output = _printable(self.output), self.target / self.output
+        record, digest = record_of(output), fingerprint(self.study, self.edits)
+        former = Record.read(record)
+        if former is not None and former.holds(digest, output):
+            return Row(name, "already done", **former.row)
+        image = files.read(self.study.source)
+        result = restore(image, recommend(image, **self.edits), progress=progress)
         report = result.report.to_dict()
         plan, gain = report["plan"], report["gain"]
+        output.parent.mkdir(parents=True, exist_ok=True)
+        record.unlink(missing_ok=True)  # it is no longer true
         files.write(result.image, output, derivation=result.report.derivation, label=plan["method"])
         row = {
             "method": plan["method"],
@@ -170,30 +163,75 @@ def _restore_one(study: Study, target: Path, edits: dict[str, Any], progress: Pr
             "level": plan["level"],
             "gain_db": gain["gain_db"] if gain else None,
         }
-        files.write_text(record, json.dumps({"fingerprint": fingerprint, "row": row, "report": report}, indent=2))
+        Record(digest, hashes(output), row, report).write(record)
         return Row(name, "restored", **row, seconds=round(time.perf_counter() - start, 2))
-    except Cancelled:
-        raise
-    except MedRestoreError as error:
-        return Row(name, "failed", seconds=round(time.perf_counter() - start, 2), message=str(error))
 
 
-def _fingerprint(study: Study, edits: dict[str, Any]) -> str:
-    """Changes whenever the output could: with the input's bytes, the plan or the version."""
-    digest = hashlib.sha256(json.dumps([__version__, study.series, edits], sort_keys=True, default=str).encode())
-    paths = sorted(study.path.iterdir()) if study.path.is_dir() else [study.path]
-    for path in paths:
-        if path.is_file():
-            with path.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return digest.hexdigest()
+def _one_by_one(tasks: Sequence[Task], progress: Progress) -> list[Row]:
+    rows = []
+    for index, task in enumerate(tasks):
+
+        def one(fraction: float, message: str, index: int = index, task: Task = task) -> None:
+            message = f"{_printable(task.output)} ({index + 1} of {len(tasks)})"
+            progress((index + fraction) / len(tasks), message)
+
+        one(0.0, "")
+        rows.append(task(one))
+    return rows
 
 
-def _read_record(path: Path) -> dict[str, Any] | None:
+def _on_executor(tasks: Sequence[Task], executor: Executor, progress: Progress) -> list[Row]:
+    """The rows of tasks that an executor does. Those that are lost with a process of its are done in one of ours."""
+    rows: dict[int, Row] = {}
+    lost: list[int] = []
+
+    def say() -> None:
+        progress(len(rows) / len(tasks), f"{len(rows)} of {len(tasks)}")
+
+    futures: dict[Future[Row], int] = {}
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+        for index, task in enumerate(tasks):
+            try:
+                futures[executor.submit(task)] = index
+            except BrokenExecutor:
+                lost.append(index)
+        left = set(futures)
+        while left:
+            ended, left = wait(left, timeout=HEARING_SECONDS, return_when=FIRST_COMPLETED)
+            for future in ended:
+                if future.cancelled():
+                    raise Cancelled("the executor was shut down before the batch was done.")
+                if future.exception() is None:
+                    rows[futures[future]] = future.result()
+                else:
+                    lost.append(futures[future])
+            say()
+    except BaseException:
+        for future in futures:
+            future.cancel()
+        raise
+    lost.sort()
+    for index, row in zip(lost, rescue.rows([tasks[index] for index in lost]), strict=True):
+        rows[index] = row
+        say()
+    return [rows[index] for index in range(len(tasks))]
+
+
+def _skipped(passed: Passed) -> Row:
+    return Row(_printable(passed.path), "skipped", message=f"{_printable(passed.path.name)} {passed.reason}.")
+
+
+def _printable(text: str | Path) -> str:
+    """A text, or a path, without bytes that are no text."""
+    return str(text).encode("utf-8", "replace").decode()
+
+
+def _prepare(target: Path) -> None:
+    try:
+        target.mkdir(exist_ok=True)
+    except OSError as error:
+        raise cannot_write(target, error) from error
+    remove_partials(target)
 
 
 def _check_folders(source: Path, target: Path) -> None:
@@ -207,3 +245,12 @@ def _check_folders(source: Path, target: Path) -> None:
         raise OutputError(f"{parent} is missing or not writable; make it first or choose another output folder.")
     if shutil.disk_usage(parent).free == 0:
         raise OutputError(f"the disk of {parent} is full.")
+
+
+def _check_outputs(source: Path, target: Path, outputs: Sequence[Path]) -> None:
+    """Raise OutputError if an output would lie among the inputs: by links, or because the target holds the source."""
+    inputs = source.resolve()
+    for folder in {output.parent for output in outputs}:
+        place = (target / folder).resolve()
+        if place == inputs or inputs in place.parents:
+            raise OutputError(f"{target / folder} lies among the studies that are read; choose another output folder.")

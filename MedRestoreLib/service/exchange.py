@@ -1,38 +1,21 @@
-"""The caller's side of a worker: what passes through the exchange folder, and a worker started from plain Python."""
+"""The caller's side of a worker: the folder that voxels pass through, the requests, and the command that starts one."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import shutil
-import subprocess
-import sys
-import tempfile
-import threading
+import signal
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import errors
-from ..errors import Cancelled, MedRestoreError, OutputError, UnsupportedImage, WorkerStopped
-from ..image import Image
-from ..noise import Estimate
-from ..pipeline.plan import Plan, as_mask
-from ..pipeline.restore import Progress
-from . import slabs
-from .worker import PREFIX
-
-# How long a worker may take to hear a cancel or to leave before it is killed.
-GRACE_SECONDS = 2.0
-
-STOPPED = (
-    "the worker process stopped before it was done (killed, or out of memory); the study is unchanged: "
-    "try again, with a smaller memory limit or another device."
-)
+from ..errors import UnsupportedImage
+from ..pipeline.plan import Plan
+from . import folders, slabs
+from .plain import to_plain
 
 
 @dataclass(frozen=True)
@@ -46,7 +29,7 @@ class Upload:
 class Exchange:
     """The caller's side: a private folder, the requests to send and the voxels that come back. Knows no process.
 
-    Used by ``Worker`` below and by the Slicer panel, which runs the process through Qt.
+    Used by ``client.Worker`` and by the Slicer panel, which runs the process through Qt.
 
     >>> with Exchange() as exchange:
     ...     exchange.folder.name.startswith("medrestore-")
@@ -54,11 +37,8 @@ class Exchange:
     """
 
     def __init__(self) -> None:
-        _sweep(Path(tempfile.gettempdir()))
-        try:
-            self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
-        except OSError as error:
-            raise OutputError(f"no temporary folder can be made ({error.strerror}); make room on that disk.") from error
+        folders.sweep()
+        self.folder, self._hold = folders.make()
         self._count = 0
 
     def __enter__(self) -> Exchange:
@@ -69,7 +49,9 @@ class Exchange:
 
     def close(self) -> None:
         """Remove the folder and all in it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        folders.remove(self.folder)
+        if self._hold is not None:
+            self._hold.release()
 
     def sending(self, frames: Sequence[np.ndarray], described: Mapping[str, Any]) -> Generator[float, None, Upload]:
         """Copy a study into the folder, a slab of some 2 MB at each step; yields the fraction done.
@@ -127,7 +109,7 @@ class Exchange:
         Args:
             do: "recommend", "recognise", "restore" or "preview".
             upload: the study; it serves any number of requests.
-            plan: a ``Plan``, or one as plain values as "recommend" gave it; None recommends one.
+            plan: a ``Plan``, or the plain values that "recommend" replied; None recommends one.
             mask: restore inside it only.
             at: frame and slice of a preview.
             modality: what the study is, where that is known better by now than when it was sent.
@@ -135,10 +117,8 @@ class Exchange:
         """
         request = {"id": self._next(), "do": do, "input": upload.path.name, "image": dict(upload.about)}
         if plan is not None:
-            if isinstance(plan, Plan):
-                plan = {name: getattr(plan, name) for name in Plan.__dataclass_fields__}
-            request["plan"] = _plain(plan)
-        request["edits"] = _plain(edits)
+            request["plan"] = to_plain(plan)
+        request["edits"] = to_plain(edits)
         if modality is not None:
             request["image"]["modality"] = modality
         if mask is not None:
@@ -198,178 +178,29 @@ def command(python: str, folder: Path) -> list[str]:
     return [python, "-P", "-m", "MedRestoreLib", "worker", str(folder)]
 
 
+def kill(folder: Path, pid: int | None) -> None:
+    """Kill the worker of an exchange folder, and its launcher if there is one.
+
+    On Linux these are the processes of this user whose command names the folder: a launcher may end before its worker,
+    and in a container of its own a worker has another number there than here. Elsewhere it is the process ``pid``.
+    """
+    pids = [] if pid in (None, 1) else [pid]
+    if Path("/proc/self/cmdline").exists():
+        name = os.fsencode(folder.name)
+        pids = [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if name in _command_line(entry)]
+    for one in pids:
+        with contextlib.suppress(OSError):  # it is gone, or another user's
+            os.kill(one, getattr(signal, "SIGKILL", signal.SIGTERM))  # on Windows this one ends it at once, too
+
+
+def _command_line(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def search_path() -> str:
     """The environment's PYTHONPATH with this package's folder in front."""
     package_parent = str(Path(__file__).resolve().parents[2])
     return os.pathsep.join(filter(None, [package_parent, os.environ.get("PYTHONPATH", "")]))
-
-
-class Worker:
-    """A warm worker process. The first call starts it, later calls find torch loaded; a dead one is replaced.
-
-    >>> with Worker() as worker:
-    ...     image = Image.from_array(np.random.default_rng(0).normal(100, 5, (32, 32)), modality="MR")
-    ...     restored, report = worker.restore(image, method="adf", noise="gaussian", level=5.0)
-    >>> bool(restored.voxels.std() < image.voxels.std())
-    True
-    """
-
-    def __init__(self, python: str = sys.executable) -> None:
-        self._python = python
-        self._exchange: Exchange | None = None
-        self._process: subprocess.Popen[str] | None = None
-
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def restore(
-        self, image: Image, plan: Plan | None = None, *, progress: Progress | None = None, **edits: Any
-    ) -> tuple[Image, dict[str, Any]]:
-        """As ``MedRestoreLib.restore``, in the worker.
-
-        Returns:
-            The restored study and its report as plain values.
-
-        Raises:
-            MedRestoreError: as ``restore`` raises; ``WorkerStopped`` when the process died.
-            BaseException: whatever ``progress`` raises, once the worker has stopped working on the job.
-        """
-        exchange = self._running()
-        mask = edits.pop("mask", None if plan is None else plan.mask)
-        mask = None if mask is None else as_mask(mask, image)
-        described = {"spacing": image.spacing, "modality": image.modality, "unit": image.unit}
-        with contextlib.ExitStack() as leaving:
-
-            def send(frames: Sequence[np.ndarray], about: Mapping[str, Any]) -> Upload:
-                upload = exchange.send(frames, about)
-                leaving.callback(self._forget, exchange, upload)
-                return upload
-
-            upload = send(image.voxels, {**described, "dtype": image.source.dtype})
-            uploaded_mask = None if mask is None else send([mask], {})
-            request = exchange.request("restore", upload, plan, mask=uploaded_mask, **edits)
-            leaving.callback(exchange.forget, request["id"])
-            self._send(request)
-            report = self._outcome(request["id"], progress or (lambda fraction, message: None))["report"]
-            return image.with_voxels(exchange.result(request["id"])), report
-
-    @property
-    def pid(self) -> int | None:
-        """The process's id; None before the first call."""
-        return None if self._process is None else self._process.pid
-
-    def close(self) -> None:
-        """End the process and remove what was exchanged; also safe when it never started or is dead."""
-        if self._process is not None:
-            with contextlib.suppress(BrokenPipeError):  # it may be dead already
-                self._process.stdin.close()
-            try:
-                self._process.wait(GRACE_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            self._process.stdout.close()
-        if self._exchange is not None:
-            self._exchange.close()
-        self._process = self._exchange = None
-
-    def _running(self) -> Exchange:
-        if self._process is None or self._process.poll() is not None:
-            self.close()
-            self._exchange = Exchange()
-            self._process = subprocess.Popen(
-                command(self._python, self._exchange.folder),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                encoding="utf-8",
-                env={**os.environ, "PYTHONPATH": search_path()},
-            )
-        return self._exchange
-
-    def _send(self, request: dict[str, Any]) -> None:
-        try:
-            self._process.stdin.write(json.dumps(request) + "\n")
-            self._process.stdin.flush()
-        except OSError:
-            raise self._lost() from None
-
-    def _outcome(self, id: int, progress: Progress) -> dict[str, Any]:
-        while line := self._process.stdout.readline():
-            reply = json.loads(line)
-            if reply.get("id") != id:
-                continue
-            if reply["event"] == "progress":
-                try:
-                    progress(reply["fraction"], reply["message"])
-                except BaseException:
-                    self._cancel(id)
-                    raise
-            elif reply["event"] == "done":
-                return reply
-            elif reply["event"] == "cancelled":
-                raise Cancelled("the job was cancelled.")
-            elif reply["event"] == "error":
-                raise getattr(errors, reply["kind"], MedRestoreError)(reply["message"])
-        raise self._lost()
-
-    def _cancel(self, id: int) -> None:
-        """Ask, and kill a worker that does not stop in time."""
-        self._send({"id": id, "do": "cancel"})
-        watchdog = threading.Timer(GRACE_SECONDS, self._process.kill)
-        watchdog.start()
-        try:
-            while line := self._process.stdout.readline():
-                reply = json.loads(line)
-                if reply.get("id") == id and reply["event"] in ("cancelled", "done", "error"):
-                    return
-            self.close()
-        finally:
-            watchdog.cancel()
-
-    def _forget(self, exchange: Exchange, upload: Upload) -> None:
-        request = exchange.forget_upload(upload)
-        if self._process is not None:
-            with contextlib.suppress(WorkerStopped):  # it forgot everything then
-                self._send(request)
-
-    def _lost(self) -> WorkerStopped:
-        """The error to raise when the process is gone; the next call starts another."""
-        self.close()
-        return WorkerStopped(STOPPED)
-
-
-def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of a plan for JSON; the mask goes as a file."""
-    values = {
-        name: value.item() if isinstance(value, np.generic) else value
-        for name, value in fields.items()
-        if value is not None and name != "mask"
-    }
-    if isinstance(values.get("estimate"), Estimate):
-        values["estimate"] = asdict(values["estimate"])
-    if "options" in values:
-        values["options"] = {name: np.asarray(value).tolist() for name, value in values["options"].items()}
-    return values
-
-
-def _sweep(parent: Path) -> None:
-    """Remove exchange folders whose caller died without a word."""
-    if os.name != "posix":  # elsewhere a process cannot be asked for by number without risk
-        return
-    for folder in parent.glob(f"{PREFIX}[0-9]*-*"):
-        pid = int(folder.name.removeprefix(PREFIX).split("-")[0])
-        if not _is_running(pid):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True

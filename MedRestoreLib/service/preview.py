@@ -7,9 +7,11 @@ from typing import Any
 
 from ..image import Image
 from ..pipeline import device as devices
-from ..pipeline import plan as plans
-from ..pipeline.plan import Plan
-from ..pipeline.restore import Job, Progress, feathered
+from ..pipeline.blending import feathered
+from ..pipeline.denoising import Denoising
+from ..pipeline.plan import Plan, revise
+from ..pipeline.restore import run_plan
+from ..progress import Progress, heard, ignore
 
 
 def preview(
@@ -21,10 +23,10 @@ def preview(
     progress: Progress | None = None,
     **edits: Any,
 ) -> Image:
-    """Restore one slice as ``restore`` would: a level in percent still refers to the whole study, the scale is its.
+    """Restore one slice with the level, scale and reference of the whole study, as ``restore`` does.
 
-    Methods in two dimensions give the very slice. Those in three work on a slab as thick as their reach to both sides:
-    no quicker than so many slices. Counts are scaled to the total of what was worked on, not of the whole frame.
+    Methods in two dimensions give the very slice. Those in three need the slices around it, as far as their reach, and
+    take as long as for so many slices. Counts are scaled to the total of the slices worked on, not of the whole frame.
 
     Args:
         image, plan, progress, edits: as of ``restore``.
@@ -37,27 +39,32 @@ def preview(
         MedRestoreError: as ``restore``.
         IndexError: there is no such slice.
     """
-    plan = plans.recommend(image, **edits) if plan is None else plans.edited(plan, image, **edits)
-    job = Job(image, replace(plan, mask=None), devices.resolve(plan.device))
-    frames, slices = _slab(image.voxels.shape, frame, number, job)
-    job.image = replace(image, voxels=image.voxels[frames, slices], colour=None, remainder=None, frame_times=())
-    if plan.mask is not None:
-        job.alpha = feathered(plan.mask, image.spacing, slices.start, slices.stop)
-    title = job.method.title
-    restored = job.run(lambda fraction: None if progress is None else progress(fraction, f"Previewing {title}"))
-    colour = None if image.colour is None else image.colour[frames, number : number + 1]
+    plan = revise(image, plan, **edits)
+    denoising = Denoising.of(image, plan, devices.resolve(plan.device))
+    frames, slices = _needed(image.voxels.shape, frame, number, denoising)
+    weights = None if plan.mask is None else feathered(plan.mask, image.spacing, slices.start, slices.stop)
+    message = f"Previewing {denoising.method.title}"
+    voxels = image.voxels[frames, slices]
+    with heard(progress or ignore) as say:
+        run = run_plan(denoising, voxels, plan, weights, lambda fraction: say(fraction, message))
     kept = number - slices.start
-    return replace(job.image, voxels=restored[:, kept : kept + 1], colour=colour)
+    return replace(
+        image,
+        voxels=run.voxels[:, kept : kept + 1],
+        colour=None if image.colour is None else image.colour[frames, number : number + 1],
+        remainder=None,
+        frame_times=(),
+    )
 
 
-def _slab(shape: tuple[int, ...], frame: int, number: int, job: Job) -> tuple[slice, slice]:
-    """The part of the study to work on, with which frames and slices it has."""
+def _needed(shape: tuple[int, ...], frame: int, number: int, denoising: Denoising) -> tuple[slice, slice]:
+    """The frames and slices to work on, so that one slice is as in the whole study."""
     if not (0 <= frame < shape[0] and 0 <= number < shape[1]):
         raise IndexError(f"there is no slice {number} of frame {frame} in {shape[0]} frames of {shape[1]} slices")
     frames = slice(frame, frame + 1)
-    if job.plan.dimensions == 2:
+    if denoising.dimensions == 2:
         return frames, slice(number, number + 1)
-    method = job.method
-    reach = max(method.reach(job.sigma, **job.plan.options), method.patch)
-    first = max(0, number - reach) // method.align * method.align  # on the block grid of the whole study
-    return frames, slice(first, min(number + reach + 1, shape[1]))
+    method = denoising.method
+    around = max(denoising.reach, method.patch)
+    first = max(0, number - around) // method.align * method.align  # on the whole study's grid of blocks
+    return frames, slice(first, min(number + around + 1, shape[1]))

@@ -1,20 +1,12 @@
 """Restores in a process of its own, kept warm, so that a window never freezes and a crash is only a message.
 
 ``python -m MedRestoreLib worker FOLDER`` reads requests and writes replies as JSON, one a line, on standard input and
-output. Voxels pass as ``.npy`` files in FOLDER, which the caller creates, so the worker itself creates no file: inputs
-are ``(frames, slices, rows, columns[, components])`` of any real type, outputs float32, or the input's type in colour.
-
-    ← {"event": "ready", "version": "0.1.0", "pid": 1234}
-    → {"id": 1, "do": "restore", "input": "1-study.npy", "output": "2-out.npy", "image": {...}, "plan": {...}, ...}
-    ← {"id": 1, "event": "progress", "fraction": 0.25, "message": "Restoring with BM3D"}
-    ← {"id": 1, "event": "done", "report": {...}}      or "error" (kind, message), or "cancelled"
-    → {"id": 1, "do": "cancel"}
-    → {"id": 2, "do": "recommend", "input": ...}       ← "done" with "plan"; "recognise" likewise
-    → {"id": 3, "do": "preview", "frame": 0, "slice": 12, ...}
-    → {"do": "forget", "input": "1-study.npy"}         → {"do": "quit"}
+output (``conversation`` has the messages). Voxels pass as ``.npy`` files in FOLDER, which the caller creates, so the
+worker itself creates no file: inputs are ``(frames, slices, rows, columns[, components])`` of any real type, outputs
+float32, or the input's type in colour.
 
 A job is done as ``restore(image, plan, **edits)`` does it; without "plan" one is recommended. When standard input ends,
-the worker stops at the next tile, removes FOLDER and leaves.
+the worker stops its job, removes FOLDER and leaves; a job that does not hear is left after ``GRACE_SECONDS``.
 """
 
 from __future__ import annotations
@@ -23,11 +15,11 @@ import contextlib
 import json
 import os
 import queue
-import shutil
+import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -36,15 +28,16 @@ import numpy as np
 
 from ..errors import Cancelled, InvalidPlan, MedRestoreError, OutOfMemory, UnsupportedImage
 from ..image import Image, Source
-from ..noise import Estimate
 from ..pipeline import device as devices
-from ..pipeline.plan import Plan, edited, recognise, recommend
+from ..pipeline.plan import Plan, draft, revise
 from ..pipeline.restore import restore
 from ..version import __version__
-from . import slabs
+from . import folders, slabs
+from .conversation import GRACE_SECONDS, Event, JobCancelled, JobDone, JobFailed, JobProgress, Ready, encode
+from .plain import from_plain
 from .preview import preview
 
-PREFIX = "medrestore-"  # of the exchange folders' names: the worker removes no other folder
+LONGEST_LINE = 1 << 26  # bytes: a request may hold an array of options, never a study
 
 NO_MEMORY = (
     "there is not enough memory for this study; close other programs, restore fewer slices or frames, "
@@ -52,57 +45,59 @@ NO_MEMORY = (
 )
 
 
-def serve(folder: Path, requests: IO[str], replies: IO[str]) -> None:
-    """Answer requests until standard input ends or "quit" comes."""
-    server = _Server(folder, requests, replies)
+def main(folder: Path) -> None:
+    """The worker process. Whatever else prints goes to standard error, so replies stay one JSON object a line."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's, who then says what to do
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    server = _Server(folder, sys.stdin.buffer, replies)
     try:
         server.run()
     finally:
-        if folder.name.startswith(PREFIX):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def main(folder: Path) -> None:
-    """The worker process. Whatever else prints goes to standard error, so replies stay one JSON object a line."""
-    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    serve(folder, sys.stdin, replies)
+        folders.remove(folder)
 
 
 class _Server:
-    def __init__(self, folder: Path, requests: IO[str], replies: IO[str]) -> None:
+    """Does one job after the other, until its input ends or "quit" comes."""
+
+    def __init__(self, folder: Path, requests: IO[bytes], replies: IO[bytes]) -> None:
         self.folder, self.requests, self.replies = folder, requests, replies
         self.jobs: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self.pending: set[Any] = set()  # ids of the jobs that have not ended
         self.cancelled: set[Any] = set()
         self.studies: dict[str, Image] = {}  # by the file's name: the one that was used last
-        self.closing = threading.Event()
+        self.closing, self.finished = threading.Event(), threading.Event()
         self.lock = threading.Lock()
 
     def run(self) -> None:
         threading.Thread(target=self._listen, daemon=True).start()
         threading.Thread(target=_load_torch, daemon=True).start()
-        self._reply(event="ready", version=__version__, pid=os.getpid())
+        self._reply(Ready(os.getpid(), __version__))
         while (request := self.jobs.get()) is not None:
             self._answer(request)
+        self.finished.set()
 
     def _listen(self) -> None:
         """Read requests while the main thread works, so that a cancel is heard in time."""
-        for line in self.requests:
+        for line in _lines(self.requests):
             try:
-                request = json.loads(line)
-                if not isinstance(request, dict):
-                    raise ValueError("a request is a JSON object")
-            except ValueError as error:
-                self._reply(event="error", kind="BadRequest", message=f"not understood: {error}")
+                request = _request(line)
+            except (ValueError, RecursionError, MemoryError) as error:
+                self._reply(JobFailed(None, "BadRequest", f"not understood: {error}"))
                 continue
+            id = request.get("id")
             if request.get("do") == "cancel":
-                self.cancelled.add(request.get("id"))
+                self.cancelled |= {id} & self.pending
             elif request.get("do") == "quit":
                 break
             else:
+                self.pending.add(id)
                 self.jobs.put(request)
         self.closing.set()
         self.jobs.put(None)
+        if not self.finished.wait(GRACE_SECONDS):  # a job does not hear
+            folders.remove(self.folder)
+            os._exit(1)
 
     def _answer(self, request: dict[str, Any]) -> None:
         id = request.get("id")
@@ -119,33 +114,35 @@ class _Server:
             if request.get("do") not in tasks:
                 raise InvalidPlan(f"the worker cannot '{request.get('do')}'; it can {', '.join(tasks)}.")
             self._stop_if_cancelled(id)
-            self._reply(id=id, event="done", **tasks[request["do"]](request))
+            self._reply(JobDone(id, tasks[request["do"]](request)))
         except Cancelled:
-            self._reply(id=id, event="cancelled")
+            self._reply(JobCancelled(id))
         except MedRestoreError as error:
-            self._reply(id=id, event="error", kind=type(error).__name__, message=str(error))
+            self._reply(JobFailed.of(id, error))
         except Exception as error:  # the worker outlives a job that fails for a reason nobody foresaw
             if devices.is_out_of_memory(error):
-                self._reply(id=id, event="error", kind=OutOfMemory.__name__, message=NO_MEMORY)
+                self._reply(JobFailed.of(id, OutOfMemory(NO_MEMORY)))
                 return
             traceback.print_exc()
             message = f"an unexpected {type(error).__name__} ended the job; the worker's log says where."
-            self._reply(id=id, event="error", kind="Unexpected", message=message)
+            self._reply(JobFailed(id, "Unexpected", message))
         finally:
+            self.pending.discard(id)
             self.cancelled.discard(id)
 
     def _recommend(self, request: dict[str, Any]) -> dict[str, Any]:
         image = self._study(request)
         plan, edits = self._plan(request)
-        return {"plan": (recommend(image, **edits) if plan is None else edited(plan, image, **edits)).to_dict()}
+        return {"plan": revise(image, plan, **edits).to_dict()}
 
     def _recognise(self, request: dict[str, Any]) -> dict[str, Any]:
-        return recognise(self._study(request), **self._plan(request)[1])
+        plan = draft(self._study(request), **self._plan(request)[1])
+        return plan.to_dict() | {"level": None if plan.level_is_default else plan.level, "start": plan.level}
 
     def _restore(self, request: dict[str, Any]) -> dict[str, Any]:
         image = self._study(request)
         plan, edits = self._plan(request)
-        leave_a_core()
+        _spare_a_core()
         result = restore(image, plan, progress=self._progress(request.get("id")), **edits)
         self._write(request, result.image)
         return {"report": result.report.to_dict()}
@@ -153,7 +150,7 @@ class _Server:
     def _preview(self, request: dict[str, Any]) -> dict[str, Any]:
         image = self._study(request)
         plan, edits = self._plan(request)
-        leave_a_core()
+        _spare_a_core()
         progress = self._progress(request.get("id"))
         self._write(request, preview(image, plan, request["frame"], request["slice"], progress=progress, **edits))
         return {}
@@ -175,10 +172,7 @@ class _Server:
 
     def _plan(self, request: dict[str, Any]) -> tuple[Plan | None, dict[str, Any]]:
         """The plan and the edits to it, as ``restore`` takes them."""
-        plan, edits = (
-            {**fields, "estimate": Estimate(**fields["estimate"])} if fields.get("estimate") else fields
-            for fields in (dict(request.get("plan", {})), dict(request.get("edits", {})))
-        )
+        plan, edits = (from_plain(request.get(name, {})) for name in ("plan", "edits"))
         if "mask" in request:
             edits["mask"] = np.load(self._file(request, "mask"))[0]
         return Plan(**plan) if plan else None, edits
@@ -209,7 +203,7 @@ class _Server:
     def _progress(self, id: Any) -> Callable[[float, str], None]:
         def report(fraction: float, message: str) -> None:
             self._stop_if_cancelled(id)
-            self._reply(id=id, event="progress", fraction=round(fraction, 4), message=message)
+            self._reply(JobProgress(id, round(fraction, 4), message))
 
         return report
 
@@ -217,10 +211,35 @@ class _Server:
         if self.closing.is_set() or id in self.cancelled:
             raise Cancelled("the job was cancelled.")
 
-    def _reply(self, **reply: Any) -> None:
-        with self.lock, contextlib.suppress(BrokenPipeError):  # the caller left: the end of its input says so too
-            self.replies.write(json.dumps(reply) + "\n")
+    def _reply(self, event: Event) -> None:
+        line = encode(event)
+        with self.lock, contextlib.suppress(OSError):  # the caller left: the end of its input says so too
+            self.replies.write(line)
             self.replies.flush()
+
+
+def _lines(stream: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a stream; one that is too long comes cut."""
+    while line := stream.readline(LONGEST_LINE):
+        yield line
+        while len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+            line = stream.readline(LONGEST_LINE)
+
+
+def _request(line: bytes) -> dict[str, Any]:
+    """The request that a line holds.
+
+    Raises:
+        ValueError, RecursionError, MemoryError: it holds none.
+    """
+    if len(line) == LONGEST_LINE:
+        raise ValueError("the line is too long")
+    request = json.loads(line)
+    if not isinstance(request, dict):
+        raise ValueError("a request is a JSON object")
+    if not isinstance(request.get("id"), int | str | None):
+        raise ValueError("an id is a number or a text")
+    return request
 
 
 def _load(path: Path) -> Image:
@@ -243,8 +262,8 @@ def _load_torch() -> None:
         import torch  # noqa: F401
 
 
-def leave_a_core() -> None:
-    """Leave one core to the caller's window, where there are more than two.
+def _spare_a_core() -> None:
+    """Leave one core to the caller's window if there are more than two.
 
     Raises:
         MissingPackage: torch is not installed.

@@ -28,7 +28,7 @@ import numpy as np
 
 from MedRestoreLib.methods import catalogue
 from MedRestoreLib.noise import Noise, model
-from MedRestoreLib.pipeline.restore import unit_range
+from MedRestoreLib.pipeline.domains import LINEAR, find, unit_range
 from Testing.benchmarks.inputs import CASES, Case, Sample
 from Testing.benchmarks.peers import PEERS, Peer
 from Testing.support.paths import REPOSITORY
@@ -99,10 +99,11 @@ def _ours(case: Case, row: catalogue.Method, sample: Sample) -> np.ndarray:
 
     level = _level(case, sample.noisy)
     noise = model(case.noise).bind(sample.noisy.reshape(1, -1, *sample.noisy.shape[-2:]), level)
-    if row.domain == "speckle":
-        peak = float(sample.noisy.max())
-        options = {"reference": noise.reference / peak, "compressed": case.compressed}
-        return row.load()(torch.from_numpy(sample.noisy / peak)[None, None], level, **options)[0, 0].numpy() * peak
+    if find(row.domain) is LINEAR:
+        low, peak = LINEAR.range(noise, sample.noisy)
+        options = {**LINEAR.options(noise, peak), "compressed": case.compressed}
+        image = torch.from_numpy((sample.noisy - low) / peak)[None, None]
+        return row.load()(image, LINEAR.sigma(noise, peak), **options)[0, 0].numpy() * peak + low
     unit, scale, low = _stabilised(case, noise, sample.noisy)
     axes = (None, None) if sample.noisy.ndim in row.dimensions else (slice(None), None)  # else slice by slice
     image = row.load()(torch.from_numpy(unit)[axes], 1 / scale).numpy().reshape(unit.shape)

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import sys
 import time
+import traceback
 from collections.abc import Callable
 
 import Testing.host.environment  # noqa: F401 - before anything imports Qt
@@ -44,10 +45,10 @@ from Testing.host import (
     subject_hierarchy,
 )
 from Testing.host.dependencies import add_pytorch_utils, packages, torch
-from Testing.host.loader import leave_module, load_module, reload_module, select_module
+from Testing.host.loader import has_module, leave_module, load_module, reload_module, select_module
 from Testing.host.messages import answer
 from Testing.host.sample_data import load_sample
-from Testing.host.scene import close_scene
+from Testing.host.scene import close_scene, load_scene, save_scene
 from Testing.host.subject_hierarchy import context_menu
 
 __all__ = [
@@ -57,14 +58,17 @@ __all__ = [
     "context_menu",
     "errors",
     "grab",
+    "has_module",
     "leave_module",
     "load_module",
     "load_sample",
+    "load_scene",
     "messages",
     "new_scene",
     "packages",
     "process_events",
     "reload_module",
+    "save_scene",
     "select_module",
     "start",
     "torch",
@@ -86,7 +90,14 @@ def start():
         for part in (dependencies, sample_data, subject_hierarchy):
             part.install()
         slicer.app = application.qSlicerApplication()
+        sys.excepthook = _unhandled
     return slicer.app
+
+
+def _unhandled(*error) -> None:
+    """VTK hands over what an observer raised, as PythonQt does with a slot: it is printed, and tests want to know."""
+    errors.append("".join(traceback.format_exception(*error)))
+    print(errors[-1], file=sys.stderr)
 
 
 def new_scene():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from pathlib import Path
 
 import slicer
 from PySide6 import QtCore, QtWidgets
@@ -84,8 +83,6 @@ class qSlicerApplication(QtWidgets.QApplication):
     """The application. It is past its start-up: `startupCompleted` is emitted after a module was loaded."""
 
     startupCompleted = Signal()
-    renderPaused = Signal(bool)
-    mrmlSceneChanged = Signal(object)
 
     def __init__(self):
         super().__init__(["Slicer"])
@@ -100,19 +97,6 @@ class qSlicerApplication(QtWidgets.QApplication):
         self._logic = self._layouts = self._window = None
         self._testing = False
 
-    majorVersion = Property(int, lambda self: int(VERSION.split(".")[0]))
-    minorVersion = Property(int, lambda self: int(VERSION.split(".")[1]))
-    revision = Property(str, lambda self: "34000")
-    os = Property(str, lambda self: "linux")
-    arch = Property(str, lambda self: "amd64")
-    slicerHome = Property(str, lambda self: self._folder.name)
-    temporaryPath = Property(str, lambda self: str(Path(self._folder.name)))
-    extensionsInstallPath = Property(str, lambda self: self._folder.name)
-
-    @Slot(result=object)
-    def mrmlScene(self):
-        return slicer.mrmlScene
-
     @Slot(result=object)
     def applicationLogic(self):
         return self._logic
@@ -126,29 +110,9 @@ class qSlicerApplication(QtWidgets.QApplication):
         return self._manager
 
     @Slot(result=object)
-    def settings(self):
-        return self._settings
-
-    @Slot(result=object)
     def userSettings(self):
         return self._settings
 
     @Slot(result=bool)
     def testingEnabled(self) -> bool:
         return self._testing
-
-    @Slot(bool)
-    def setRenderPaused(self, paused: bool) -> None:
-        self.renderPaused(paused)
-
-    @Slot()
-    def pauseRender(self) -> None:
-        self.setRenderPaused(True)
-
-    @Slot()
-    def resumeRender(self) -> None:
-        self.setRenderPaused(False)
-
-    @Slot(str)
-    def confirmRestart(self, reason: str = "") -> None:
-        pass

@@ -26,13 +26,6 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
     """A titled section that folds. Checked means open, as in CTK; folding hides the children."""
 
     contentsCollapsed = Signal(bool)
-    collapsedHeight = stored(int, "collapsedHeight", 17)
-    contentsFrameShape = stored(int, "contentsFrameShape", 0)
-    contentsFrameShadow = stored(int, "contentsFrameShadow", 0)
-    contentsLineWidth = stored(int, "contentsLineWidth", 0)
-    contentsMidLineWidth = stored(int, "contentsMidLineWidth", 0)
-    buttonTextAlignment = stored(int, "buttonTextAlignment", 0)
-    indicatorAlignment = stored(int, "indicatorAlignment", 0)
 
     def __init__(self, *arguments):
         text = arguments[0] if arguments and isinstance(arguments[0], str) else ""
@@ -40,7 +33,7 @@ class ctkCollapsibleButton(QtWidgets.QAbstractButton):
         self.text = text
         self.checkable = self.checked = True
         self.setContentsMargins(0, self._head(), 0, 0)
-        self.setSizePolicy(QtWidgets.QSizePolicy.Preferred, QtWidgets.QSizePolicy.Maximum)
+        self.setSizePolicy(QtWidgets.QSizePolicy.Minimum, QtWidgets.QSizePolicy.Preferred)
         self.toggled.connect(self._fold)
 
     def _is_collapsed(self) -> bool:
@@ -102,14 +95,7 @@ class ctkSliderWidget(QtWidgets.QWidget):
     """A slider and a spin box that share one value."""
 
     valueChanged = Signal(float)
-    valueIsChanging = Signal(float)
-    pageStep = stored(float, "pageStep", 10.0)
-    tickInterval = stored(float, "tickInterval", 0.0)
-    tickPosition = stored(int, "tickPosition", 0)
-    autoSpinBoxWidth = stored(bool, "autoSpinBoxWidth", True)
-    spinBoxAlignment = stored(int, "spinBoxAlignment", 1)
     tracking = stored(bool, "tracking", True)
-    popupSlider = stored(bool, "popupSlider", False)
     _STEPS = 1000
 
     def __init__(self, parent=None):
@@ -140,82 +126,20 @@ class ctkSliderWidget(QtWidgets.QWidget):
 
     value, minimum, maximum = _of_box(float, "value"), _of_box(float, "minimum"), _of_box(float, "maximum")
     singleStep, decimals = _of_box(float, "singleStep"), _of_box(int, "decimals")
-    prefix, suffix = _of_box(str, "prefix"), _of_box(str, "suffix")
-
-    def _is_spin_box_visible(self) -> bool:
-        return not self._box.isHidden()
-
-    def _show_spin_box(self, visible: bool) -> None:
-        self._box.setVisible(visible)
-
-    spinBoxVisible = Property(bool, _is_spin_box_visible, _show_spin_box)
 
     @Slot(float)
     def setValue(self, value: float) -> None:
         self._box.value = value
 
-    @Slot(bool)
-    def setSpinBoxVisible(self, visible: bool) -> None:
-        self._show_spin_box(visible)
-
-    @Slot()
-    def reset(self) -> None:
-        self._box.value = 0.0
-
-
-class ctkComboBox(QtWidgets.QComboBox):
-    """A combo box with a default text."""
-
-    defaultText = stored(str, "defaultText", "")
-    defaultIcon = stored("QIcon", "defaultIcon", None)
-    elideMode = stored(int, "elideMode", 3)
-    scrollWheelEffect = stored(int, "scrollWheelEffect", 2)
-    forceDefault = stored(bool, "forceDefault", False)
-    currentUserDataAsString = Property(str, lambda self: str(self.currentData or ""))
-
-
-class ctkCheckBox(QtWidgets.QCheckBox):
-    """A check box whose indicator can be an icon."""
-
-    indicatorIcon = stored("QIcon", "indicatorIcon", None)
-    indicatorIconSize = stored("QSize", "indicatorIconSize", QtCore.QSize(0, 0))
-
 
 class ctkMessageBox(QtWidgets.QMessageBox):
-    """A message box with "don't show again"; its ``exec_()`` is answered by `Testing.host.messages`."""
+    """What ``slicer.util`` shows messages in; its ``exec_()`` is answered by `Testing.host.messages`."""
 
     dontShowAgainVisible = stored(bool, "dontShowAgainVisible", False)
-    dontShowAgain = stored(bool, "dontShowAgain", False)
     dontShowAgainSettingsKey = stored(str, "dontShowAgainSettingsKey", "")
 
 
-class ctkPathLineEdit(QtWidgets.QWidget):
-    """A line for a path, and a button that would open a dialog."""
-
-    currentPathChanged = Signal(str)
-    validInputChanged = Signal(bool)
-    label, settingKey = stored(str, "label", ""), stored(str, "settingKey", "")
-    nameFilters = stored("QStringList", "nameFilters", [])
-    filters = stored(int, "filters", 0)
-    showBrowseButton, showHistoryButton = stored(bool, "showBrowse", True), stored(bool, "showHistory", True)
-
-    def __init__(self, parent=None):
-        super().__init__(parent)
-        self._line = QtWidgets.QLineEdit()
-        row = QtWidgets.QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self._line)
-        row.addWidget(QtWidgets.QToolButton())
-        self._line.textChanged.connect(self.currentPathChanged)
-
-    currentPath = Property(str, lambda self: self._line.text, lambda self, path: setattr(self._line, "text", path))
-
-    @Slot(str)
-    def setCurrentPath(self, path: str) -> None:
-        self._line.text = path
-
-
-_CLASSES = (ctkCollapsibleButton, ctkSliderWidget, ctkComboBox, ctkCheckBox, ctkMessageBox, ctkPathLineEdit)
+_CLASSES = (ctkCollapsibleButton, ctkSliderWidget, ctkMessageBox)
 
 
 def make_module() -> types.ModuleType:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import abc
 import enum
-import pathlib
 import typing
 
 import slicer
 
-from Testing.host.parameter_checks import Choice, Decimals, Maximum, Minimum, SingleStep, WithinRange
-from Testing.host.parameter_values import node_types
+from Testing.host.parameter_values import WithinRange, node_types
 
 
 def bare_type(datatype):
@@ -134,101 +132,43 @@ class _Check(_Attribute):
         widget.checkable = True
 
 
-class _Number(_Attribute):
+@parameterNodeGuiConnector
+class _Float(_Attribute):
+    widgets, types = ("QDoubleSpinBox", "ctkSliderWidget"), (float,)
     attribute, signal = "value", "valueChanged"
 
     def __init__(self, widget, datatype):
         super().__init__(widget, datatype)
-        for kind, name in ((Decimals, "decimals"), (SingleStep, "singleStep")):
-            if annotation(datatype, kind):
-                setattr(widget, name, annotation(datatype, kind).value)
-        both = annotation(datatype, WithinRange)
-        low, high = both or annotation(datatype, Minimum), both or annotation(datatype, Maximum)
-        if type(widget).__name__ in ("QSlider", "ctkSliderWidget") and not (low and high):
+        bounds = annotation(datatype, WithinRange)
+        if type(widget).__name__ == "ctkSliderWidget" and not bounds:
             raise RuntimeError("a slider needs a bounded type: annotate it with WithinRange")
-        widget.minimum = low.minimum if low else self.lowest
-        widget.maximum = high.maximum if high else self.highest
+        widget.minimum = bounds.minimum if bounds else float("-inf")
+        widget.maximum = bounds.maximum if bounds else float("inf")
 
 
 @parameterNodeGuiConnector
-class _Integer(_Number):
-    widgets, types, lowest, highest = ("QSlider", "QSpinBox"), (int,), -(2**31), 2**31 - 1
-
-
-@parameterNodeGuiConnector
-class _Float(_Number):
-    widgets, types = ("QDoubleSpinBox", "ctkSliderWidget"), (float,)
-    lowest, highest = float("-inf"), float("inf")
-
-
-class _Items(_Attribute):
-    """A combo box whose items are the values of the type; it is emptied and filled anew."""
+class _Enumerated(_Attribute):
+    """A combo box whose items are the members of an enum; it is emptied and filled anew."""
 
     widgets, signal = ("QComboBox",), "currentIndexChanged"
 
-    def __init__(self, widget, datatype):
-        super().__init__(widget, datatype)
-        self._values = self.values()
-        widget.clear()
-        for value in self._values:
-            widget.addItem(self.label(value))
-
-    def read(self):
-        return self._values[self._widget.currentIndex]
-
-    def write(self, value) -> None:
-        if value not in self._values:
-            raise ValueError(f"Unable to find value {value} in choices {self._values}")
-        self._widget.currentIndex = self._values.index(value)
-
-
-@parameterNodeGuiConnector
-class _Chosen(_Items):
-    types = (int, float, str, bool)
-    label = staticmethod(str)
-
-    def values(self) -> list:
-        choice = annotation(self._datatype, Choice)
-        if choice is None:
-            raise RuntimeError("a QComboBox needs the Choice annotation")
-        return list(choice.choices)
-
-
-@parameterNodeGuiConnector
-class _Enumerated(_Items):
     @classmethod
     def canRepresent(cls, widget, datatype) -> bool:
         kind = bare_type(datatype)
         return type(widget).__name__ in cls.widgets and isinstance(kind, type) and issubclass(kind, enum.Enum)
 
-    def values(self) -> list:
-        return list(bare_type(self._datatype))
-
-    @staticmethod
-    def label(value) -> str:
-        return value.label() if hasattr(value, "label") else value.name
-
-
-@parameterNodeGuiConnector
-class _Line(_Attribute):
-    widgets, types, attribute, signal = ("QLineEdit",), (str,), "text", "textChanged"
-
-
-@parameterNodeGuiConnector
-class _Text(_Attribute):
-    widgets, types, attribute, signal = ("QTextEdit",), (str,), "plainText", "textChanged"
-
-
-@parameterNodeGuiConnector
-class _Path(_Attribute):
-    widgets, types = ("ctkPathLineEdit",), (pathlib.Path, pathlib.PosixPath, pathlib.PurePath, pathlib.PurePosixPath)
-    attribute, signal = "currentPath", "currentPathChanged"
+    def __init__(self, widget, datatype):
+        super().__init__(widget, datatype)
+        self._values = list(bare_type(datatype))
+        widget.clear()
+        for value in self._values:
+            widget.addItem(value.label() if hasattr(value, "label") else value.name)
 
     def read(self):
-        return bare_type(self._datatype)(self._widget.currentPath)
+        return self._values[self._widget.currentIndex]
 
     def write(self, value) -> None:
-        self._widget.currentPath = str(value)
+        self._widget.currentIndex = self._values.index(value)
 
 
 @parameterNodeGuiConnector

@@ -1,7 +1,7 @@
 """The layout manager: real layout node, layout logic, slice nodes and slice logics; no picture is drawn.
 
 `vtkMRMLLayoutLogic` reads the layout's XML and makes the view nodes, as in Slicer. Here each slice node gets a
-`vtkMRMLSliceLogic` and an empty widget. 3-D, table and plot views are counted only.
+`vtkMRMLSliceLogic` and an empty widget; other views get nothing.
 """
 
 from __future__ import annotations
@@ -15,47 +15,17 @@ from Testing.host.observers import Observers
 
 Property, Signal, Slot = QtCore.Property, QtCore.Signal, QtCore.Slot
 Scene = slicer.vtkMRMLScene
-
-
-class qMRMLSliceView(QtWidgets.QWidget):
-    """Where a slice would be drawn. What was asked of it is counted."""
-
-    def __init__(self, parent=None):
-        super().__init__(parent)
-        self._renders = 0
-
-    @Slot()
-    def forceRender(self) -> None:
-        self._renders += 1
-
-    @Slot()
-    def scheduleRender(self) -> None:
-        self._renders += 1
-
-
-class qMRMLSliceControllerWidget(QtWidgets.QWidget):
-    """The bar above a slice."""
-
-    def __init__(self, logic, parent=None):
-        super().__init__(parent)
-        self._logic = logic
-
-    @Slot()
-    def fitSliceToBackground(self) -> None:
-        self._logic.FitSliceToBackground()
-
-    @Slot(bool)
-    def setSliceLink(self, linked: bool) -> None:
-        for composite in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
-            composite.SetLinkedControl(linked)
+VIEWPORT = (1400, 900)
 
 
 class qMRMLSliceWidget(qMRMLWidget):
-    """One slice view: its nodes and its logic."""
+    """One slice view: its nodes and its logic, and above it its name, which may shrink to two letters."""
 
     def __init__(self, logic, parent=None):
         super().__init__(parent)
-        self._logic, self._view, self._bar = logic, qMRMLSliceView(self), qMRMLSliceControllerWidget(logic, self)
+        self._logic, self._name = logic, QtWidgets.QLabel(self)
+        self._name.setObjectName("ViewLabel")
+        self._name.setMinimumWidth(self._name.fontMetrics().horizontalAdvance("XX"))
 
     @Slot(result=object)
     def sliceLogic(self):
@@ -68,24 +38,6 @@ class qMRMLSliceWidget(qMRMLWidget):
     @Slot(result=object)
     def mrmlSliceCompositeNode(self):
         return self._logic.GetSliceCompositeNode()
-
-    @Slot(result=object)
-    def sliceView(self):
-        return self._view
-
-    @Slot(result=object)
-    def sliceController(self):
-        return self._bar
-
-    @Slot()
-    def fitSliceToBackground(self) -> None:
-        self._logic.FitSliceToBackground()
-
-    sliceOrientation = Property(
-        str,
-        lambda self: self.mrmlSliceNode().GetOrientation(),
-        lambda self, name: self.mrmlSliceNode().SetOrientation(name),
-    )
 
 
 class qSlicerLayoutManager(QtCore.QObject):
@@ -102,6 +54,8 @@ class qSlicerLayoutManager(QtCore.QObject):
         self._logics = vtk.vtkCollection()
         self._scene = None
         self._following = False
+        self._viewport = QtWidgets.QWidget()
+        self._viewport.resize(*VIEWPORT)
 
     # -- following the scene --
     @Slot(object)
@@ -146,6 +100,7 @@ class qSlicerLayoutManager(QtCore.QObject):
         self._widgets[name] = qMRMLSliceWidget(logic)
         logic.SetMRMLScene(self._scene)
         logic.SetSliceNode(node)
+        self._widgets[name]._name.text = node.GetLayoutLabel()
         self._logics.AddItem(logic)
         self._application_logic.SetSliceLogics(self._logics)
 
@@ -170,20 +125,14 @@ class qSlicerLayoutManager(QtCore.QObject):
 
     layout = Property(int, _layout, setLayout, notify=layoutChanged)
 
-    def _count(kind: str):
-        def shown(self) -> int:
-            views = self._logic.GetViewNodes()
-            return sum(views.GetItemAsObject(i).IsA(kind) for i in range(views.GetNumberOfItems()))
-
-        return Property(int, shown)
-
-    threeDViewCount, tableViewCount = _count("vtkMRMLViewNode"), _count("vtkMRMLTableViewNode")
-    plotViewCount = _count("vtkMRMLPlotViewNode")
-    del _count
-
     @Slot(result=object)
     def mrmlScene(self):
         return self._scene
+
+    @Slot(result=object)
+    def viewport(self):
+        """What all views lie in."""
+        return self._viewport
 
     @Slot(result=object)
     def layoutLogic(self):
@@ -200,12 +149,3 @@ class qSlicerLayoutManager(QtCore.QObject):
     @Slot(str, result=object)
     def sliceWidget(self, name: str):
         return self._widgets.get(name)
-
-    @Slot()
-    def resetSliceViews(self) -> None:
-        for widget in self._widgets.values():
-            widget.fitSliceToBackground()
-
-    @Slot()
-    def resetThreeDViews(self) -> None:
-        pass

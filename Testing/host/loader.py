@@ -120,6 +120,11 @@ def load_module(path) -> qSlicerScriptedLoadableModule:
     return module
 
 
+def has_module(name: str) -> bool:
+    """Whether the module is loaded, and its window still there."""
+    return slicer.app.moduleManager().isLoaded(name) and slicer.util.mainWindow() is not None
+
+
 def select_module(name: str) -> None:
     """Show the module, as choosing it in the module menu does."""
     slicer.util.selectModule(name)

@@ -1,7 +1,7 @@
 """`slicer.parameterNodeWrapper`: typed, checked access to a parameter node, bound to widgets.
 
-Written from the behaviour of Slicer's own package, for the types listed in `parameter_values`. Left out: lists, tuples,
-dictionaries, parameter packs and serializers of one's own. `Testing/panel/host/test_host.py` runs the same claims over
+Written from the behaviour of Slicer's own package, for the types listed in `parameter_values`; a type, widget or
+annotation that the panel does not use is refused. `Testing/panel/host/test_parameters.py` makes the same claims about
 Slicer's package where ``SLICER_SOURCE_DIR`` is set.
 """
 
@@ -15,10 +15,9 @@ import weakref
 import slicer
 import vtk
 
-from Testing.host import gui_connectors, parameter_checks
+from Testing.host import gui_connectors
 from Testing.host.gui_connectors import GuiConnector, bare_type, createGuiConnector
-from Testing.host.parameter_checks import Default, Validator
-from Testing.host.parameter_values import storage_of
+from Testing.host.parameter_values import WithinRange, storage_of
 
 SlicerParameterNamePropertyName = "SlicerParameterName"
 
@@ -29,10 +28,9 @@ class _Parameter:
     def __init__(self, owner: type, name: str, datatype):
         self.name, self.datatype = name, datatype
         self.storage = storage_of(bare_type(datatype))
-        annotations = getattr(datatype, "__metadata__", ())
-        self.validators = [one for one in annotations if isinstance(one, Validator)]
-        default = next((one.value for one in annotations if isinstance(one, Default)), self.storage.default)
-        self.default = Default(vars(owner).get(name, default))
+        self.validators = getattr(datatype, "__metadata__", ())
+        assert all(isinstance(one, WithinRange) for one in self.validators), f"not stood in for: {datatype}"
+        self.default = vars(owner).get(name, self.storage.default)
 
     def __get__(self, wrapper, owner=None):
         return self if wrapper is None else wrapper._values[self.name]
@@ -48,7 +46,7 @@ class _Parameter:
     def read(self, wrapper):
         """Read the node; a parameter that it lacks gets its default."""
         if not wrapper.parameterNode.HasParameter(self.name):
-            self.__set__(wrapper, self.default.value)
+            self.__set__(wrapper, self.default)
         return self.storage.read(wrapper.parameterNode, self.name)
 
 
@@ -107,12 +105,6 @@ class _Wrapper:
 
     def setValue(self, name: str, value) -> None:
         setattr(self, self._parameter(name).name, value)
-
-    def default(self, name: str) -> Default:
-        return self._parameter(name).default
-
-    def isCached(self, name: str) -> bool:
-        return bool(self._parameter(name))
 
     @classmethod
     def dataType(cls, name: str):
@@ -206,34 +198,12 @@ def isParameterNodeWrapper(thing) -> bool:
     return getattr(thing, "_is_parameter_node_wrapper", False)
 
 
-def findChildWidgetForParameter(widget, parameter: str):
-    import qt
-
-    for child in widget.findChildren(qt.QWidget):
-        if child.property(SlicerParameterNamePropertyName) == parameter:
-            return child
-    return None
-
-
 def install() -> None:
     """Make ``slicer.parameterNodeWrapper`` importable."""
     module = types.ModuleType("slicer.parameterNodeWrapper", __doc__)
-    for name in (
-        "WithinRange",
-        "Minimum",
-        "Maximum",
-        "Choice",
-        "Exclude",
-        "Default",
-        "Decimals",
-        "SingleStep",
-        "Label",
-    ):
-        setattr(module, name, getattr(parameter_checks, name))
-    module.Validator = Validator
     for name in ("GuiConnector", "createGuiConnector", "parameterNodeGuiConnector"):
         setattr(module, name, getattr(gui_connectors, name))
-    for thing in (parameterNodeWrapper, isParameterNodeWrapper, findChildWidgetForParameter):
+    for thing in (parameterNodeWrapper, isParameterNodeWrapper, WithinRange):
         setattr(module, thing.__name__, thing)
     module.SlicerParameterNamePropertyName = SlicerParameterNamePropertyName
     sys.modules[module.__name__] = module

@@ -26,6 +26,10 @@ QObject = QtCore.QObject
 _python_set = Shiboken.Object.__setattr__
 _getters = {QObject: QObject.__getattribute__}  # PySide6's own, of the classes that have one
 _QT6_ALONE = {"checkStateChanged"}
+_HINTS = {
+    "sizeHint",
+    "minimumSizeHint",
+}  # read by a method that may be overridden: by name, it loops
 _IGNORED_PROPERTIES = {("QTimer", "singleShot")}  # PythonQt leaves it a method
 _FIRST_OVERLOAD = {("QProcess", "finished"): "finished(int)"}  # Qt 5 declares this one first; Qt 6 has the longer one
 
@@ -113,6 +117,8 @@ def _get(self: QObject, name: str):
         return _plain(_python_get(self, name))
     declared = members.property_called(name)
     if declared in members.properties:
+        if declared in _HINTS:
+            return _python_get(self, declared)()
         own = getattr(type(self), declared, None)
         return _plain(own.fget(self) if isinstance(own, QtCore.Property) else QObject.property(self, declared))
     if name in members.signals:

@@ -4,54 +4,60 @@ from __future__ import annotations
 
 import sys
 import types
-from dataclasses import dataclass
 
 import slicer
 
 
-@dataclass
 class SampleDataSource:
-    sampleName: str | None = None
-    sampleDescription: str | None = None
-    uris: object = None
-    fileNames: object = None
-    nodeNames: object = None
-    checksums: object = None
-    loadFiles: object = None
-    customDownloader: object = None
-    thumbnailFileName: str | None = None
-    loadFileTypes: object = None
-    loadFileProperties: object = None
+    """One sample. As in Slicer, ``uris`` is a text or a list, and all that belongs to its files is as long.
+
+    ``uris=None`` is a TypeError: a sample that is made, not fetched, says ``uris="", fileNames=""``.
+    """
+
+    def __init__(
+        self,
+        sampleName=None,
+        sampleDescription=None,
+        uris=None,
+        fileNames=None,
+        nodeNames=None,
+        checksums=None,
+        loadFiles=None,
+        customDownloader=None,
+        thumbnailFileName=None,
+        loadFileTypes=None,
+        loadFileProperties=None,
+    ):
+        self.sampleName = sampleName
+        self.sampleDescription = sampleDescription or sampleName
+        self.customDownloader, self.thumbnailFileName = customDownloader, thumbnailFileName
+        self.loadFileProperties = loadFileProperties or {}
+        count = 1 if isinstance(uris, str) else len(uris)
+
+        def each(value):
+            """As many as there are URIs; one text stands for one file."""
+            if isinstance(uris, str):
+                return [value]
+            return [None] * count if value is None else value
+
+        self.uris, self.fileNames, self.nodeNames = each(uris), each(fileNames), each(nodeNames)
+        self.checksums, self.loadFiles, self.loadFileTypes = each(checksums), each(loadFiles), each(loadFileTypes)
+        if any(len(one) != count for one in (self.fileNames, self.nodeNames, self.checksums, self.loadFiles)):
+            raise ValueError("All fields of sample data source must have the same length")
 
 
 class SampleDataLogic:
     """The static methods that modules call to register."""
 
     @staticmethod
-    def registerCustomSampleDataCategory(category, title=None) -> None:
-        _sources().setdefault(category, [])
+    def registerCustomSampleDataSource(category="Custom", **described) -> None:
+        known = _sources().setdefault(category, [])
+        source = SampleDataSource(**described)
+        known[:] = [other for other in known if other.sampleName != source.sampleName] + [source]
 
     @staticmethod
-    def registerCustomSampleDataSource(
-        category="Custom",
-        sampleName=None,
-        uris=None,
-        fileNames=None,
-        nodeNames=None,
-        customDownloader=None,
-        thumbnailFileName=None,
-        loadFileTypes=None,
-        loadFiles=None,
-        loadFileProperties=None,
-        checksums=None,
-        loadFileType=None,
-    ) -> None:
-        source = SampleDataSource(
-            sampleName, sampleName, uris, fileNames, nodeNames, checksums, loadFiles, customDownloader,
-            thumbnailFileName, loadFileTypes or loadFileType, loadFileProperties or {},
-        )  # fmt: skip
-        known = _sources().setdefault(category, [])
-        known[:] = [other for other in known if other.sampleName != sampleName] + [source]
+    def sampleDataSourcesByCategory(category=None):
+        return _sources() if category is None else _sources().get(category, [])
 
 
 def _sources() -> dict[str, list[SampleDataSource]]:
@@ -62,11 +68,8 @@ def _sources() -> dict[str, list[SampleDataSource]]:
 
 def load_sample(category: str, name: str):
     """What the sample's button does: its own downloader is called with the source."""
-    return next(one for one in _sources()[category] if one.sampleName == name).customDownloader(_named(category, name))
-
-
-def _named(category: str, name: str) -> SampleDataSource:
-    return next(one for one in _sources()[category] if one.sampleName == name)
+    source = next(one for one in _sources()[category] if one.sampleName == name)
+    return source.customDownloader(source)
 
 
 def install() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from pathlib import Path
 
 import slicer
 from PySide6 import QtWidgets
@@ -86,6 +87,32 @@ def close_scene() -> None:
         widget.close()
         widget.deleteLater()
     app.processEvents()
+
+
+def save_scene(folder: Path) -> Path:
+    """Write the scene with the data of its nodes, as *File > Save Data* does; the file."""
+    scene = slicer.mrmlScene
+    scene.StartState(scene.SaveState)
+    for node in slicer.util.getNodesByClass("vtkMRMLStorableNode"):
+        if node.GetSaveWithScene() and not node.GetStorageNode():
+            node.AddDefaultStorageNode()
+        storage = node.GetStorageNode()
+        if node.GetSaveWithScene() and storage is not None and storage.IsA("vtkMRMLStorageNode"):
+            extension = storage.GetDefaultWriteFileExtension()
+            storage.SetFileName(str(folder / f"{node.GetID()}.{extension}"))
+            storage.WriteData(node)
+    path = folder / "scene.mrml"
+    scene.SetURL(str(path))
+    scene.SetRootDirectory(str(folder))
+    assert scene.Commit(), "the scene cannot be written"
+    scene.EndState(scene.SaveState)
+    return path
+
+
+def load_scene(path: Path, add: bool = False) -> None:
+    """What *File > Add Data* does with a scene: in the place of the present one, or added to it."""
+    slicer.mrmlScene.SetURL(str(path))
+    assert slicer.mrmlScene.Import() if add else slicer.mrmlScene.Connect(), "the scene cannot be read"
 
 
 class _Hierarchy:

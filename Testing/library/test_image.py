@@ -26,7 +26,7 @@ def arrays(draw):
     return draw(hnp.arrays(dtype, shape, elements=elements))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(arrays())
 def test_untouched_voxels_come_back_bit_for_bit_in_their_type(array):
     image = Image.from_array(array)
@@ -35,7 +35,7 @@ def test_untouched_voxels_come_back_bit_for_bit_in_their_type(array):
     np.testing.assert_array_equal(stored.reshape(array.shape), array)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     hnp.arrays(np.uint8, st.tuples(*[st.integers(1, 4)] * 3, st.sampled_from([3, 4]))),
 )
@@ -47,6 +47,11 @@ def test_colour_comes_back_bit_for_bit_and_brightening_keeps_the_hue(array):
     assert (brighter[..., :3][room] - array[..., :3][room] == 10).all()
     if array.shape[-1] == 4:
         np.testing.assert_array_equal(brighter[..., 3], array[..., 3])
+
+
+def test_the_brightness_of_colour_is_the_luma_of_bt_601():
+    primaries = 200 * np.eye(3, dtype=np.uint8)[None]
+    np.testing.assert_allclose(Image.from_array(primaries, axes="yxc").voxels.ravel(), [59.8, 117.4, 22.8], rtol=1e-6)
 
 
 def test_fractions_are_kept_when_an_integer_study_is_restored():

@@ -2,132 +2,122 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 
-from Testing.support.panel_user import (
-    add_head,
-    change,
-    choose,
-    exchanged,
-    nodes,
-    parameters,
-    restore,
-    wait,
-)
+from Testing.support.panel_user import User, add_head, names
+
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 
-def test_cancel_leaves_nothing(head, panel):
-    choose(panel, head, method="wnnm")
-    volumes = nodes()
-    panel.ui.applyButton.click()
-    assert panel.ui.applyButton.text == "Cancel"
-    wait(lambda: panel.worker._current is not None)
-    panel.ui.applyButton.click()
-    assert panel.ui.applyButton.text == "Apply"
-    wait(lambda: not panel.worker.isBusy, 10)
-    assert nodes() == volumes
-    assert "Cancelled" in panel.ui.statusLabel.text
-    restore(panel)
+def begin(user: User, study, **choices) -> None:
+    """A job that takes long enough to be disturbed."""
+    user.open(study, **{"method": "wnnm", **choices})
+    user.press("applyButton")
 
 
-def test_a_job_goes_on_when_another_study_is_chosen(head, panel):
-    choose(panel, head, method="adf")
+def idle(user: User) -> None:
+    user.wait(lambda: not user.panel.worker.isBusy, 20)
+
+
+def test_cancel_leaves_nothing(user, head):
+    begin(user, head)
+    volumes = names()
+    assert user.ui.applyButton.text == "Cancel"
+    user.wait(lambda: user.ui.progressBar.value > 0)
+    user.press("applyButton")
+    assert user.ui.applyButton.text == "Apply"
+    idle(user)
+    assert names() == volumes
+    assert "Cancelled" in user.ui.statusLabel.text
+    user.apply()
+
+
+def test_a_job_goes_on_when_another_study_is_chosen(user, head):
+    user.open(head, method="adf")
     other = add_head("other", seed=1)
-    panel.ui.applyButton.click()
-    panel.ui.inputSelector.setCurrentNode(other)
-    wait(lambda: not panel.restoring.isRunning)
-    assert nodes()[-2].startswith("T1 restored")
-    wait(lambda: panel.study._request is None and not panel.worker.isBusy)
-    assert len(exchanged(panel)) == 1, "the first study is not needed any more"
+    user.press("applyButton")
+    user.ui.inputSelector.setCurrentNode(other)
+    user.wait(lambda: not user.panel.restoring.isRunning)
+    assert names()[-2].startswith("T1 restored")
+    user.wait_until_read()
+    idle(user)
+    assert len(user.exchanged()) == 1, "the first study is not needed any more"
 
 
-def test_a_study_let_go_before_it_was_sent_ends_the_job(head, panel):
-    choose(panel, head, method="adf")
-    panel.uploads.forget()  # as if the voxels had changed: Apply has to send them again
-    panel.ui.applyButton.click()
-    panel.uploads.forget()
-    assert not panel.restoring.isRunning
-    assert "another study" in panel.ui.statusLabel.text
-    restore(panel)
+def test_a_study_let_go_before_it_was_sent_ends_the_job(user, head):
+    user.open(head, method="adf")
+    user.panel.uploads.forget()  # as if the voxels had changed: Apply has to send them again
+    user.press("applyButton")
+    user.panel.uploads.forget()
+    assert not user.panel.restoring.isRunning
+    assert "another study" in user.ui.statusLabel.text
+    user.apply()
 
 
-def test_deleting_the_input_ends_the_job(head, panel):
+def test_deleting_the_input_ends_the_job(user, head):
     import slicer
 
-    choose(panel, head, method="wnnm")
-    panel.ui.applyButton.click()
+    begin(user, head)
     slicer.mrmlScene.RemoveNode(head)
-    assert not panel.restoring.isRunning
-    wait(lambda: not panel.worker.isBusy, 10)
-    assert nodes() == []
-    assert "deleted" in panel.ui.statusLabel.text
+    assert not user.panel.restoring.isRunning
+    idle(user)
+    assert names() == []
+    assert "deleted" in user.ui.statusLabel.text
 
 
-def test_closing_the_scene_ends_the_job(head, panel):
+def test_closing_the_scene_ends_the_job(user, head):
     import slicer
 
-    from Testing import host
-
-    choose(panel, head, method="wnnm")
-    panel.ui.applyButton.click()
+    begin(user, head)
     slicer.mrmlScene.Clear(0)
-    host.process_events(0.1)
-    assert not panel.restoring.isRunning
-    wait(lambda: not panel.worker.isBusy, 10)
-    assert nodes() == []
-    restored_after = add_head("next")
-    choose(panel, restored_after, method="adf")
-    assert restore(panel).GetName().startswith("next")
+    user.rest(0.1)
+    assert not user.panel.restoring.isRunning
+    idle(user)
+    assert names() == []
+    user.open(add_head("next"), method="adf")
+    assert user.apply().GetName().startswith("next")
 
 
-def test_a_worker_that_dies_is_a_message_and_the_next_job_works(head, panel):
-    import os
-    import signal
-
-    choose(panel, head, method="wnnm")
-    panel.ui.applyButton.click()
-    wait(lambda: panel.worker._current is not None)
-    os.kill(panel.worker.pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
-    wait(lambda: not panel.restoring.isRunning, 10)
-    assert "worker process stopped" in panel.ui.statusLabel.text
-    assert parameters(panel).lastOutput is None
-    change(panel, method="adf")
-    restore(panel)
+def test_a_worker_that_dies_is_a_message_and_the_next_job_works(user, head):
+    begin(user, head)
+    user.wait(lambda: user.ui.progressBar.value > 0)
+    os.kill(user.panel.worker.pid, KILL)
+    user.wait(lambda: not user.panel.restoring.isRunning, 10)
+    assert "worker process stopped" in user.ui.statusLabel.text
+    assert user.p.lastOutput is None
+    user.choose(method="adf")
+    user.apply()
 
 
-def test_reload_gives_a_working_panel_and_no_second_worker(head, module):
-    from Testing import host
+def test_reload_gives_a_working_panel_and_no_second_worker(user, head):
+    import slicer
 
-    choose(module[1], head)
-    old = module[1].worker
-    host.reload_module(module[0].name)
-    panel = module[0].widgetRepresentation().self()
-    assert panel is not module[1]
-    assert old.pid is None
-    choose(panel, head, method="adf")
-    restore(panel)
-
-
-def test_going_to_another_module_and_back_lets_the_job_run(head, module):
-    from Testing import host
-
-    panel = module[1]
-    choose(panel, head, method="wnnm")
-    panel.ui.applyButton.click()
-    host.leave_module()
-    host.select_module(module[0].name)
-    assert panel.restoring.isRunning
-    wait(lambda: not panel.restoring.isRunning)
-    assert parameters(panel).lastOutput is not None
+    user.open(head)
+    old = user.panel
+    slicer.util.reloadScriptedModule("MedRestore")
+    user.panel = slicer.util.getModuleWidget("MedRestore")
+    assert user.panel is not old
+    assert old.worker.pid is None
+    user.open(head, method="adf")
+    user.apply()
 
 
-def test_two_hundred_random_actions_leave_nothing_behind(head, module):
+def test_going_to_another_module_and_back_lets_the_job_run(user, head):
+    begin(user, head)
+    user.leave()
+    user.come_back()
+    assert user.panel.restoring.isRunning
+    user.wait(lambda: not user.panel.restoring.isRunning)
+    assert user.p.lastOutput is not None
+
+
+def test_two_hundred_random_actions_leave_nothing_behind(user, head):
     """Whatever a person clicks, in whatever order, while jobs run."""
     import slicer
 
-    from Testing import host
-
-    panel, rng, made = module[1], random.Random(20), [head]
+    rng, made, ui = random.Random(20), [head], user.ui
 
     def add():
         if len(made) < 4:
@@ -138,58 +128,48 @@ def test_two_hundred_random_actions_leave_nothing_behind(head, module):
             slicer.mrmlScene.RemoveNode(made.pop(rng.randrange(len(made))))
 
     def delete_result():
-        if parameters(panel).lastOutput is not None:
-            slicer.mrmlScene.RemoveNode(parameters(panel).lastOutput)
+        if user.p.lastOutput is not None:
+            slicer.mrmlScene.RemoveNode(user.p.lastOutput)
 
     def leave_and_return():
-        host.leave_module()
-        host.process_events(0.02)
-        host.select_module(module[0].name)
+        user.leave()
+        user.rest(0.02)
+        user.come_back()
 
     def close():
         made.clear()
         slicer.mrmlScene.Clear(0)
-        host.process_events(0.02)
+        user.rest(0.02)
         made.append(add_head())
 
     def pick(name):
-        box = getattr(panel.ui, name)
-        if box.count:
+        box = getattr(ui, name)
+        if box.enabled and box.count:
             box.setCurrentIndex(rng.randrange(box.count))
 
+    buttons = ("previewCheckBox", "keepRemovedCheckBox", "sideBySideButton", "removedButton", "fadeButton")
+    buttons += ("formerLayoutButton", "estimateButton", "segmentAlikeButton", "measureSegmentsButton")
+    boxes = ("methodComboBox", "noiseComboBox", "modalityComboBox", "dimensionsComboBox")
     actions = [
-        *[lambda: panel.ui.applyButton.click()] * 6,
-        *[lambda: panel.ui.inputSelector.setCurrentNode(rng.choice(made))] * 3,
-        *[lambda name=name: pick(name) for name in ("methodComboBox", "noiseComboBox", "modalityComboBox")],
-        lambda: pick("dimensionsComboBox"),
-        lambda: setattr(parameters(panel), "level", rng.choice((0.5, 3.0, 20.0))),
-        lambda: setattr(parameters(panel), "strength", rng.random()),
-        lambda: setattr(parameters(panel), "fade", rng.random()),
-        *[
-            lambda name=name: getattr(panel.ui, name).click()
-            for name in ("previewCheckBox", "keepRemovedCheckBox", "sideBySideButton", "removedButton", "fadeButton")
-        ],
-        *[lambda name=name: getattr(panel.ui, name).click() for name in ("formerLayoutButton", "estimateButton")],
-        *[
-            lambda name=name: getattr(panel.ui, name).click()
-            for name in ("segmentAlikeButton", "measureSegmentsButton")
-        ],
+        *[ui.applyButton.click] * 6,
+        *[lambda: ui.inputSelector.setCurrentNode(rng.choice(made))] * 3,
+        *[lambda name=name: pick(name) for name in boxes],
+        *[lambda name=name: getattr(ui, name).click() for name in buttons],
+        lambda: setattr(ui.levelSlider, "value", rng.choice((0.5, 3.0, 20.0))),
+        lambda: setattr(ui.strengthSlider, "value", rng.random()),
+        lambda: setattr(ui.fadeSlider, "value", rng.random()),
         *[add, delete, delete_result, leave_and_return, close],
-        *[lambda: host.process_events(0.2)] * 4,
+        *[lambda: user.rest(0.2)] * 4,
     ]
     for step in range(200):
         rng.choice(actions)()
-        host.process_events(0.01)
-        assert not host.errors, f"at step {step}: {host.errors[-1]}"
-    if panel.restoring.isRunning:
-        panel.ui.applyButton.click()
-    panel.ui.previewCheckBox.checked = False
-    wait(lambda: not panel.worker.isBusy, 20)
-    host.process_events(0.5)
-    assert not host.errors
+        user.rest(0.01)
+        assert not user.application.errors, f"at step {step}: {user.application.errors[-1]}"
+    if user.panel.restoring.isRunning:
+        ui.applyButton.click()
+    ui.previewCheckBox.checked = False
+    idle(user)
+    user.rest(0.5)
     hidden = [node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLVolumeNode") if node.GetHideFromEditors()]
     assert hidden == [], "a preview was left in the scene"
-    assert len(exchanged(panel)) <= 1, "only the study on show may stay with the worker"
-    folder = panel.worker.exchange.folder
-    panel.cleanup()
-    assert not folder.exists()
+    assert len(user.exchanged()) <= 1, "only the study on show may stay with the worker"

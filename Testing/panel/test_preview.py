@@ -1,224 +1,240 @@
-"""The preview: the slice on show, restored in place by a real worker; and nothing of it left behind."""
+"""The preview: the slice on show, restored in place by a real worker."""
+
+from __future__ import annotations
+
+import os
+import signal
 
 import numpy as np
 import pytest
 
-from Testing.support.preview_section import SAGITTAL, SHAPE, bench_fixture, ras, worker_fixture  # noqa: F401  (fixtures)  # noqa: F401  (fixtures)
+from Testing.support.compare_user import SAGITTAL, slice_node
+from Testing.support.panel_user import add_cine, add_segment, select_frame, show
+from Testing.support.preview_user import LEVEL, SHAPE, place
 
 # What is on show
 
 
-def test_the_slice_on_show_is_what_the_whole_restoration_has_there(bench):
+def test_the_slice_on_show_is_what_the_whole_restoration_has_there(preview):
     import slicer
 
     import MedRestoreLib as mr
     from MedRestoreLib import mrml
-    from MedRestorePanel.slices import sliceOnShow
 
-    node = bench.start()
-    index = sliceOnShow(bench.logic(), node)
-    whole = mr.restore(mrml.image_of(node), **bench.study.edits()).image.voxels[0]
-    shown = slicer.util.arrayFromVolume(bench.layers())
+    node = preview.start()
+    whole = mr.restore(mrml.image_of(node), method="adf", noise="gaussian", level=LEVEL).image.voxels[0]
+    shown = slicer.util.arrayFromVolume(preview.layer())
     assert shown.shape == (1, *SHAPE[1:])
-    np.testing.assert_allclose(shown[0], whole[index], atol=1e-3)
-    assert np.std(shown) < np.std(slicer.util.arrayFromVolume(node)[index])
+    np.testing.assert_allclose(shown[0], whole[preview.slice()], atol=1e-3)
+    assert np.std(shown) < np.std(slicer.util.arrayFromVolume(node)[preview.slice()])
 
 
 @pytest.mark.parametrize("moved", [False, True])
-def test_the_preview_lies_exactly_over_the_original(bench, moved):
+def test_the_preview_lies_exactly_over_the_original(preview, moved):
     import slicer
 
+    node = preview.volume(shown=not moved)
     if moved:
         transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
         matrix = np.eye(4)
         matrix[:3, 3] = (4, 5, 6)
         transform.SetMatrixTransformToParent(slicer.util.vtkMatrixFromArray(matrix))
-        node = bench.volume()
         node.SetAndObserveTransformNodeID(transform.GetID())
-        bench.show(node)
-        bench.parameters.inputVolume, bench.parameters.preview = node, True
-        bench.wait()
-    else:
-        node = bench.start()
-    bench.scroll(4)
-    bench.wait()
-    preview = bench.layers()
+        show(node)
+    preview.open(node)
+    preview.switch_on()
+    preview.scroll(4)
+    preview.wait()
+    layer = preview.layer()
     for i, j in ((0, 0), (47, 0), (0, 39)):
-        np.testing.assert_allclose(ras(preview, i, j, 0), ras(node, i, j, 4), atol=1e-9)
-    assert preview.GetTransformNodeID() == node.GetTransformNodeID()
-    assert bench.logic().GetSliceCompositeNode().GetForegroundOpacity() == 1.0
+        np.testing.assert_allclose(place(layer, i, j, 0), place(node, i, j, 4), atol=1e-9)
+    assert layer.GetTransformNodeID() == node.GetTransformNodeID()
+    assert preview.logic().GetSliceCompositeNode().GetForegroundOpacity() == 1.0
 
 
-def test_the_view_draws_the_restored_slice(bench):
-    bench.start()
+def test_the_view_draws_the_restored_slice(preview):
+    preview.start()
 
     def roughness():
-        return np.abs(np.diff(bench.picture(), axis=1)).mean()
+        return np.abs(np.diff(preview.picture(), axis=1)).mean()
 
     restored = roughness()
-    bench.parameters.preview = False
+    preview.choose(preview=False)
     assert restored < 0.7 * roughness()
 
 
-def test_only_the_view_in_the_acquired_plane_shows_it(bench):
-    bench.start()
-    assert bench.layers("Yellow") is not None
-    assert bench.layers("Red") is None
-    assert bench.layers("Green") is None
+def test_only_the_view_in_the_acquired_plane_shows_it(preview):
+    preview.start()
+    assert preview.layer("Yellow") is not None
+    assert preview.layer("Red") is None
+    assert preview.layer("Green") is None
 
 
-def test_a_view_on_another_slice_does_not_show_it(bench):
+def test_a_view_on_another_slice_does_not_show_it(preview):
     from MedRestorePanel.slices import showSlice, turnToAcquisition
 
-    node = bench.volume()
-    red = bench.logic("Red").GetSliceNode()
+    node = preview.volume()
+    preview.open(node)
+    red = slice_node("Red")
     turnToAcquisition(red, node)
     showSlice(red, node, 5)
-    bench.parameters.inputVolume = node
-    bench.scroll(1)
-    bench.parameters.preview = True
-    bench.wait(view="Red")
-    assert bench.layers("Yellow") is None
-    np.testing.assert_allclose(ras(bench.layers("Red"), 0, 0, 0), ras(node, 0, 0, 5), atol=1e-9)
+    preview.scroll(1)
+    preview.switch_on(view="Red")
+    assert preview.layer("Yellow") is None
+    np.testing.assert_allclose(place(preview.layer("Red"), 0, 0, 0), place(node, 0, 0, 5), atol=1e-9)
 
 
-def test_it_looks_like_the_original_and_follows_its_window(bench):
-    node = bench.volume()
-    node.GetDisplayNode().AutoWindowLevelOff()
-    node.GetDisplayNode().SetWindowLevel(120, 90)
-    node.GetDisplayNode().SetAndObserveColorNodeID("vtkMRMLColorTableNodeWarm1")
-    node.GetDisplayNode().SetInterpolate(0)
-    bench.parameters.inputVolume, bench.parameters.preview = node, True
-    bench.wait()
-    display = bench.layers().GetDisplayNode()
+def test_it_looks_like_the_original_and_follows_its_window(preview):
+    node = preview.volume()
+    own = node.GetDisplayNode()
+    own.AutoWindowLevelOff()
+    own.SetWindowLevel(120, 90)
+    own.SetAndObserveColorNodeID("vtkMRMLColorTableNodeWarm1")
+    own.SetInterpolate(0)
+    preview.open(node)
+    preview.switch_on()
+    display = preview.layer().GetDisplayNode()
     assert (display.GetWindow(), display.GetLevel(), display.GetInterpolate()) == (120, 90, 0)
     assert display.GetColorNodeID() == "vtkMRMLColorTableNodeWarm1"
-    node.GetDisplayNode().SetWindowLevel(60, 100)
+    own.SetWindowLevel(60, 100)
     assert (display.GetWindow(), display.GetLevel()) == (60, 100)
     display.SetWindowLevel(70, 110)  # the mouse changes the foreground
-    assert (node.GetDisplayNode().GetWindow(), node.GetDisplayNode().GetLevel()) == (70, 110)
+    assert (own.GetWindow(), own.GetLevel()) == (70, 110)
 
 
-def test_colour_frames_stay_colour(bench):
+def test_colour_frames_stay_colour(preview):
     import slicer
 
-    bench.start(shape=(1, 40, 48, 3), dtype=np.uint8)
-    shown = bench.layers()
+    preview.start(shape=(1, 40, 48, 3), dtype=np.uint8)
+    shown = preview.layer()
     assert shown.GetClassName() == "vtkMRMLVectorVolumeNode"
     assert slicer.util.arrayFromVolume(shown).shape == (1, 40, 48, 3)
     assert slicer.util.arrayFromVolume(shown).dtype == np.uint8
 
 
-def test_outside_the_mask_the_preview_is_the_original(bench):
+def test_outside_the_mask_the_preview_is_the_original(preview):
     import slicer
 
-    node = bench.volume()
-    inside = np.zeros(SHAPE, np.uint8)
-    inside[:, 10:30, 12:36] = 1
-    segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
-    segmentation.SetReferenceImageGeometryParameterFromVolumeNode(node)
-    segment = segmentation.GetSegmentation().AddEmptySegment("", "Organ")
-    slicer.util.updateSegmentBinaryLabelmapFromArray(inside, segmentation, segment, node)
-    bench.parameters.maskSegmentation, bench.parameters.maskSegment = segmentation, segment
-    bench.parameters.inputVolume, bench.parameters.preview = node, True
-    bench.wait()
-    from MedRestorePanel.slices import sliceOnShow
-
-    before = slicer.util.arrayFromVolume(node)[sliceOnShow(bench.logic(), node)]
-    after = slicer.util.arrayFromVolume(bench.layers())[0]
-    np.testing.assert_allclose(after[inside[0] == 0], before[inside[0] == 0], atol=1e-3)
+    node = preview.volume()
+    inside = np.zeros(SHAPE, bool)
+    inside[:, 10:30, 12:36] = True
+    segmentation, segment = add_segment(node, inside)
+    preview.open(node, maskSegmentation=segmentation)
+    preview.choose(maskSegment=segment)
+    preview.switch_on()
+    before = slicer.util.arrayFromVolume(node)[preview.slice()]
+    after = slicer.util.arrayFromVolume(preview.layer())[0]
+    np.testing.assert_allclose(after[~inside[0]], before[~inside[0]], atol=1e-3)
     assert np.abs(after - before)[15:25, 18:30].mean() > 1
 
 
-def test_of_a_sequence_the_frame_on_show_is_previewed(bench):
+def test_of_a_sequence_the_frame_on_show_is_previewed(preview):
     import slicer
 
-    browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode")
-    sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "cine")
-    for frame in range(3):
-        volume = bench.volume(shape=(1, 40, 48), shown=False)
-        slicer.util.arrayFromVolume(volume)[:] += 1000 * frame
-        sequence.SetDataNodeAtValue(volume, str(frame))
-        slicer.mrmlScene.RemoveNode(volume)
-    browser.SetAndObserveMasterSequenceNodeID(sequence.GetID())
-    slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
-    proxy = browser.GetProxyNode(sequence)
-    bench.show(proxy)
-    bench.parameters.wholeSequence = True
-    bench.parameters.inputVolume, bench.parameters.preview = proxy, True
-    bench.wait()
-    assert slicer.util.arrayFromVolume(bench.layers()).mean() == pytest.approx(125, abs=15)
-    browser.SetSelectedItemNumber(2)
-    slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
-    assert bench.layers() is None, "the old frame's preview covers the new frame"
-    bench.wait()
-    assert slicer.util.arrayFromVolume(bench.layers()).mean() == pytest.approx(2125, abs=15)
+    frames = [np.random.default_rng(k).normal(125 + 1000 * k, 15, (1, 40, 48)).astype(np.float32) for k in range(3)]
+    shown, browser = add_cine(frames, modality="CT")
+    show(shown)
+    preview.open(shown)
+    preview.switch_on(view="Red")
+    assert slicer.util.arrayFromVolume(preview.layer("Red")).mean() == pytest.approx(125, abs=15)
+    select_frame(browser, 2)
+    assert preview.layer("Red") is None, "the old frame's preview covers the new frame"
+    preview.wait(view="Red")
+    assert slicer.util.arrayFromVolume(preview.layer("Red")).mean() == pytest.approx(2125, abs=15)
 
 
 # Following
 
 
-def test_many_changes_in_a_row_are_one_request(bench):
-    bench.start()
-    for strength in np.linspace(0.1, 0.9, 30):
-        bench.parameters.strength = float(strength)
-    bench.wait()
-    assert len(bench.asked) == 2
+def test_many_changes_in_a_row_are_one_request(preview):
+    preview.start()
+    for level in np.linspace(5.0, 30.0, 30):
+        preview.ui.levelSlider.value = float(level)
+    preview.wait()
+    assert len(preview.asked) == 2
 
 
-def test_changes_that_do_not_change_the_picture_ask_nothing(bench):
-    from Testing import host
-
-    bench.start()
-    bench.parameters.Modified()
-    bench.logic().GetSliceNode().SetFieldOfView(50, 50, 1)
-    host.process_events(0.5)
-    assert len(bench.asked) == 1
+def test_changes_that_do_not_change_the_picture_ask_nothing(preview):
+    preview.start()
+    preview.p.Modified()
+    preview.logic().GetSliceNode().SetFieldOfView(50, 50, 1)
+    preview.user.rest(0.5)
+    assert len(preview.asked) == 1
 
 
-def test_a_request_that_is_no_longer_wanted_is_cancelled(bench, worker):
-    import os
-    import signal
-
-    import slicer
-
-    from MedRestorePanel.slices import sliceOnShow
-    from Testing import host
-
-    node = bench.start()
+def test_a_request_that_is_no_longer_wanted_is_cancelled(preview):
+    preview.start()
+    worker = preview.user.panel.worker
     os.kill(worker.pid, signal.SIGSTOP)  # as if it were slow
-    bench.parameters.strength = 0.5
-    host.wait_until(lambda: len(bench.asked) == 2)
-    bench.parameters.strength = 0.0
+    preview.choose(level=10.0)
+    preview.user.wait(lambda: len(preview.asked) == 2)
+    preview.choose(level=30.0)
     os.kill(worker.pid, signal.SIGCONT)
-    bench.wait()
-    assert bench.cancelled == [bench.asked[1]]
-    original = slicer.util.arrayFromVolume(node)[sliceOnShow(bench.logic(), node)]
-    np.testing.assert_allclose(slicer.util.arrayFromVolume(bench.layers())[0], original, atol=1e-3)
+    preview.wait()
+    assert preview.cancelled == [preview.asked[1]]
 
 
-def test_it_follows_the_slice_on_show(bench):
+def test_it_follows_the_slice_on_show(preview):
     import slicer
 
-    node = bench.start()
+    node = preview.start()
     for index in (0, 5, 2):
-        bench.scroll(index)
-        assert bench.layers() is None
-        bench.wait()
-        np.testing.assert_allclose(ras(bench.layers(), 0, 0, 0), ras(node, 0, 0, index), atol=1e-9)
+        preview.scroll(index)
+        assert preview.layer() is None
+        preview.wait()
+        np.testing.assert_allclose(place(preview.layer(), 0, 0, 0), place(node, 0, 0, index), atol=1e-9)
         assert len(slicer.util.getNodes("MedRestore preview*")) == 1
 
 
-def test_it_follows_a_view_that_is_turned_into_the_plane(bench):
+def test_another_strength_is_a_blend_that_asks_nobody(preview):
     import slicer
 
-    node = bench.volume(axes=SAGITTAL @ np.array([[1, 0, 0], [0, 0.8, -0.6], [0, 0.6, 0.8]]))
-    bench.parameters.inputVolume, bench.parameters.preview = node, True
-    bench.wait(shown=False)
-    assert "No slice view shows the input" in bench.text
+    node = preview.start()
+    original = slicer.util.arrayFromVolume(node)[preview.slice()].copy()
+    full = slicer.util.arrayFromVolume(preview.layer())[0].copy()
+    for strength in (0.5, 0.0, 0.25):
+        preview.choose(strength=strength)
+        shown = slicer.util.arrayFromVolume(preview.layer())[0]
+        np.testing.assert_allclose(shown, original + strength * (full - original), atol=1e-3)
+    assert len(preview.asked) == 1
+
+
+def test_a_blend_is_what_the_whole_restoration_of_that_strength_has(preview):
+    import slicer
+
+    import MedRestoreLib as mr
+    from MedRestoreLib import mrml
+
+    node = preview.volume()
+    preview.open(node)
+    preview.choose(strength=0.3)
+    preview.switch_on()
+    image = mrml.image_of(node)
+    whole = mr.restore(image, method="adf", noise="gaussian", level=LEVEL, strength=0.3).image.voxels[0]
+    np.testing.assert_allclose(slicer.util.arrayFromVolume(preview.layer())[0], whole[preview.slice()], atol=1e-3)
+
+
+OBLIQUE = SAGITTAL @ np.array([[1, 0, 0], [0, 0.8, -0.6], [0, 0.6, 0.8]])
+
+
+@pytest.mark.parametrize("axes", [SAGITTAL, OBLIQUE])
+def test_a_study_that_no_view_shows_is_shown_in_its_plane(preview, axes):
+    node = preview.volume(axes=axes, shown=False)
+    preview.open(node)
+    assert preview.slice() is not None
+    preview.switch_on()
+
+
+def test_a_view_that_a_person_turned_away_is_left_alone_and_said(preview):
+    import slicer
+
+    preview.start(axes=OBLIQUE)
+    slice_node("Yellow").SetOrientation("Axial")
+    preview.wait(shown=False)
+    assert "No slice view shows the input" in preview.text
+    assert slice_node("Yellow").GetOrientation() == "Axial"
     from MedRestorePanel.slices import turnToAcquisition
 
     slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutOneUpYellowSliceView)
-    turnToAcquisition(bench.logic().GetSliceNode(), node)
-    bench.show(node)
-    bench.wait()
+    turnToAcquisition(slice_node("Yellow"), preview.p.inputVolume)
+    preview.wait()

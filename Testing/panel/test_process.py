@@ -24,14 +24,23 @@ from Testing.support.worker_process import (  # noqa: F401  (fixtures)
 )
 
 
-def test_the_window_stays_alive_while_a_large_study_is_restored(host, worker):
+@pytest.fixture
+def patched():
+    """Changes that a test takes back before the worker is closed."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+def test_the_window_stays_alive_while_a_large_study_is_restored(host, worker, patched):
     import qt
 
     frames, out = [study(256, 384, 384)], [np.zeros((256, 384, 384), np.float32)]
     beats, heard, copied = [], Heard(), Heard()
     heartbeat = qt.QTimer()
     heartbeat.setInterval(10)
-    heartbeat.timeout.connect(lambda: beats.append((time.perf_counter(), time.thread_time())))
+    heartbeat.timeout.connect(lambda: beats.append(time.thread_time()))
+    for name in ("waitForStarted", "waitForReadyRead", "waitForBytesWritten", "waitForFinished"):
+        patched.setattr(qt.QProcess, name, lambda *arguments: pytest.fail("the window waited"))
 
     def submit(sent):
         request = worker.exchange.request("restore", sent, options={"iterations": 1}, **ADF)
@@ -45,13 +54,10 @@ def test_the_window_stays_alive_while_a_large_study_is_restored(host, worker):
     assert worker.isBusy
     host.wait_until(lambda: copied.ended or heard.ended, 240)
     heartbeat.stop()
-    gaps, busy = 1000 * np.diff(beats, axis=0).T
-    print(f"longest gap between heartbeats: {gaps.max():.0f} ms, longest work between them: {busy.max():.0f} ms")
+    patched.undo()
     assert heard.message is None
     assert copied.message is None
-    assert busy.max() < 100
-    assert np.quantile(gaps, 0.99) < 100
-    assert gaps.max() < 1000  # other programs may hold the processor; below 100 where there are none
+    assert 1000 * np.diff(beats).max() < 100, "milliseconds of processor time between two heartbeats"
     fractions = [fraction for fraction, _ in heard.progress]
     assert len(fractions) > 5
     assert fractions == sorted(fractions)

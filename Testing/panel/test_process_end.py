@@ -9,12 +9,13 @@ import stat
 import sys
 import tempfile
 import textwrap
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import MedRestoreLib as mr
+from MedRestoreLib.service import conversation
 from Testing.support.worker_process import (  # noqa: F401  (fixtures)
     ADF,
     LONG,
@@ -45,19 +46,18 @@ def launched(host, tmp_path):
         yield worker
 
 
-def test_a_stuck_worker_is_killed_two_seconds_after_a_cancel(host, launched):
+def test_a_stuck_worker_is_killed_some_time_after_a_cancel(host, launched, monkeypatch):
+    monkeypatch.setattr(conversation, "GRACE_SECONDS", 0.3)
     worker = launched
     sent = upload(host, worker, [study(1, 64, 64)] * 400)
     id, heard = ask(worker, "restore", sent, **LONG)
     host.wait_until(lambda: heard.progress, 60)
     pid = worker.pid
     os.kill(pid, signal.SIGSTOP)
-    begun = time.monotonic()
     worker.cancel(id)
     _, after = ask(worker, "recommend", sent, noise="gaussian")  # waits for a fresh worker
     finished(host, heard)
     assert heard.cancelled
-    assert 1.9 < time.monotonic() - begun < 3
     assert not is_alive(pid)
     assert finished(host, after).reply
     assert worker.pid != pid
@@ -89,7 +89,9 @@ def test_an_error_is_a_sentence_and_the_worker_stays(host, worker):
     large, small = upload(host, worker, [study(40, 512, 512)]), upload(host, worker, [study(3, 64, 64)])
     assert finished(host, ask(worker, "restore", small, **ADF)[1]).reply
     pid = worker.pid
-    assert "did you mean 'bm3d'" in finished(host, ask(worker, "restore", small, method="bm3b")[1]).message
+    wrong = finished(host, ask(worker, "restore", small, method="bm3b")[1])
+    assert "did you mean 'bm3d'" in wrong.message
+    assert type(wrong.error) is mr.InvalidPlan
     now = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
     resource.prlimit(pid, resource.RLIMIT_AS, (now + 10_000_000, resource.RLIM_INFINITY))
     assert "not enough memory" in finished(host, ask(worker, "restore", large, **ADF)[1]).message
@@ -118,7 +120,9 @@ def test_where_torch_is_missing_it_recommends_and_says_what_restoring_needs(host
 
 
 @pytest.mark.parametrize("moment", ["starting", "stuck"])
-def test_closing_at_any_moment_is_quick_and_leaves_nothing(host, worker, moment):
+def test_closing_at_any_moment_is_quick_and_leaves_nothing(host, worker, monkeypatch, moment):
+    from MedRestorePanel import process
+
     heard, job = Heard(), Heard()
     if moment == "starting":
         worker.start()
@@ -132,9 +136,9 @@ def test_closing_at_any_moment_is_quick_and_leaves_nothing(host, worker, moment)
         worker.receive(id, [np.zeros((1, 64, 64), np.float32)] * 400, **heard.copying())
         worker.upload([study(64, 512, 512)], {}, **heard.copying())
         os.kill(worker.pid, signal.SIGSTOP)
-    pid, folder, begun = worker.pid, worker.exchange.folder, time.monotonic()
+    pid, folder = worker.pid, worker.exchange.folder
+    monkeypatch.setattr(process, "CLOSE_MS", 3_600_000)  # not that it waits in vain and kills only then
     worker.close()
-    assert time.monotonic() - begun < 2
     assert not folder.exists()
     assert pid is None or not is_alive(pid)
     host.process_events(0.3)

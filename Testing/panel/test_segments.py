@@ -1,18 +1,14 @@
-"""The Segments section, driven as a user would, over real MRML."""
+"""The Segments section: what was segmented is measured on the original and on the restored volume."""
 
 from __future__ import annotations
 
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import slicer
-import slicer.util
 
-from Testing import host
-from Testing.host.fixtures import MODULE
-from Testing.support.segmented import rows
+from Testing.support.compare_user import as_result
+from Testing.support.panel_user import add_cine, add_segment, add_volume, select_frame
 
 SHAPE = (6, 24, 24)
 
@@ -28,226 +24,213 @@ def voxels(seed=0, deviation=8.0, shape=SHAPE) -> np.ndarray:
     return (100 + 100 * disc(shape) + noise).astype(np.float32)
 
 
-def add_volume(array: np.ndarray, name: str) -> slicer.vtkMRMLScalarVolumeNode:
-    return slicer.util.addVolumeFromArray(array, name=name)
-
-
-def add_segmentation(volume, masks: dict[str, np.ndarray], name="drawn") -> slicer.vtkMRMLSegmentationNode:
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-    node.CreateDefaultDisplayNodes()
-    for label, mask in masks.items():
-        segment = node.GetSegmentation().AddEmptySegment("", label)
-        slicer.util.updateSegmentBinaryLabelmapFromArray(mask.astype(np.uint8), node, segment, volume)
+def add_result(seed: int, deviation: float, name: str = "scan restored", factor: float = 1.0, source=None):
+    node = add_volume(voxels(seed, deviation) * factor, name, shown=False)
+    as_result(node, node if source is None else source)
     return node
 
 
+def draw(volume, *masks: np.ndarray, name: str = "drawn"):
+    """A segmentation with a segment for each mask."""
+    segmentation = None
+    for number, mask in enumerate(masks):
+        segmentation, _ = add_segment(volume, mask, "disc" if number == 0 else "rest", segmentation)
+    segmentation.SetName(name)
+    return segmentation
+
+
 @pytest.fixture
-def panel(slicer_app):
-    """The section with the panel's real widgets and parameter node, its study restored; the section is open."""
-    host.load_module(MODULE)
-    from MedRestorePanel.segments import SegmentsSection
-
-    widget = slicer.util.loadUI(str(MODULE.parent / "Resources" / "UI" / "MedRestore.ui"))
-    ui = slicer.util.childWidgetVariables(widget)
-    widget.setMRMLScene(slicer.mrmlScene)
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScriptedModuleNode")
-    parameters = sys.modules["MedRestore"].MedRestoreParameterNode(node)
-    errors: list[str] = []
-
-    def volumes():
-        before, after = parameters.inputVolume, parameters.lastOutput
-        return (None if before is after else before), after, None
-
-    section = SegmentsSection(ui, volumes, showError=errors.append)
-    observer = node.AddObserver("ModifiedEvent", lambda *_: section.update())
-    parameters.connectGui(ui)
-    section.setParameterNode(parameters)
-    parameters.inputVolume = add_volume(voxels(), "scan")
-    parameters.lastOutput = add_volume(voxels(1, 2.0), "scan restored")
-    ui.segmentsCollapsibleButton.collapsed = False
-    yield SimpleNamespace(ui=ui, p=parameters, section=section, errors=errors, widget=widget)
-    node.RemoveObserver(observer)
-    section.cleanup()
+def segments(user):
+    """The user, with a study restored and the section open."""
+    user.choose(inputVolume=add_volume(voxels(), "scan"))
+    user.choose(lastOutput=add_result(1, 2.0, source=user.p.inputVolume))
+    user.ui.segmentsCollapsibleButton.collapsed = False
+    user.rest()
+    return user
 
 
-def shown(panel) -> slicer.vtkMRMLTableNode | None:
-    return panel.ui.segmentsTableView.mrmlTableNode()
+def table(user):
+    return user.ui.segmentsTableView.mrmlTableNode()
 
 
-def test_buttons_say_what_is_missing_until_nothing_is(panel):
-    ui, p = panel.ui, panel.p
+def rows(node) -> list[dict]:
+    """A table's rows by the names of its columns, in the columns' own types."""
+    columns = [node.GetTable().GetColumn(c) for c in range(node.GetNumberOfColumns())]
+    return [{c.GetName(): c.GetValue(r) for c in columns} for r in range(node.GetNumberOfRows())]
+
+
+def test_buttons_say_what_is_missing_until_nothing_is(segments):
+    ui, p = segments.ui, segments.p
     assert not ui.measureSegmentsButton.enabled
     assert "segmentation" in ui.measureSegmentsButton.toolTip
     assert ui.segmentAlikeButton.enabled
-    p.segmentationBefore = add_segmentation(p.inputVolume, {"disc": disc()})
+    segments.choose(segmentationBefore=draw(p.inputVolume, disc()))
     assert ui.measureSegmentsButton.enabled
     assert "contrast" in ui.measureSegmentsButton.toolTip
     result = p.lastOutput
-    p.lastOutput = None
+    segments.choose(lastOutput=None)
     for button in (ui.measureSegmentsButton, ui.segmentAlikeButton):
         assert not button.enabled
         assert "Restore a volume" in button.toolTip
-    p.lastOutput, p.inputVolume = result, None
+    as_result(result, result)
+    segments.choose(lastOutput=result, inputVolume=None)
     assert "original" in ui.segmentAlikeButton.toolTip
 
 
-def test_one_segmentation_is_measured_on_both_volumes(panel):
-    p = panel.p
-    p.segmentationBefore = add_segmentation(p.inputVolume, {"disc": disc()})
-    assert panel.ui.measureSegmentsButton.text == "Measure"
-    panel.ui.measureSegmentsButton.click()
-    before, after = rows(shown(panel))
+def test_one_segmentation_is_measured_on_both_volumes(segments):
+    segments.choose(segmentationBefore=draw(segments.p.inputVolume, disc()))
+    assert segments.ui.measureSegmentsButton.text == "Measure"
+    segments.press("measureSegmentsButton")
+    before, after = rows(table(segments))
     assert [before["Image"], after["Image"]] == ["scan", "scan restored"]
     assert before["Mean"] == pytest.approx(voxels()[disc()].mean(dtype=np.float64))
     assert after["Contrast"] > 2 * before["Contrast"] > 0
-    assert not panel.errors
 
 
-def test_two_segmentations_are_compared(panel):
-    p = panel.p
-    p.segmentationBefore = add_segmentation(p.inputVolume, {"disc": disc()})
-    p.segmentationAfter = add_segmentation(p.lastOutput, {"disc": np.roll(disc(), 2, axis=2)}, "drawn after")
-    assert panel.ui.measureSegmentsButton.text == "Compare"
-    panel.ui.measureSegmentsButton.click()
-    assert 0 < rows(shown(panel))[0]["Dice"] < 1
-    p.segmentationAfter = p.segmentationBefore
-    assert panel.ui.measureSegmentsButton.text == "Measure"
+def test_two_segmentations_are_compared(segments):
+    p = segments.p
+    segments.choose(segmentationBefore=draw(p.inputVolume, disc()))
+    segments.choose(segmentationAfter=draw(p.lastOutput, np.roll(disc(), 2, axis=2), name="drawn after"))
+    assert segments.ui.measureSegmentsButton.text == "Compare"
+    segments.press("measureSegmentsButton")
+    assert 0 < rows(table(segments))[0]["Dice"] < 1
+    segments.choose(segmentationAfter=segments.p.segmentationBefore)
+    assert segments.ui.measureSegmentsButton.text == "Measure"
 
 
-def test_measuring_twice_gives_one_table_that_shows_the_new_numbers(panel):
-    p = panel.p
-    p.segmentationBefore = add_segmentation(p.inputVolume, {"disc": disc()})
-    panel.ui.measureSegmentsButton.click()
-    table, mean = shown(panel), rows(shown(panel))[0]["Mean"]
-    slicer.util.arrayFromVolume(p.inputVolume)[...] += 7
-    panel.ui.measureSegmentsButton.click()
-    assert shown(panel) is table
+def test_measuring_twice_gives_one_table_that_shows_the_new_numbers(segments):
+    import slicer
+
+    segments.choose(segmentationBefore=draw(segments.p.inputVolume, disc()))
+    segments.press("measureSegmentsButton")
+    first, mean = table(segments), rows(table(segments))[0]["Mean"]
+    slicer.util.arrayFromVolume(segments.p.inputVolume)[...] += 7
+    segments.press("measureSegmentsButton")
+    assert table(segments) is first
     assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLTableNode") == 1
-    assert rows(table)[0]["Mean"] == pytest.approx(mean + 7, abs=1e-3)
+    assert rows(first)[0]["Mean"] == pytest.approx(mean + 7, abs=1e-3)
 
 
-def test_the_view_shows_the_table_of_what_is_chosen_and_forgets_a_removed_one(panel):
-    p = panel.p
-    drawn, other = (add_segmentation(p.inputVolume, {"disc": disc()}, name) for name in ("one", "two"))
-    p.segmentationBefore = drawn
-    panel.ui.measureSegmentsButton.click()
-    table = shown(panel)
-    p.segmentationBefore = other
-    assert shown(panel) is None
-    p.segmentationBefore = drawn
-    assert shown(panel) is table
-    slicer.mrmlScene.RemoveNode(table)
-    assert shown(panel) is None
+def test_the_view_shows_the_table_of_what_is_chosen_and_forgets_a_removed_one(segments):
+    import slicer
+
+    drawn, other = (draw(segments.p.inputVolume, disc(), name=name) for name in ("one", "two"))
+    segments.choose(segmentationBefore=drawn)
+    segments.press("measureSegmentsButton")
+    measured = table(segments)
+    segments.choose(segmentationBefore=other)
+    assert table(segments) is None
+    segments.choose(segmentationBefore=drawn)
+    assert table(segments) is measured
+    slicer.mrmlScene.RemoveNode(measured)
+    segments.rest()
+    assert table(segments) is None
 
 
-def test_thresholds_are_proposed_when_the_section_opens_and_a_persons_own_stay(panel):
-    ui, p = panel.ui, panel.p
-    assert 100 < p.alikeLower < 200
-    assert p.alikeUpper >= voxels().max()
-    assert ui.alikeLowerSpinBox.value == p.alikeLower
-    ui.alikeLowerSpinBox.value = 123.4
-    p.lastOutput = add_volume(voxels(2, 3.0), "another result")
-    assert p.alikeLower == pytest.approx(123.4)
-    p.lastOutput = add_volume(voxels(2, 3.0) / 1000, "another result")
-    p.inputVolume = add_volume(voxels() / 1000, "another study")
-    assert 0.1 < p.alikeLower < 0.2
-    assert ui.alikeLowerSpinBox.value == p.alikeLower
+def test_thresholds_are_proposed_when_the_section_opens_and_a_persons_own_stay(segments):
+    assert 100 < segments.p.alikeLower < 200
+    assert segments.p.alikeUpper >= voxels().max()
+    assert segments.ui.alikeLowerSpinBox.value == segments.p.alikeLower
+    segments.choose(alikeLower=123.4)
+    segments.choose(lastOutput=add_result(2, 3.0, "another result", source=segments.p.inputVolume))
+    assert segments.p.alikeLower == pytest.approx(123.4)
+    other = add_volume(voxels() / 1000, "another study")
+    segments.choose(inputVolume=other, lastOutput=add_result(2, 3.0, "its result", 0.001, source=other))
+    assert 0.1 < segments.p.alikeLower < 0.2
+    assert segments.ui.alikeLowerSpinBox.value == segments.p.alikeLower
 
 
-def test_thresholds_of_a_loaded_scene_stay(panel):
-    panel.p.alikeLower, panel.p.alikeUpper = 111.0, 190.0
-    panel.section.setParameterNode(None)
-    panel.section.setParameterNode(panel.p)
-    panel.section.update()
-    assert (panel.p.alikeLower, panel.p.alikeUpper) == (111.0, 190.0)
+def test_thresholds_outlive_a_visit_to_another_module(segments):
+    segments.choose(alikeLower=111.0, alikeUpper=190.0)
+    segments.leave()
+    segments.come_back()
+    segments.rest()
+    assert (segments.p.alikeLower, segments.p.alikeUpper) == (111.0, 190.0)
 
 
-def test_segmenting_both_alike_chooses_and_compares_what_was_made(panel):
-    ui, p = panel.ui, panel.p
-    ui.segmentAlikeButton.click()
-    assert not panel.errors
+def test_segmenting_both_alike_chooses_and_compares_what_was_made(segments):
+    import slicer
+
+    segments.press("segmentAlikeButton")
+    segments.rest()
+    p = segments.p
     assert [p.segmentationBefore.GetName(), p.segmentationAfter.GetName()] == ["scan (before)", "scan (after)"]
-    row = rows(shown(panel))[0]
+    row = rows(table(segments))[0]
     assert row["Dice"] > 0.95
     assert row["Mean after"] == pytest.approx(200, abs=5)
     nodes = slicer.mrmlScene.GetNumberOfNodes()
-    ui.alikeLowerSpinBox.value = 195.0
-    ui.segmentAlikeButton.click()
+    segments.choose(alikeLower=195.0)
+    segments.press("segmentAlikeButton")
     assert slicer.mrmlScene.GetNumberOfNodes() == nodes
-    assert rows(shown(panel))[0]["Dice"] < row["Dice"]
+    assert rows(table(segments))[0]["Dice"] < row["Dice"]
 
 
-def test_a_threshold_that_selects_nothing_is_an_error_in_words(panel):
+def test_a_threshold_that_selects_nothing_is_an_error_in_words(segments):
+    import slicer
+
     nodes = slicer.mrmlScene.GetNumberOfNodes()
-    panel.ui.alikeUpperSpinBox.value = 20000.0
-    panel.ui.alikeLowerSpinBox.value = 10000.0
-    panel.ui.segmentAlikeButton.click()
-    assert "between 10000 and 20000" in panel.errors[0]
+    segments.choose(alikeUpper=20000.0, alikeLower=10000.0)
+    segments.press("segmentAlikeButton")
+    assert "between 10000 and 20000" in segments.ui.statusLabel.text
     assert slicer.mrmlScene.GetNumberOfNodes() == nodes
-    panel.ui.alikeUpperSpinBox.value = 20.0
-    assert not panel.ui.segmentAlikeButton.enabled
-    assert "above the upper" in panel.ui.segmentAlikeButton.toolTip
+    segments.choose(alikeUpper=20.0)
+    assert not segments.ui.segmentAlikeButton.enabled
+    assert "above the upper" in segments.ui.segmentAlikeButton.toolTip
 
 
-def test_growing_asks_for_seeds_and_grows_them_on_both_volumes(panel):
-    ui, p = panel.ui, panel.p
+def test_growing_asks_for_seeds_and_grows_them_on_both_volumes(segments):
+    ui, study = segments.ui, segments.p.inputVolume
+    grow = sys.modules["MedRestorePanel.parameters"].AlikeMethod.GROW
     assert not ui.seedsSelector.enabled
-    ui.alikeMethodComboBox.currentIndex = 1
+    segments.choose(alikeMethod=grow)
     assert ui.seedsSelector.enabled
     assert not ui.alikeLowerSpinBox.enabled
     assert "seeds" in ui.segmentAlikeButton.toolTip
     core, border = np.zeros(SHAPE, bool), np.zeros(SHAPE, bool)
     core[3, 10:15, 10:15], border[:, 0], border[0] = True, True, True
-    p.seeds = add_segmentation(p.inputVolume, {"disc": core}, "one seed")
-    ui.segmentAlikeButton.click()
-    assert "at least two" in panel.errors.pop()
-    p.seeds = add_segmentation(p.inputVolume, {"disc": core, "rest": border}, "seeds")
-    ui.segmentAlikeButton.click()
-    assert not panel.errors
-    found = rows(shown(panel))
+    segments.choose(seeds=draw(study, core, name="one seed"))
+    segments.press("segmentAlikeButton")
+    assert "at least two" in ui.statusLabel.text
+    segments.choose(seeds=draw(study, core, border, name="seeds"))
+    segments.press("segmentAlikeButton")
+    found = rows(table(segments))
     assert [row["Segment"] for row in found] == ["disc", "rest"]
     assert found[0]["Volume after"] == pytest.approx(disc().sum() / 1000, rel=0.02)
 
 
-def test_single_slices_and_frames_on_show_are_measured(panel):
-    p = panel.p
+def test_single_slices_and_frames_on_show_are_measured(segments):
     shape = (1, 24, 24)
-    browsers = []
-    for name, field, deviation in (("cine", "inputVolume", 8.0), ("cine restored", "lastOutput", 2.0)):
-        sequence = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", name)
-        for frame in range(3):
-            volume = add_volume(voxels(frame, deviation, shape), f"{name} {frame}")
-            sequence.SetDataNodeAtValue(volume, str(frame))
-            slicer.mrmlScene.RemoveNode(volume)
-        browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode")
-        browser.SetAndObserveMasterSequenceNodeID(sequence.GetID())
-        setattr(p, field, browser.GetProxyNode(sequence))
-        browsers.append(browser)
-    p.segmentationBefore = add_segmentation(p.inputVolume, {"disc": disc(shape)})
+    cines = [
+        add_cine([voxels(frame, deviation, shape) for frame in range(3)], name, "CT")
+        for name, deviation in (("cine", 8.0), ("cine restored", 2.0))
+    ]
+    as_result(cines[1][0], cines[0][0])
+    segments.choose(inputVolume=cines[0][0], lastOutput=cines[1][0])
+    segments.choose(segmentationBefore=draw(cines[0][0], disc(shape)))
     for frame in (0, 2):
-        for browser in browsers:
-            browser.SetSelectedItemNumber(frame)
-            slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
-        panel.ui.measureSegmentsButton.click()
-        assert rows(shown(panel))[0]["Mean"] == pytest.approx(voxels(frame, 8.0, shape)[disc(shape)].mean(dtype=float))
-    panel.ui.segmentAlikeButton.click()
-    assert not panel.errors
-    assert rows(shown(panel))[0]["Dice"] > 0.9
+        for _, browser in cines:
+            select_frame(browser, frame)
+        segments.press("measureSegmentsButton")
+        expected = voxels(frame, 8.0, shape)[disc(shape)].mean(dtype=float)
+        assert rows(table(segments))[0]["Mean"] == pytest.approx(expected)
+    segments.press("segmentAlikeButton")
+    assert rows(table(segments))[0]["Dice"] > 0.9
 
 
-def test_removing_what_is_chosen_disables_and_closing_the_scene_leaves_nothing(panel):
-    p = panel.p
-    p.segmentationBefore = add_segmentation(p.inputVolume, {"disc": disc()})
-    panel.ui.measureSegmentsButton.click()
-    assert shown(panel) is not None
-    panel.section.setParameterNode(None)
-    assert shown(panel) is None, "a scene that is about to close must not be held"
-    panel.section.setParameterNode(p)
-    slicer.mrmlScene.RemoveNode(p.segmentationBefore)
-    assert not panel.ui.measureSegmentsButton.enabled
-    slicer.mrmlScene.RemoveNode(p.lastOutput)
-    assert not panel.ui.segmentAlikeButton.enabled
-    panel.section.setParameterNode(None)
+def test_removing_what_is_chosen_disables_and_closing_the_scene_leaves_nothing(segments):
+    import slicer
+
+    p = segments.p
+    segments.choose(segmentationBefore=draw(p.inputVolume, disc()))
+    segments.press("measureSegmentsButton")
+    assert table(segments) is not None
+    slicer.mrmlScene.RemoveNode(segments.p.segmentationBefore)
+    segments.rest()
+    assert not segments.ui.measureSegmentsButton.enabled
+    slicer.mrmlScene.RemoveNode(segments.p.lastOutput)
+    segments.rest()
+    assert not segments.ui.segmentAlikeButton.enabled
+    segments.choose(segmentationBefore=draw(segments.p.inputVolume, disc()))
     slicer.mrmlScene.Clear(False)
-    assert shown(panel) is None
-    panel.section.update()
+    segments.rest()
+    assert table(segments) is None

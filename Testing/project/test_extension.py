@@ -100,6 +100,7 @@ def test_metadata_is_as_the_index_reads_it():
 
 @pytest.mark.parametrize("field", ["ICONURL", "SCREENSHOTURLS"])
 def test_pictures_are_in_the_repository(field):
+    assert metadata(field)
     for url in metadata(field).split():
         host, _, path = url.partition("/main/")
         assert host == "https://raw.githubusercontent.com/MedRestore/SlicerMedRestore"

@@ -16,6 +16,7 @@ import pytest
 import MedRestoreLib as mr
 from MedRestoreLib import noise, samples
 from MedRestoreLib.methods import catalogue
+from Testing import readme
 from Testing.support.paths import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -149,9 +150,9 @@ def test_options_that_are_named_exist():
 
 
 def test_make_targets_exist():
-    targets = set(re.findall(r"^([a-z]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.M))
-    named = {found[1] for code in commands() if (found := re.search(r"(?:^|&& )make ([a-z]+)$", code))}
-    assert {"demo", "test", "lint", "bench"} <= named <= targets
+    targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.M))
+    named = {found[1] for code in commands() if (found := re.search(r"(?:^|&& )make ([a-z-]+)$", code))}
+    assert {"demo", "test", "lint", "bench", "train-gpu"} <= named <= targets
 
 
 def test_modules_that_python_is_to_run_exist():
@@ -198,7 +199,8 @@ def test_every_section_of_the_panel_is_described():
     assert [cells[0] for cells in rows(section("The panel"))] == [f"**{title}**" for title in titles]
 
 
-def test_every_method_and_noise_model_is_described():
+def test_the_tables_of_methods_and_noise_models_are_the_code_s_own():
+    assert readme.renewed(README) == README, "python -m Testing.readme writes them anew"
     assert {cells[0].strip("`") for cells in rows(section("Methods"))} == {row.id for row in catalogue.METHODS}
     assert {cells[0].strip("`") for cells in rows(section("From Python"))} == set(noise.IDS)
 

@@ -1,22 +1,13 @@
-"""A fresh scene of real MRML with the logics that Slicer's modules give it, and nodes to put there; no application."""
+"""Nodes of real MRML to put into a scene."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-import pytest
 import slicer
 import slicer.util
 import vtk
-
-import MedRestoreLib as mr
-
-
-@pytest.fixture
-def scene(slicer_app) -> slicer.vtkMRMLScene:
-    """A fresh scene, which ``slicer.util`` works on."""
-    return slicer.mrmlScene
 
 
 def ijk_to_ras(
@@ -78,11 +69,3 @@ def hierarchy(scene: slicer.vtkMRMLScene) -> slicer.vtkMRMLSubjectHierarchyNode:
 def node_ids(scene: slicer.vtkMRMLScene) -> list[str]:
     """The ids of all nodes: what a job that ended early must leave as they were."""
     return [scene.GetNthNode(k).GetID() for k in range(scene.GetNumberOfNodes())]
-
-
-@pytest.fixture(scope="session")
-def report() -> dict:
-    """The report of a real, small restoration."""
-    clean = np.add.outer(np.arange(32.0), np.arange(32.0)) + 50
-    image = mr.add_noise(mr.Image.from_array(clean, modality="MR"), "gaussian", 4.0)
-    return mr.restore(image, method="adf", noise="gaussian", level=4.0, strength=0.75).report.to_dict()

@@ -22,17 +22,21 @@ class Heard:
     """Takes a job's callbacks and keeps what they were told."""
 
     def __init__(self):
-        self.reply, self.message, self.cancelled, self.progress = None, None, False, []
+        self.reply, self.error, self.cancelled, self.progress = None, None, False, []
+
+    @property
+    def message(self):
+        return None if self.error is None else str(self.error)
 
     @property
     def ended(self):
-        return self.reply is not None or self.message is not None or self.cancelled
+        return self.reply is not None or self.error is not None or self.cancelled
 
     def callbacks(self):
         return {
             "onDone": lambda reply=True: setattr(self, "reply", reply),
             "onProgress": lambda fraction, message: self.progress.append((fraction, message)),
-            "onError": lambda message: setattr(self, "message", message),
+            "onError": lambda error: setattr(self, "error", error),
             "onCancelled": lambda: setattr(self, "cancelled", True),
         }
 

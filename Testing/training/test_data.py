@@ -1,4 +1,4 @@
-"""What networks are trained on: patients in one split each, and noise that is what its name says."""
+"""Sources put each patient into one split; noise has the moments that its model claims."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from Testing.support.paths import REPOSITORY
 from training.data import SPLITS, degradations
 from training.data.bone import BoneScans
 from training.data.folder import Pictures
+from training.data.mixed import DARK, KINDS, Mixed, shapes
+from training.recipe import RecipeError
 
 
 def test_no_patient_belongs_to_two_splits(pictures, tmp_path):
@@ -38,6 +40,13 @@ def test_adding_pictures_moves_none_to_another_split(pictures, tmp_path):
     after = splits(tmp_path)
     assert len(after) == len(before) + 7
     assert all(after[name] == split for name, split in before.items())
+
+
+def test_a_split_without_pictures_is_named(pictures, tmp_path):
+    for path in sorted(pictures.iterdir())[:4]:
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(RecipeError, match=r"none of the 2 pictures in .* falls into the split '(validation|test)'"):
+        Pictures(tmp_path, folder=str(tmp_path), patch=64).prepare()
 
 
 def test_bone_scans_are_simulated_once_and_read_in_patches_of_bone(data_folder, tmp_path):
@@ -88,7 +97,7 @@ def test_counts_keep_the_mean_and_have_the_variance_of_their_number(level):
 
 
 @pytest.mark.parametrize("level", [5, 20, 40])
-def test_literal_noise_has_its_level_for_mean_and_variance_wherever_the_image_is(level):
+def test_the_noise_of_p_lit_has_its_level_for_mean_and_variance_wherever_the_image_is(level):
     for brightness in (0.0, 0.4):
         clean = np.full((400, 400), brightness, np.float32)
         noise = 255 * degradations.p_lit(clean, level, np.random.default_rng(1))["noisy"] - np.rint(255 * brightness)
@@ -100,7 +109,7 @@ PRINTED = {10: 27.72, 15: 24.34, 20: 21.92, 25: 20.02, 30: 18.46, 35: 17.15, 40:
 
 
 @pytest.mark.parametrize(("level", "printed"), PRINTED.items())
-def test_literal_noise_gives_the_psnr_that_the_paper_prints_for_noisy_pictures(level, printed):
+def test_the_noise_of_p_lit_gives_the_psnr_that_the_paper_prints_for_noisy_pictures(level, printed):
     """Table 7 of Yu et al. (2023), first row; its entry for level 5 (29.36) is a misprint of 33.36."""
     y, x = np.mgrid[:256, :256]
     clean = np.exp(-((x - 128) ** 2) / 2 / 30**2) * (0.5 + 0.3 * np.sin(y / 9)) * 0.6
@@ -123,7 +132,7 @@ def test_thinned_counts_and_their_remainder_are_independent_and_mean_the_same(fr
 
 
 @given(seed=st.integers(0, 2**32), even=st.booleans())
-def test_levels_are_drawn_in_their_range_and_told_as_networks_take_them(seed, even):
+def test_levels_are_drawn_in_their_range_and_given_as_networks_take_them(seed, even):
     sample = {"clean": FLAT[:8, :8], "mean": np.float32(0.4)}
     settings = {"model": "p_peak", "levels": (2.0, 40.0), "even": even, "brightness": 0.25}
     drawn = degradations.draw(sample, np.random.default_rng(seed), **settings)
@@ -133,3 +142,64 @@ def test_levels_are_drawn_in_their_range_and_told_as_networks_take_them(seed, ev
     assert 0.4 / 1.25 - 1e-6 <= drawn["clean"].max() <= 0.4 * 1.25 + 1e-6
     assert drawn["mean"] == pytest.approx(drawn["clean"].mean(), rel=1e-5)
     assert np.array_equal(sample["clean"], FLAT[:8, :8])
+
+
+def test_a_share_of_the_samples_gets_text_and_the_text_has_no_noise():
+    clean = np.full((96, 96), 0.3, np.float32)
+    options = {"model": "speckle", "levels": (0.4, 0.4), "even": True}
+    drawn = [
+        degradations.draw({"clean": clean}, np.random.default_rng(seed), annotated=0.5, **options) for seed in range(40)
+    ]
+    written = [np.abs(sample["clean"] - clean) > 0.2 for sample in drawn]
+    assert 10 < sum(where.any() for where in written) < 30
+    for sample, where in zip(drawn, written, strict=True):
+        full = where & (sample["clean"] > 0.95)
+        np.testing.assert_allclose(sample["noisy"][full], sample["clean"][full], atol=0.06)
+
+
+# Images of many kinds
+
+
+SHARES = {"photographs": 0.5, "hearts": 0.2, "shapes": 0.3}
+
+
+@pytest.fixture(scope="module")
+def mixed_cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("mixed")
+
+
+def test_a_subject_of_mixed_images_lies_in_one_split(data_folder, mixed_cache):
+    source = Mixed(mixed_cache, shares=SHARES, patch=48)
+    held = {split: {KINDS[kind].subject(path) for kind, path in source.members(split)} for split in SPLITS}
+    assert all(held.values())
+    assert not held["train"] & held["validation"]
+    assert not held["train"] & held["test"]
+    assert not held["validation"] & held["test"]
+
+
+def test_mixed_patches_are_pictures_in_0_to_1_and_the_same_for_the_same_seed(data_folder, mixed_cache):
+    source = Mixed(mixed_cache, shares=SHARES, patch=48)
+    source.prepare()
+    first, again = ([source.sample(np.random.default_rng(k))["clean"] for k in range(12)] for _ in range(2))
+    for clean, same in zip(first, again, strict=True):
+        assert clean.shape == (48, 48)
+        assert clean.dtype == np.float32
+        assert clean.min() >= 0
+        assert DARK < clean.max() <= 1
+        assert np.array_equal(clean, same)
+    whole = source.patient(source.patients("validation")[0])
+    assert whole.clean.ndim == 3
+    assert 0 <= whole.clean.min() <= whole.clean.max() <= 1
+
+
+def test_a_kind_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(RecipeError, match="'knees'; there are photographs"):
+        Mixed(tmp_path, shares={"knees": 1.0})
+
+
+def test_shapes_are_sharp_and_soft_and_none_alike():
+    images = [shapes(np.random.default_rng(k), 64) for k in range(20)]
+    assert len({image.tobytes() for image in images}) == 20
+    steepest = [np.abs(np.diff(image, axis=0)).max() for image in images]
+    assert min(steepest) < 0.1
+    assert max(steepest) > 0.3

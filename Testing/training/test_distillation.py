@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.nn.functional import batch_norm, conv2d, max_pool2d
 
+from training import build
 from training import recipe as recipes
 from training.losses import Losses
 from training.losses.back_ends import MEAN, STD
@@ -36,9 +37,9 @@ def batch() -> dict[str, torch.Tensor]:
 
 def test_the_paper_s_teacher_wants_nothing_removed_and_the_clean_one_wants_the_truth(batch):
     nothing, truth = torch.zeros_like(batch["noise"]), batch["noise"]
-    literal = Distillation("random", guard=0)
-    assert literal(nothing, batch).item() == pytest.approx(0, abs=1e-6)
-    assert literal(truth, batch).item() > 1e-4
+    paper = Distillation("random", guard=0)
+    assert paper(nothing, batch).item() == pytest.approx(0, abs=1e-6)
+    assert paper(truth, batch).item() > 1e-4
     clean = Distillation("random", teacher="clean", guard=0)
     assert clean(truth, batch).item() == pytest.approx(0, abs=1e-6)
     assert clean(nothing, batch).item() > 1e-4
@@ -185,7 +186,7 @@ def test_a_classifier_of_frames_becomes_a_back_end(tmp_path, monkeypatch):
     written = export.features_of(run, tmp_path / "own.safetensors")
     assert written.stat().st_size < 1_200_000
     monkeypatch.setattr("training.losses.resnet.ULTRASOUND", written)
-    _, network, _ = export.build.trained(run)
+    network = build.trained(run).network
     image = torch.rand(1, 1, 64, 64)
     with torch.no_grad():
         trained = network.layers(image.expand(-1, 3, -1, -1))

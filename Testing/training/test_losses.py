@@ -1,4 +1,4 @@
-"""What training makes small is small when it should be, and weighs what it is said to."""
+"""Losses are least at the truth, and weigh what they are said to."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from training.checkpoint import Average
+from training.checkpoint import MovingAverage
 from training.losses import Losses
-from training.losses.classes import LevelClasses, Outline, Presence
+from training.losses.classes import LevelClasses, Presence, Segmentation
 from training.losses.features import VGG, Features
 from training.losses.gan import critic_loss, generator_loss
 from training.losses.perceptual import Perceptual
@@ -134,12 +134,12 @@ def test_a_level_is_best_told_by_its_own_class():
     assert exact.item() == pytest.approx(np.log(1 + 49 * np.exp(-9)), rel=1e-3)
 
 
-def test_outlines_and_presence_prefer_the_truth():
+def test_segmentation_and_presence_prefer_the_truth():
     lesions = torch.zeros(2, 1, 8, 8, dtype=torch.bool)
     lesions[0, 0, 2:5, 2:5] = True
     right, wrong = 20.0 * (2 * lesions.float() - 1), 20.0 * (1 - 2 * lesions.float())
-    assert Outline()(right, {"lesions": lesions}).item() == pytest.approx(0, abs=1e-3)
-    assert Outline()(wrong, {"lesions": lesions}).item() > 1
+    assert Segmentation()(right, {"lesions": lesions}).item() == pytest.approx(0, abs=1e-3)
+    assert Segmentation()(wrong, {"lesions": lesions}).item() > 1
     said = torch.tensor([5.0, -5.0])
     assert Presence()(said, {"lesions": lesions}).item() < 0.01 < Presence()(-said, {"lesions": lesions}).item()
 
@@ -173,10 +173,10 @@ def test_losses_are_summed_with_their_weights(batch):
     assert both.values["mse"].item() == pytest.approx(0.01, rel=1e-3)
 
 
-def averaged(values: list[float], share: float) -> float:
-    """The average of a weight that took these values, one a step."""
+def averaged(values: list[float], decay: float) -> float:
+    """The moving average of a weight that took these values, one per step."""
     network = torch.nn.Linear(1, 1)
-    average = Average(network, share)
+    average = MovingAverage(network, decay)
     for step, value in enumerate(values, 1):
         torch.nn.init.constant_(network.weight, value)
         average.update(network, step)
@@ -184,12 +184,12 @@ def averaged(values: list[float], share: float) -> float:
 
 
 def test_the_average_of_the_weights_forgets_the_beginning_even_of_a_short_training():
-    """Whatever the share: the average of a weight that grows evenly lags a tenth of the steps behind."""
+    """Whatever the decay: the average of a weight that grows evenly lags a tenth of the steps behind."""
     for steps in (30, 300):
-        lag = 1 - averaged([step / steps for step in range(1, steps + 1)], share=0.9999)
+        lag = 1 - averaged([step / steps for step in range(1, steps + 1)], decay=0.9999)
         assert lag == pytest.approx(0.1, abs=0.02)
 
 
-def test_the_average_of_the_weights_is_over_as_many_steps_as_the_share_says():
+def test_the_average_of_the_weights_is_over_as_many_steps_as_the_decay_says():
     risen = [0.0] * 2000 + [1.0] * 100
-    assert averaged(risen, share=0.99) == pytest.approx(1 - 0.99**100, abs=1e-3)
+    assert averaged(risen, decay=0.99) == pytest.approx(1 - 0.99**100, abs=1e-3)

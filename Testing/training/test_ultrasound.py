@@ -11,15 +11,14 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from Testing.support.small_trainings import smoke, write_frames
+from Testing.support.small_trainings import held_out, smoke, write_frames, write_results
 from training import build, tables
-from training.data import SPLITS, alike, degradations, overlays
+from training.data import SPLITS, degradations, duplicates, overlays
 from training.data.ultrasound import LABELS, Ultrasound
-from training.evaluation import evaluate
+from training.data.views import View
+from training.evaluation import restoration
 from training.losses.pixel import NoiseSquares
 from training.recipe import RecipeError
-from training.tables.results import Result
-from training.trainers import scores
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +57,7 @@ def test_hashes_see_the_same_scene_through_scale_brightness_and_compression():
     compressed = cv2.imdecode(cv2.imencode(".jpg", scene, [cv2.IMWRITE_JPEG_QUALITY, 40])[1], 0)
     versions = [scene, compressed, cv2.resize(scene, (200, 170)), np.uint8(scene * 0.7)]
     other = np.uint8(120 + 60 * np.sin(4 * x - 8 * y) + 40 * np.cos(7 * x))
-    found = alike.clusters([alike.perceptual_hash(image) for image in (*versions, other)])
+    found = duplicates.clusters([duplicates.perceptual_hash(image) for image in (*versions, other)])
     assert found.tolist() == [0, 0, 0, 0, 1]
 
 
@@ -94,41 +93,41 @@ def test_masks_are_joined_and_kinds_known(frames, tmp_path):
     assert not patient.overlays.any()
 
 
-def test_what_was_drawn_is_told_from_bright_tissue():
+def test_burned_in_graphics_are_told_from_bright_tissue():
     rng = np.random.default_rng(0)
     tissue = 60 + gaussian_filter(rng.normal(0, 60, (200, 300)), 1.5)
     fascia = 200 * np.exp(-((np.arange(200)[:, None] - 40 - 5 * np.sin(np.arange(300) / 40)) ** 2) / 2 / 2.0**2)
     frame = np.uint8(np.clip(tissue + fascia, 0, 255))
     assert frame.max() > 240
-    assert overlays.drawn(frame).mean() < 0.002
+    assert overlays.find(frame).mean() < 0.002
     drawn = frame.copy()
     cv2.putText(drawn, "LT BREAST", (40, 180), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 255, 2)
     cv2.line(drawn, (200, 90), (200, 110), 255, 1)
     cv2.line(drawn, (190, 100), (210, 100), 255, 1)
     changed = drawn != frame
-    found = overlays.drawn(drawn)
+    found = overlays.find(drawn)
     assert found[changed].mean() > 0.95
     assert found.sum() < 5 * changed.sum()
     colour = cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR)
     cv2.circle(colour, (150, 120), 6, (0, 200, 230), 1)
-    assert overlays.drawn(colour)[114, 150]
+    assert overlays.find(colour)[114, 150]
 
 
 def test_text_in_a_real_frame_is_found(data_folder):
     frame = cv2.imread(str(data_folder / "ultrasound" / "busi" / "benign" / "benign_052.png"), cv2.IMREAD_GRAYSCALE)
-    found, text = overlays.drawn(frame), np.s_[230:260]
+    found, text = overlays.find(frame), np.s_[230:260]
     assert found[text][frame[text] >= 190].mean() > 0.9
     assert 0.005 < found.mean() < 0.05
     assert found[20:220][frame[20:220] == 255].mean() < 0.1  # tissue may be whiter than the text
 
 
-def test_what_was_drawn_does_not_count(frames, tmp_path):
+def test_burned_in_graphics_do_not_count(frames, tmp_path):
     found = source(frames, tmp_path)
     patient = found.patient(found.patients("test")[0])
     marked = patient.overlays.copy()
     marked[:, :20] = True
     covered = type(patient)(patient.id, patient.clean, patient.lesions, overlays=marked)
-    view = scores.View.of(covered, 0, "speckle", 0.5, np.random.default_rng(0))
+    view = View.of(covered, 0, "speckle", 0.5, np.random.default_rng(0))
     assert np.array_equal(view.counted, ~marked[0])
 
 
@@ -171,7 +170,7 @@ FLAT = np.full((300, 300), 1 / 3, np.float32)
 
 
 @pytest.mark.parametrize("level", [0.25, 0.75])
-def test_literal_speckle_is_in_proportion_white_and_not_clipped(level):
+def test_speckle_of_the_paper_is_in_proportion_white_and_not_clipped(level):
     noisy = degradations.speckle(FLAT, level, np.random.default_rng(0))["noisy"]
     relative = noisy / FLAT - 1
     assert relative.std() == pytest.approx(level, rel=0.02)
@@ -207,7 +206,7 @@ def test_strong_bmode_speckle_is_what_scanners_can_show_and_says_so():
     assert degraded["level"] == pytest.approx(3 * 5.57 / 40, rel=1e-2)
 
 
-def test_mixed_noise_despeckles_or_denoises_and_tells_the_level():
+def test_mixed_noise_despeckles_or_denoises_and_gives_the_level():
     sample = {"clean": FLAT[:32, :32], "smooth": FLAT[:32, :32] / 2, "mean": np.float32(1 / 3)}
     drawn = [
         degradations.draw(sample, np.random.default_rng(k), model="mixed", levels=(0.1, 0.8), even=True)
@@ -235,8 +234,8 @@ def test_the_noise_is_the_best_output_and_black_does_not_count():
     assert NoiseSquares(masked=False)(noise, batch).item() == pytest.approx(black, rel=1e-3)
 
 
-def test_only_networks_that_tell_noise_are_trained_to(pictures):
-    with pytest.raises(RecipeError, match="tells no noise"):
+def test_only_networks_that_predict_noise_are_trained_to(pictures):
+    with pytest.raises(RecipeError, match="has no method 'noise'"):
         build.network(smoke("dncnn_bone", pictures, 'network.output="noise"'))
     with pytest.raises(RecipeError, match="image or noise"):
         build.network(smoke("dncnn_bone", pictures, 'network.output="sound"'))
@@ -245,16 +244,9 @@ def test_only_networks_that_tell_noise_are_trained_to(pictures):
 # Tables
 
 
-def results(folder: Path, curves: dict[str, dict[float, float]]) -> None:
-    for method, curve in curves.items():
-        psnr = {f"{level:g}": {str(k): value + k - 1 for k in range(3)} for level, value in curve.items()}
-        ssim = {level: dict.fromkeys(of, 0.9) for level, of in psnr.items()}
-        Result("restoration", "speckle", method, {"psnr": psnr, "ssim": ssim}).write(folder)
-
-
 def test_networks_of_one_level_each_make_one_row(tmp_path):
     one_each = {f"unet_busi+sigma{n}": {n / 100: 20.0 + n / 25} for n in (25, 50, 75)}
-    results(tmp_path, {"noisy": {0.25: 20.0, 0.5: 15.0, 0.75: 12.0}, **one_each})
+    write_results(tmp_path, {"noisy": {0.25: 20.0, 0.5: 15.0, 0.75: 12.0}, **one_each}, "speckle")
     table = tables.render("speckle", folder=tmp_path)
     assert "| noisy | 20.00 / 0.900 | 15.00 / 0.900 | 12.00 / 0.900 |" in table
     assert "| U-Net | 21.00 / 0.900 | 22.00 / 0.900 | 23.00 / 0.900 |" in table
@@ -262,7 +254,7 @@ def test_networks_of_one_level_each_make_one_row(tmp_path):
 
 
 def test_matched_difficulty_is_where_the_u_net_reaches_the_paper_s_figure(tmp_path):
-    results(tmp_path, {"noisy": {0.1: 28.0, 0.25: 20.0}, "unet_busi": {0.1: 33.91, 0.25: 30.91}})
+    write_results(tmp_path, {"noisy": {0.1: 28.0, 0.25: 20.0}, "unet_busi": {0.1: 33.91, 0.25: 30.91}}, "speckle")
     table = tables.render("matched", folder=tmp_path)
     assert "σ = 0.150" in table
     assert "| noisy | 25.33 |" in table
@@ -271,12 +263,12 @@ def test_matched_difficulty_is_where_the_u_net_reaches_the_paper_s_figure(tmp_pa
 
 def test_a_division_by_what_is_known_exactly_fails_where_speckle_is_strong(frames, tmp_path):
     found = source(frames, tmp_path)
-    psnr = evaluate.known_noise(found, "speckle", 3)["psnr"]
+    psnr = restoration.known_noise(held_out(found, "speckle", 3))["psnr"]
     weak, strong = (np.mean(list(psnr[level].values())) for level in ("0.15", "0.75"))
     assert weak > 60
     assert strong < 25
     with pytest.raises(RecipeError, match="not of p_peak"):
-        evaluate.known_noise(found, "p_peak", 3)
+        restoration.known_noise(held_out(found, "p_peak", 3))
 
 
 def test_a_restored_frame_is_measured_as_it_is_displayed(frames, tmp_path):
@@ -285,5 +277,5 @@ def test_a_restored_frame_is_measured_as_it_is_displayed(frames, tmp_path):
     def beyond(image: np.ndarray, level: float) -> np.ndarray:
         return np.where(image > 0.3, 1e9, -1e9)
 
-    values = evaluate.fidelities(beyond, found, "speckle", 2, (0.25,))
+    values = restoration.measure(beyond, held_out(found, "speckle"), (0.25,))
     assert all(value > 0 for value in values["psnr"]["0.25"].values())

@@ -1,9 +1,8 @@
-"""How training degrades clean images: noise models, on the fly, from a generator that the caller seeds.
+"""Noise models of training, added to clean images on the fly by a generator that the caller seeds.
 
-Counts: a level is 1 to 50 grey values of 255, the noise's standard deviation where the image is 1 (``p_peak``), or its
-mean and variance in grey values (``p_lit``). Speckle: a level is the noise's standard deviation relative to the signal,
-0.1 to 0.8. Gaussian: a level is the standard deviation in grey values of 255. Never mix their tables: they are
-different kinds of noise.
+Levels of counts are 1 to 50 grey values of 255: the noise's standard deviation where the image is 1 (``p_peak``), or
+the noise's mean and its variance (``p_lit``). Levels of speckle are standard deviations relative to the signal, 0.1 to
+0.8. Levels of Gaussian noise are standard deviations in grey values of 255. They are not comparable and share no table.
 """
 
 from __future__ import annotations
@@ -18,19 +17,20 @@ from MedRestoreLib.noise import poisson
 from MedRestoreLib.noise.bmode import simulate_envelope
 from MedRestoreLib.noise.gaussian import Gaussian
 from MedRestoreLib.noise.speckle import Speckle
+from MedRestoreLib.pipeline.plan import BMODE_DYNAMIC_RANGE_DB
 
-GREY = 255.0
+from . import GREY, WHITE
 
-# Of simulated B-mode images, within what scanners have: point spread (pixels), looks, and what is shown (dB).
+# Simulated B-mode images, within the range of real scanners: standard deviations of the point spread function in
+# pixels, number of looks, dynamic range of the display in dB.
 AXIAL, LATERAL = (0.5, 1.5), (1.0, 3.0)
 LOOKS = range(1, 9)
 DYNAMIC_RANGES = (40.0, 80.0)
-USUAL_RANGE = 60.0
-TISSUE = 1 / 3  # grey of average tissue (BUSI's mean grey), which the level of a B-mode image refers to
-BMODE_LEVELS = (0.05, 0.4)  # 8 looks at 80 dB to one look at 40 dB, nearly
+TISSUE = 1 / 3  # grey of average tissue (BUSI's mean grey), to which the level of a B-mode image refers
+BMODE_LEVELS = (0.05, 0.4)  # about 8 looks at 80 dB to one look at 40 dB
 
-# Of what scanners write: scales of a font of 22 pixels, the least grey of text over tissue and of text in a box, and
-# the box's own grey, half of the time black.
+# Text as scanners write it: scales of a font of 22 pixels, the lowest grey of text over tissue and of text in a box,
+# and the box's own grey, in half of the cases black.
 LETTERS, BRIGHT_TEXT, DIM_TEXT, BOX_GREY = (0.25, 0.8), 0.6, 0.15, (-0.15, 0.15)
 
 Degraded = dict[str, np.ndarray]
@@ -44,17 +44,17 @@ def p_peak(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degrade
 def p_lit(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degraded:
     """``clip(clean + Poisson(level) / 255, 0, 1)`` on 8-bit grey values: mostly an offset of ``level``.
 
-    The noise behind the published table of Yu et al. (2023), as its printed row of noisy pictures gives away.
+    The noise of the published table of Yu et al. (2023), inferred from the PSNR that it prints for noisy pictures.
     """
-    grey = np.rint(np.clip(clean, 0, 1) * np.float32(GREY))
-    return {"noisy": poisson.add_literal(grey, level, rng) / np.float32(GREY)}
+    grey = np.rint(np.clip(clean, 0, 1) * WHITE)
+    return {"noisy": poisson.add_literal(grey, level, rng) / WHITE}
 
 
 def p_thin(clean: np.ndarray, level: float, rng: np.random.Generator, fraction: float = 0.5) -> Degraded:
-    """A scan of counts split in two independent parts: ``fraction`` of them to restore, the remainder as target.
+    """Counts split into two independent parts: ``fraction`` of them is the input, the remainder is the target.
 
     ``level`` is that of the thinned part, so the scan before thinning has 1 / ``fraction`` times its counts. The
-    remainder replaces ``clean``: a training signal that a real scan has too (Lehtinen et al., ICML 2018).
+    remainder replaces ``clean``. A real scan can be split likewise (Noise2Noise: Lehtinen et al., ICML 2018).
     """
     kept = poisson.peak_counts(level)
     counts = rng.poisson(np.asarray(clean, np.float64) * (kept / fraction)).astype(np.float32)
@@ -71,19 +71,19 @@ def speckle(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degrad
 def speckle_8bit(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degraded:
     """``speckle`` as an 8-bit file holds it: clipped to [0, 1], in steps of 1/255. Brighter pixels lose more."""
     noisy = Speckle.add(clean, level, rng, clip=True)
-    return {"noisy": np.rint(noisy * np.float32(GREY)) / np.float32(GREY)}
+    return {"noisy": np.rint(noisy * WHITE) / WHITE}
 
 
 def bmode(
     clean: np.ndarray, level: float, rng: np.random.Generator, smooth: np.ndarray | None = None, kept: float = 0.0
 ) -> Degraded:
-    """Speckle as a scanner makes it: scatterers, point spread, envelope, logarithmic display; correlated.
+    """Speckle as a scanner makes it: scatterers, point spread function, envelope, log compression; correlated.
 
-    The image, or better ``smooth``, the image without the speckle that it has already, is taken for the display of the
-    tissue's echoes. The number of looks and the dynamic range are those that give tissue of average grey speckle of
-    standard deviation ``level`` times that grey, as nearly as scanners allow; ``level`` in the result says what it
-    became. ``clean`` in the result is seen through the same point spread: speckle is to be removed, nothing sharpened.
-    ``kept`` is the share of the speckle that ``clean`` has, too, and that is to stay: to remove all blurs fine edges.
+    ``smooth``, the image without its own speckle, or else ``clean``, is taken for the display of the tissue's echoes.
+    Looks and dynamic range are chosen such that speckle on tissue of average grey has a standard deviation of ``level``
+    times that grey, as nearly as scanners allow; ``level`` in the result is the one that was reached. ``clean`` in the
+    result is seen through the same point spread function: the task is to remove speckle, not to sharpen. It keeps the
+    share ``kept`` of the speckle: a network trained to remove all of it blurs fine edges.
     """
     from scipy.ndimage import gaussian_filter
     from scipy.special import digamma
@@ -93,7 +93,7 @@ def bmode(
     axial, lateral = rng.uniform(*AXIAL), rng.uniform(*LATERAL)
     echoes = np.where(tissue > 0, 10 ** (np.float32(shown / 20) * (tissue - 1)), np.float32(0))
     envelope = simulate_envelope(echoes, rng, axial, lateral, looks=looks)
-    bias = np.exp((digamma(looks) - np.log(looks)) / 2)  # the mean logarithm of speckle is below that of its mean
+    bias = np.exp((digamma(looks) - np.log(looks)) / 2)  # the mean logarithm is below the logarithm of the mean
     behind = np.sqrt(gaussian_filter(echoes**2, (axial / np.sqrt(2), lateral / np.sqrt(2)), mode="nearest"))
     noisy, target = _displayed(envelope / np.float32(bias), shown), _displayed(behind, shown)
     return {
@@ -109,7 +109,7 @@ def gaussian(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degra
 
 
 def as_is(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degraded:
-    """Nothing is added: a real frame has its own speckle."""
+    """No noise is added: a real frame has its own speckle."""
     return {"noisy": clean}
 
 
@@ -121,9 +121,10 @@ def mixed(
     share: float = 0.5,
     kept: float = 0.0,
 ) -> Degraded:
-    """``speckle``; or, in ``share`` of the cases, ``bmode`` at one of ``BMODE_LEVELS`` with ``kept``.
+    """``bmode`` at a level within ``BMODE_LEVELS`` in the share ``share`` of the cases, else ``speckle`` at ``level``.
 
-    The first asks for the image with its own texture, the second for the tissue behind it: the grain tells which.
+    The target is the tissue without speckle for the first, the image with its own texture for the second; a network can
+    tell which from the correlation of the noise.
     """
     if rng.random() < share:
         return bmode(clean, rng.uniform(*BMODE_LEVELS), rng, smooth, kept)
@@ -131,14 +132,14 @@ def mixed(
 
 
 def _scanner(level: float) -> tuple[int, float]:
-    """(looks, dynamic range in dB) that give a level nearly, the range as near to the usual as can be."""
+    """(looks, dynamic range in dB) for a level: the looks whose range is nearest to the usual one."""
     wanted = max(level, 1e-3) * TISSUE
-    looks = min(LOOKS, key=lambda k: abs(np.log(_decibels(k) / wanted / USUAL_RANGE)))
+    looks = min(LOOKS, key=lambda k: abs(np.log(_decibels(k) / wanted / BMODE_DYNAMIC_RANGE_DB)))
     return looks, float(np.clip(_decibels(looks) / wanted, *DYNAMIC_RANGES))
 
 
 def _decibels(looks: int) -> float:
-    """Standard deviation of speckle on a logarithmic display, dB: 5.57 for one look."""
+    """Standard deviation of log-compressed speckle in dB: 5.57 for one look."""
     from scipy.special import polygamma
 
     return float(10 / np.log(10) * np.sqrt(polygamma(1, looks)))
@@ -151,14 +152,15 @@ def _displayed(amplitude: np.ndarray, shown: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Model:
-    """One kind of noise; called with ``(clean, level, rng)`` it returns ``noisy`` and whatever else it changes.
+    """One noise model; called with ``(clean, level, rng)`` it returns ``noisy`` and whatever else it changes.
 
     Attributes:
         title: for tables and cards.
-        domain: of networks trained on it, as in ``MedRestoreLib.methods.catalogue.Method``.
-        unit: networks are told levels divided by it.
+        domain: of networks trained on it (see ``MedRestoreLib.pipeline.domains``); "" where the library has no such
+            noise, so that they cannot ship.
+        unit: levels are divided by it before a network sees them.
         validated: (model, level) pairs at which networks trained on it are validated.
-        smooth: whether it also takes the source's image without speckle, ``smooth=``.
+        smooth: whether it also takes the source's image without speckle, as ``smooth=``.
     """
 
     degrade: Callable[..., Degraded]
@@ -176,36 +178,36 @@ COUNTS, GREYS = (50.0, 30.0, 20.0, 10.0), (0.25, 0.5, 0.75)  # 26, 72, 163 and 6
 
 MODELS: dict[str, Model] = {
     "p_peak": Model(
-        p_peak, "counts: Poisson(K x) / K, K = (255 / level)²", "counts", GREY, tuple(("p_peak", at) for at in COUNTS)
+        p_peak, "counts: Poisson(K x) / K, K = (255 / level)²", "rate", GREY, tuple(("p_peak", at) for at in COUNTS)
     ),
     "p_lit": Model(
         p_lit,
         "the paper's own: x + Poisson(level) on 8-bit grey values, mostly an offset",
-        "grey",
+        "",
         GREY,
         tuple(("p_lit", at) for at in COUNTS),
     ),
-    "p_thin": Model(  # its clean image is noisy: validated on noise of the same kind against what is truly behind it
-        p_thin, "the real scan, thinned", "counts", GREY, tuple(("p_peak", at) for at in COUNTS)
+    "p_thin": Model(  # its targets are noisy: validated on the same kind of noise against the noise-free image
+        p_thin, "the real scan, thinned", "rate", GREY, tuple(("p_peak", at) for at in COUNTS)
     ),
     "speckle": Model(
         speckle,
         "the paper's own: x (1 + n), n normal, independent from pixel to pixel, not clipped",
-        "speckle",
+        "linear",
         1.0,
         tuple(("speckle", at) for at in GREYS),
     ),
     "speckle_8bit": Model(
         speckle_8bit,
         "x (1 + n), n normal, clipped and rounded to 8 bits",
-        "speckle",
+        "linear",
         1.0,
         tuple(("speckle_8bit", at) for at in GREYS),
     ),
     "bmode": Model(
         bmode,
         "simulated B-mode: correlated speckle on despeckled frames, logarithmic display",
-        "speckle",
+        "linear",
         1.0,
         (("bmode", 0.15), ("bmode", 0.3)),
         smooth=True,
@@ -213,15 +215,15 @@ MODELS: dict[str, Model] = {
     "gaussian": Model(
         gaussian,
         "x + level / 255 n, n normal, independent from pixel to pixel, not clipped",
-        "gaussian",
+        "stabilised",
         GREY,
         tuple(("gaussian", at) for at in (7.65, 15.0, 25.0, 38.25)),
     ),
-    "as_is": Model(as_is, "real frames with the speckle that they have", "speckle", 1.0, (("as_is", 0.0),)),
+    "as_is": Model(as_is, "real frames with the speckle that they have", "linear", 1.0, (("as_is", 0.0),)),
     "mixed": Model(
         mixed,
         "half x (1 + n), half simulated B-mode",
-        "speckle",
+        "linear",
         1.0,
         (*(("speckle", at) for at in GREYS), ("bmode", 0.15), ("bmode", 0.3)),
         smooth=True,
@@ -240,15 +242,15 @@ def draw(
     annotated: float = 0.0,
     **arguments: Any,
 ) -> dict[str, Any]:
-    """A training sample from a clean one: a level is drawn, then the noise.
+    """A training sample from a clean one: draws a level, then the noise.
 
     Args:
         sample: holds ``clean``, ``(rows, columns)``, at most about 1; whatever else it holds is passed on, except
-            ``smooth``, which is for the model alone.
+            ``smooth``, which only the model uses.
         levels: the lowest and the highest; drawn log-uniformly between them, or uniformly if ``even``.
-        brightness: see ``training.recipe.Degradation``. In practice the brightness that a study is divided by is
-            estimated; counts are scaled along with it, so the level stays right and the maximum is no longer 1.
-        annotated: share of the samples that have text without noise in ``noisy`` and ``clean`` alike.
+        brightness: see ``training.recipe.Degradation``. It makes networks robust to the estimate of the brightness by
+            which a study is divided: counts scale along, so the level stays right while the maximum differs from 1.
+        annotated: share of the samples that get text, free of noise, in both ``noisy`` and ``clean``.
 
     Returns:
         The sample with ``noisy``, and ``level`` as networks take it (divided by the model's unit, float32).
@@ -268,7 +270,7 @@ def draw(
 
 
 def _annotated(noisy: np.ndarray, clean: np.ndarray, rng: np.random.Generator) -> Degraded:
-    """Both with the same words written over them; half of the time on a box of one dark grey, as beside the fan."""
+    """Both with the same text; in half of the cases on a box of one dark grey, as beside the fan of a probe."""
     import cv2
 
     rows, columns = clean.shape
@@ -286,7 +288,7 @@ def _annotated(noisy: np.ndarray, clean: np.ndarray, rng: np.random.Generator) -
         word = "".join(map(chr, rng.integers(33, 127, rng.integers(1, 12))))
         place = (int(left + rng.integers(-5, columns // 2)), int(top + rng.integers(5, rows // 2 + 5)))
         cv2.putText(words, word, place, cv2.FONT_HERSHEY_SIMPLEX, rng.uniform(*LETTERS), 255, 1, cv2.LINE_AA)
-    cover, grey = words / np.float32(GREY), np.float32(rng.uniform(lowest, 1))
+    cover, grey = words / WHITE, np.float32(rng.uniform(lowest, 1))
     return dict(zip(("noisy", "clean"), (image + cover * (grey - image) for image in images), strict=True))
 
 
@@ -298,7 +300,7 @@ def degrade(
     smooth: np.ndarray | None = None,
     **arguments: Any,
 ) -> Degraded:
-    """``noisy`` by the model of that name, ``clean`` as a network should restore it, ``level`` as it is told to one."""
+    """``noisy`` by the model of that name, ``clean``, the target, and ``level`` as networks take it."""
     row = MODELS[model]
     if row.smooth:
         arguments["smooth"] = smooth

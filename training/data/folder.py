@@ -1,4 +1,4 @@
-"""Pictures in a folder as a source: 8-bit files of any modality, for pretraining and as the pattern for other data."""
+"""Pictures in a folder as a source: 8-bit files of any modality. The smallest source: copy it to begin your own."""
 
 from __future__ import annotations
 
@@ -9,14 +9,20 @@ from pathlib import Path
 
 import numpy as np
 
-from training.data import SPLITS, TENTHS, Patient, data_folder
 from training.recipe import RecipeError
+
+from . import SPLITS, TENTHS, WHITE, Origin, Patient, data_folder
+
+LIMITS = """\
+- It has seen the pictures of one folder alone. They are split by file: where several show one patient, the scores are
+  too good (test-set leakage).
+- Nobody has checked where it fails. For research use only."""
 
 
 class Pictures:
-    """PNG files below a folder, each a patient; ``NAME_mask.png`` is the mask of ``NAME.png``.
+    """PNG files below a folder; each counts as one patient. ``NAME_mask.png`` is the lesion mask of ``NAME.png``.
 
-    A picture's split follows from its name, so that adding pictures moves none.
+    The split follows from a hash of the name, so adding pictures moves none to another split.
 
     Args:
         cache: not used; nothing is kept.
@@ -26,17 +32,24 @@ class Pictures:
     """
 
     def __init__(self, cache: Path, *, folder: str, patch: int = 128, key: str = "") -> None:
-        self.folder, self.patch = data_folder() / folder, patch
+        self.folder, self.patch = data_folder() / Path(folder).expanduser(), patch
         self.key = hashlib.sha256("\n".join(path.name for path in self._files).encode()).hexdigest()[:12]
         if key and key != self.key:
             raise RecipeError(f"the pictures in {self.folder} are not those that the training began with.")
 
+    @classmethod
+    def origin(cls, **arguments: object) -> Origin:
+        return Origin("pictures of a folder; see the recipe", LIMITS)
+
     def prepare(self, splits: Sequence[str] = SPLITS) -> None:
-        if not self._members["train"]:
-            raise RecipeError(f"there are no pictures in {self.folder}; set MEDRESTORE_DATA to the folder of studies.")
+        if lacking := [split for split in splits if not self._members[split]]:
+            raise RecipeError(
+                f"none of the {len(self._files)} pictures in {self.folder} falls into the split '{lacking[0]}'; "
+                "add pictures, or set MEDRESTORE_DATA to the folder of studies."
+            )
 
     def sample(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """A patch anywhere in a picture, flipped half of the time in either direction."""
+        """A patch from anywhere in a picture, flipped with probability 1/2 in either direction."""
         patient = self.patient(self._members["train"][rng.integers(len(self._members["train"]))])
         row, column = (int(rng.integers(side - self.patch + 1)) for side in patient.clean.shape[1:])
         down, across = rng.choice((1, -1), 2)
@@ -66,9 +79,9 @@ class Pictures:
         return {split: [id for id, t in enumerate(tenth) if t in TENTHS[split]] for split in SPLITS}
 
     def _read(self, path: Path) -> np.ndarray:
-        """float32 ``(rows, columns)`` in [0, 1], continued by its mirror image to at least a patch."""
+        """float32 ``(rows, columns)`` in [0, 1], mirrored at the border to at least the size of a patch."""
         import cv2
 
-        grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).astype(np.float32) / np.float32(255)
+        grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).astype(np.float32) / WHITE
         lacking = [(0, max(0, self.patch - side)) for side in grey.shape]
         return np.pad(grey, lacking, mode="symmetric") if any(more for _, more in lacking) else grey

@@ -7,19 +7,28 @@ teaches a network to keep some noise, so studies nearly without noise and shapes
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 
-from MedRestoreLib.files import atomic
-from training.data import SPLITS, TENTHS, Patient, data_folder
 from training.recipe import RecipeError
 
-WHITE = 65535
+from . import SPLITS, TENTHS, Origin, Patient, data_folder, disk
+
+DEEPEST = 65535  # of 16 bits; stands for 1
+DATA = (
+    "photographs (CC0), heads (MS data set of the University of Ljubljana, Lesjak et al. 2016 and 2017, CC BY; Colin27 "
+    "of the MNI, BSD-3; FNNDSC, Apache-2.0), hearts (Sunnybrook Cardiac Data, Radau et al. 2009, CC0), breasts (BUSI, "
+    "Al-Dhabyani et al. 2020, CC BY 4.0), and shapes made by code"
+)
+LIMITS = """\
+- Real studies have noise of their own; averaging made it weaker, not nothing: some of it counts as signal here.
+- The noise is white. On coloured noise it removes too little.
+- Nine heads, 38 hearts: not a population. For research use only."""
 SHAPES = "shapes"
 DARK = 0.02  # a patch whose brightest pixel is below shows nothing; another is drawn
 PLANES_HELD_OUT = 3  # of each held-out subject
@@ -121,17 +130,16 @@ class Mixed:
             raise RecipeError("the studies are not those that the training began with; set MEDRESTORE_DATA to them.")
         self.folder = Path(cache).expanduser() / "mixed"
 
+    @classmethod
+    def origin(cls, **arguments: object) -> Origin:
+        return Origin(DATA, LIMITS)
+
     def prepare(self, splits: Sequence[str] = SPLITS) -> None:
         if not self._files:
             raise RecipeError(f"there are no studies in {data_folder()}; set MEDRESTORE_DATA to their folder.")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        missing = [(kind, path) for kind, path in self._sources if not self._cached(kind, path).exists()]
-        if missing:
-            print(f"Reading {len(missing)} studies into {self.folder}", flush=True)
-        for kind, path in missing:
-            buffer = io.BytesIO()
-            np.save(buffer, np.rint(KINDS[kind].read(path) * WHITE).astype(np.uint16))
-            atomic.write_bytes(self._cached(kind, path), buffer.getvalue())
+        cached = [(kind, path, self._cached(kind, path)) for kind, path in self._sources]
+        if missing := [job for job in cached if not job[2].exists()]:
+            disk.fill(self.folder, _read, missing, 1, "Reading studies")
 
     def sample(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """A patch, flipped and turned at random; photographs half of the time at half their size."""
@@ -143,21 +151,26 @@ class Mixed:
         turned = np.rot90(clean, rng.integers(4))[:: rng.choice((1, -1))]
         return {"clean": np.ascontiguousarray(turned, dtype=np.float32)}
 
+    def members(self, split: str) -> list[tuple[str, Path]]:
+        """The kind and the file of everything that belongs to a split."""
+        return [(kind, path) for kind, path in self._sources if self._split(kind, path) == split]
+
     def patients(self, split: str) -> Sequence[int]:
         """Held-out files take turns: one of each kind, then the next of each."""
-        chosen = [number for number, (kind, path) in enumerate(self._sources) if self._split(kind, path) == split]
-        turn: dict[str, int] = {}
-        for number in chosen:
-            kind = self._sources[number][0]
-            turn[kind] = turn.get(kind, -1) + 1
-            chosen[chosen.index(number)] = (turn[kind], self.names.index(kind), number)
-        return [number for _, _, number in sorted(chosen)]
+        by_kind = {
+            name: [
+                n for n, (kind, path) in enumerate(self._sources) if kind == name and self._split(kind, path) == split
+            ]
+            for name in self.names
+        }
+        rounds = zip_longest(*by_kind.values())
+        return [number for turn in rounds for number in turn if number is not None]
 
     def patient(self, id: int) -> Patient:
         kind, path = self._sources[id]
         planes = np.load(self._cached(kind, path), mmap_mode="r")
         chosen = planes[((np.arange(PLANES_HELD_OUT) + 0.5) * len(planes) / PLANES_HELD_OUT).astype(int)]
-        clean = np.divide(chosen[: len(planes)], WHITE, dtype=np.float32)
+        clean = np.divide(chosen[: len(planes)], DEEPEST, dtype=np.float32)
         return Patient(id, clean, np.zeros(clean.shape, bool))
 
     def _cut(self, kind: str, rng: np.random.Generator) -> np.ndarray:
@@ -168,7 +181,7 @@ class Mixed:
         lacking = [(0, max(0, size - side)) for side in plane.shape]
         plane = np.pad(plane, lacking, mode="symmetric") if any(more for _, more in lacking) else plane
         row, column = (int(rng.integers(side - size + 1)) for side in plane.shape)
-        clean = np.divide(plane[row : row + size, column : column + size], WHITE, dtype=np.float32)
+        clean = np.divide(plane[row : row + size, column : column + size], DEEPEST, dtype=np.float32)
         return clean if size == self.patch else _halved(clean[None])[0]
 
     @cached_property
@@ -197,6 +210,10 @@ class Mixed:
 
     def _cached(self, kind: str, path: Path) -> Path:
         return self.folder / f"{kind}-{hashlib.sha256(str(path).encode()).hexdigest()[:16]}.npy"
+
+
+def _read(kind: str, path: Path, cached: Path) -> None:
+    disk.save(cached, np.rint(KINDS[kind].read(path) * DEEPEST).astype(np.uint16))
 
 
 def _listed(kind: Kind) -> Iterator[Path]:

@@ -1,4 +1,15 @@
-"""What is measured on the test split and on real studies: methods, baselines and networks alike.
+"""Measurements on the test split and on real studies, of baselines, trainings and shipped weights alike.
 
-May import data, trainers and the library; ``measure`` turns names on the command line into results on disk.
+Each file named in MEASURES answers one question: its ``measure`` gives the numbers of one method, its ``results`` one
+``Result`` per method for the tables. ``methods`` turns a name on the command line into a method, ``protocols`` says on
+what methods are compared. May import data, trainers, the tables' results and the library.
 """
+
+# --measure → "module:function", a function of the methods' names and ``protocols.HeldOut``.
+MEASURES = {
+    "restoration": "restoration:results",
+    "lesions": "lesions:results",
+    "levels": "levels:results",
+    "thinning": "thinning:results",
+    "frames": "frames:results",
+}

@@ -1,7 +1,7 @@
-"""What learned methods are measured against: restorers of one noisy view that need no training.
+"""Which methods need no training? Restorers of one noisy view, against which learned ones are compared.
 
-Each is ``f(noisy, level) -> restored`` on float32 ``(rows, columns)``, noisy as training.data.degradations makes it,
-with the true level, in the unit that its noise has there.
+Each is ``f(noisy, level) -> restored`` on float32 ``(rows, columns)``, noisy as training.data.degradations makes it. It
+gets the true level, in the unit of that noise model.
 """
 
 from __future__ import annotations
@@ -16,44 +16,44 @@ from scipy.ndimage import gaussian_filter, median_filter
 from MedRestoreLib.methods import catalogue
 from MedRestoreLib.noise import Noise, model
 from MedRestoreLib.noise.poisson import peak_counts
-from MedRestoreLib.pipeline.restore import unit_range
+from MedRestoreLib.pipeline.domains import STABILISED
 
-from ..data.degradations import GREY
+from ..data import GREY
 
 Restorer = Callable[[np.ndarray, float], np.ndarray]
 
-WIDTHS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)  # pixels: the Gaussians that are tried
-FRAME = 8  # pixels: the outermost are air
+WIDTHS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0)  # standard deviations, in pixels, from which oracles choose
+FRAME = 8  # pixels at the border of a bone scan that are air
 MEDIAN = 5  # pixels
 
 
 def noisy(image: np.ndarray, level: float) -> np.ndarray:
-    """As it is."""
+    """Unchanged."""
     return image
 
 
 def gaussian(width: float) -> Restorer:
-    """A Gaussian blur of ``width`` pixels (standard deviation), at any level."""
+    """A Gaussian filter of standard deviation ``width`` pixels, at any level."""
     return lambda image, level: gaussian_filter(image, width)
 
 
 def anscombe_bm3d(image: np.ndarray, level: float) -> np.ndarray:
-    """BM3D between Anscombe's transform and its exact unbiased inverse, as the library does it."""
+    """BM3D between the Anscombe transform and its exact unbiased inverse, as in the library."""
     return _stabilised_bm3d(image, model("poisson")(peak_counts(level)))
 
 
 def raw_bm3d(image: np.ndarray, level: float) -> np.ndarray:
-    """BM3D on the counts themselves, told the mean noise: Poisson noise taken for white."""
+    """BM3D on counts without a transform, with the root mean variance: Poisson noise taken for white."""
     return _bm3d(image, level / GREY * float(np.sqrt(image.mean())))
 
 
-def raw_bm3d_literal(image: np.ndarray, level: float) -> np.ndarray:
-    """BM3D for ``p_lit``, whose noise is white, told its standard deviation; the offset stays."""
+def p_lit_bm3d(image: np.ndarray, level: float) -> np.ndarray:
+    """BM3D for ``p_lit``, whose noise is white, with its standard deviation; the offset stays."""
     return _bm3d(image, float(np.sqrt(level)) / GREY)
 
 
 def offset(image: np.ndarray, level: float) -> np.ndarray:
-    """For ``p_lit``: only what air shows is subtracted, the mean of the frame around the picture."""
+    """For ``p_lit``: subtracts the offset alone, estimated as the mean of the air at the border."""
     inner = np.zeros(image.shape, bool)
     inner[FRAME:-FRAME, FRAME:-FRAME] = True
     return np.maximum(image - image[~inner].mean(), 0)
@@ -61,21 +61,21 @@ def offset(image: np.ndarray, level: float) -> np.ndarray:
 
 def offset_bm3d(image: np.ndarray, level: float) -> np.ndarray:
     """``offset`` after BM3D."""
-    return offset(raw_bm3d_literal(image, level), level)
+    return offset(p_lit_bm3d(image, level), level)
 
 
 def median(image: np.ndarray, level: float) -> np.ndarray:
-    """The median of 5 x 5 pixels, at any level."""
-    return median_filter(image, MEDIAN)
+    """The median of 5 x 5 pixels, at any level; also of each frame of ``(..., rows, columns)``."""
+    return median_filter(image, (*(1,) * (image.ndim - 2), MEDIAN, MEDIAN))
 
 
 def speckle_bm3d(image: np.ndarray, level: float) -> np.ndarray:
-    """BM3D on the speckled image itself, told the root of the mean variance: speckle taken for white noise."""
+    """BM3D without a transform, with the root mean variance: speckle taken for white noise."""
     return _bm3d(image, level * float(np.sqrt(np.mean(image**2) / (1 + level**2))))
 
 
 def log_bm3d(image: np.ndarray, level: float) -> np.ndarray:
-    """BM3D between the logarithm and its exact unbiased inverse, as the library does it."""
+    """BM3D between the logarithm and its exact unbiased inverse, as in the library."""
     return _stabilised_bm3d(image, model("speckle").bind(image[None, None], level))
 
 
@@ -89,7 +89,11 @@ def nllr(image: np.ndarray, level: float) -> np.ndarray:
     return _of_library("nllr", image, level)
 
 
-SPECKLE: dict[str, Restorer] = {
+Baselines = dict[str, Restorer]
+
+PEAK: Baselines = {"noisy": noisy, "bm3d_raw": raw_bm3d, "bm3d_anscombe": anscombe_bm3d}
+P_LIT: Baselines = {"noisy": noisy, "offset": offset, "bm3d_raw": p_lit_bm3d, "bm3d_offset": offset_bm3d}
+SPECKLE: Baselines = {
     "noisy": noisy,
     "median": median,
     "srad": srad,
@@ -97,19 +101,13 @@ SPECKLE: dict[str, Restorer] = {
     "bm3d_log": log_bm3d,
     "nllr": nllr,
 }
-PROTOCOLS: dict[str, dict[str, Restorer]] = {
-    "p_peak": {"noisy": noisy, "bm3d_raw": raw_bm3d, "bm3d_anscombe": anscombe_bm3d},
-    "p_lit": {"noisy": noisy, "offset": offset, "bm3d_raw": raw_bm3d_literal, "bm3d_offset": offset_bm3d},
-    "speckle": SPECKLE,
-    "speckle_8bit": SPECKLE,
-    "bmode": {"noisy": noisy, "median": median},
-}
+BMODE: Baselines = {"noisy": noisy, "median": median}
 
 
 def _stabilised_bm3d(image: np.ndarray, noise: Noise) -> np.ndarray:
-    stable = noise.stabilise(image)
-    low, scale = unit_range(stable[None])
-    return noise.unbiased_inverse(_bm3d((stable - low) / scale, 1 / scale) * scale + low)
+    low, scale = STABILISED.range(noise, image[None, None])
+    restored = _bm3d((STABILISED.forward(noise, image) - low) / scale, STABILISED.sigma(noise, scale))
+    return STABILISED.inverse(noise, restored * scale + low)
 
 
 def _bm3d(image: np.ndarray, sigma: float) -> np.ndarray:
@@ -122,6 +120,6 @@ def _implementation(method: str) -> Callable:
 
 
 def _of_library(method: str, image: np.ndarray, sigma: float) -> np.ndarray:
-    """Whole image at once, at the method's automatic setting."""
+    """The method on the whole image at once, at its automatic setting."""
     with torch.inference_mode():
         return _implementation(method)(torch.from_numpy(image.astype(np.float32))[None, None], sigma)[0, 0].numpy()

@@ -1,4 +1,4 @@
-"""Whether restoring a cine frame by frame makes it flicker: real lung clips before and after a method."""
+"""Does restoring a cine frame by frame make it flicker? Temporal changes of still tissue in real lung clips."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ from scipy.ndimage import gaussian_filter
 
 from MedRestoreLib.metrics.no_reference import flicker
 
-from .. import build
-from ..data import data_folder
+from ..data import WHITE, data_folder
 from ..recipe import RecipeError
-from ..tables.results import Result, method_name
-from . import frames as stills
+from ..tables.results import Result, Values
+from . import methods
 from .baselines import Restorer
 
 FOLDER = "ultrasound/cine_lung"
 SUFFIXES = (".mov", ".mp4", ".mpeg")
 
 LEAST = 3  # frames that a clip must have
-REPEATED = 0.1  # of what most frames change by: frames that a recorder showed twice differ by less
-MOST = 0.9  # quantile: in some clips half of the frames are shown twice
-STILL = 0.25  # share of the tissue that counts as static
-SCALE = 3.0  # pixels: movement is looked for where speckle is averaged out
+REPEATED = 0.1  # of the quantile MOST of the changes between frames: repeated frames differ by less
+MOST = 0.9  # in some clips half of the frames are repeated
+STILL = 0.25  # share of the tissue that counts as static, by its movement
+SCALE = 3.0  # pixels: standard deviation of the filter that averages speckle out before movement is measured
 DARK = 0.05  # mean grey: below it there is no tissue
-DRAWN = 0.5 / 255  # standard deviation over time: graphics change less
+GRAPHICS = 0.5 / 255  # standard deviation over time: burned-in graphics change less
 
 
 def clips(folder: str | Path = FOLDER) -> list[Path]:
@@ -41,7 +40,7 @@ def clips(folder: str | Path = FOLDER) -> list[Path]:
 
 
 def read(path: Path, count: int) -> np.ndarray:
-    """``count`` frames from the middle of a clip, repeated ones left out: grey in [0, 1], ``(frames, rows, columns)``.
+    """``count`` frames from the middle of a clip without repeated ones: grey in [0, 1], ``(frames, rows, columns)``.
 
     Raises:
         RecipeError: the clip has fewer than three different frames.
@@ -53,7 +52,7 @@ def read(path: Path, count: int) -> np.ndarray:
     if len(different) < LEAST:
         raise RecipeError(f"{path.name} has {len(different)} different frames; flicker needs {LEAST}.")
     first = max(0, (len(different) - count) // 2)
-    return np.stack(different[first : first + count]) / np.float32(255)
+    return np.stack(different[first : first + count]) / WHITE
 
 
 def _decoded(path: Path) -> Iterator[np.ndarray]:
@@ -64,43 +63,40 @@ def _decoded(path: Path) -> Iterator[np.ndarray]:
 
 
 def static(frames: np.ndarray) -> np.ndarray:
-    """Where tissue stays in place: bool ``(rows, columns)``, the stillest quarter of what is neither dark nor drawn."""
-    tissue = (frames.mean(axis=0) > DARK) & (frames.std(axis=0) > DRAWN)
+    """Static tissue: bool ``(rows, columns)``, the quarter that moves least of what is neither dark nor graphics."""
+    tissue = (frames.mean(axis=0) > DARK) & (frames.std(axis=0) > GRAPHICS)
     movement = gaussian_filter(frames, (0, SCALE, SCALE)).std(axis=0)
     if not tissue.any():
         return tissue
     return tissue & (movement <= np.quantile(movement[tissue], STILL))
 
 
-def measure(restore: Restorer, paths: Sequence[Path], count: int) -> stills.Measured:
-    """Flicker in static tissue, grey values of 255: "flicker" → "before" or "after" → clip → number.
+def measure(restore: Restorer, paths: Sequence[Path], count: int) -> Values:
+    """Flicker of static tissue in grey values of 255: "flicker" → "before" or "after" → clip → number.
 
     Args:
-        restore: gets all frames of a clip and one level, the library's estimate.
-        paths: clips; one without static tissue is left out.
+        restore: gets all frames of a clip and the library's estimate of their level.
+        paths: of clips; those without static tissue are left out.
         count: frames of each.
     """
     moments: dict[str, dict[str, float]] = {"before": {}, "after": {}}
     for name, cine, still in _usable(paths, count):
         moments["before"][name] = 255 * flicker(cine, mask=still)
-        moments["after"][name] = 255 * flicker(restore(cine, stills.level(cine)), mask=still)
+        moments["after"][name] = 255 * flicker(restore(cine, methods.level_of(cine)), mask=still)
     return {"flicker": moments}
 
 
-def results(names: list[str], clip_count: int, count: int) -> Iterator[Result]:
-    """One for each method; ``names`` as for ``frames.restorer``. Raises RecipeError."""
+def results(names: Sequence[str], clip_count: int, count: int) -> Iterator[Result]:
+    """One for each method; ``names`` as for ``methods.for_frames``. Raises RecipeError."""
     chosen = clips()[:clip_count]
     for name in names:
-        method, seed = name, 0
-        if Path(name).is_dir():
-            recipe = build.learned(name).recipe
-            method, seed = method_name(recipe.name), recipe.seed
-        values = measure(stills.restorer(name), chosen, count)
-        yield Result("cine", "real", method, values, seed, {"clips": len(chosen), "frames": count})
+        method = methods.for_frames(name)
+        values = measure(method.restore, chosen, count)
+        yield Result("cine", "real", method.name, values, method.seed, {"clips": len(chosen), "frames": count})
 
 
 def line(result: Result) -> str:
-    """A result in words."""
+    """A result as a sentence."""
     before, after = (np.array(list(result.values["flicker"][moment].values())) for moment in ("before", "after"))
     return (
         f"{result.method}: flicker {before.mean():.2f} before, {after.mean():.2f} after (grey values); "

@@ -1,7 +1,7 @@
-"""What training makes small. A loss is built from its recipe's arguments and called with ``(output, batch)``.
+"""Loss functions. A loss is built from its recipe's arguments and called with ``(output, batch)``.
 
-``output`` is what the network returned, float32; ``batch`` the dictionary of tensors that it was trained on, with
-``clean``, ``noisy``, ``level`` and whatever else the source gave. The value is a scalar.
+``output`` is the network's, float32; ``batch`` is the dictionary of tensors of that step: ``clean``, ``noisy``,
+``level`` and whatever else the source provides. The value is a scalar. May import data and recipe.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from training.recipe import RecipeError, load
+from ..recipe import RecipeError, load
 
 if TYPE_CHECKING:
-    from training.recipe import Loss
+    from ..recipe import Loss
 
 LOSSES = {
     "mse": "pixel:MeanSquares",
@@ -22,7 +22,7 @@ LOSSES = {
     "poisson_nll": "pixel:PoissonLikelihood",
     "perceptual": "perceptual:Perceptual",
     "level_classes": "classes:LevelClasses",
-    "outline": "classes:Outline",
+    "segmentation": "classes:Segmentation",
     "presence": "classes:Presence",
     "label": "classes:Label",
     "distillation": "distillation:Distillation",
@@ -32,7 +32,7 @@ Batch = dict[str, Tensor]
 
 
 class Losses(nn.Module):
-    """The weighted sum of a recipe's losses; remembers each one's last value in ``values``."""
+    """The weighted sum of a recipe's losses; ``values`` holds the last value of each."""
 
     def __init__(self, wanted: tuple[Loss, ...]) -> None:
         super().__init__()

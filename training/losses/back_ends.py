@@ -1,8 +1,8 @@
-"""Where the weights of frozen feature extractors come from; reports must name which of the three it was.
+"""Frozen feature extractors, and the three origins of their weights; reports must name which it was.
 
-- ``imagenet``: torchvision's weights, from a file that the user has.
+- ``imagenet``: torchvision's weights, from a file that the user provides.
 - a domain, such as ``bone`` or ``ultrasound``: trained here on images of that domain; the file lies beside this one.
-- ``random``: untrained, which still measures structure, weakly.
+- ``random``: untrained, which still measures structure, though weakly.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from training.recipe import RecipeError
+from ..recipe import RecipeError
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, which torchvision's weights expect
 
 
 class FrozenFeatures(nn.Module):
-    """``layers`` with weights that stay as they are, in evaluation mode; gradients pass through to the images.
+    """``layers`` with frozen weights, in evaluation mode; gradients pass through to the images.
 
     Args:
         back_end: "imagenet", a domain of ``own``, or "random".
         weights: the file of back-end "imagenet".
-        own: the file of each domain.
+        own: domain → file.
 
     Raises:
         RecipeError: the back-end or its file is absent, or lacks a layer.
@@ -40,7 +40,7 @@ class FrozenFeatures(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
 
     def train(self, mode: bool = True) -> FrozenFeatures:
-        """Frozen is frozen: normalisation never follows the batch."""
+        """Stays in evaluation mode: normalisation never uses the batch's statistics."""
         return super().train(False)
 
     def seen(self, images: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ def _fill(layers: nn.Module, back_end: str, weights: str, own: Mapping[str, Path
 
 
 def _draw(layers: nn.Module) -> None:
-    """The same random weights every time, whatever was drawn before; the caller's generator is left alone."""
+    """Fill with the same random weights every time; the global generator keeps its state."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         for layer in layers.modules():

@@ -1,4 +1,4 @@
-"""Losses of networks that name or outline: the noise level, lesions, whether a patch holds any, what it shows."""
+"""Losses of classification and segmentation: of the noise level, lesions, their presence, the kind of an image."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from .pixel import GREY
+from ..data import GREY
 
 
 class LevelClasses(nn.Module):
-    """Cross-entropy of level classes 1 to the number of outputs, ``(N, classes)``.
+    """Cross-entropy of noise levels as classes 1, 2, ... of the logits ``(N, classes)``.
 
-    The classes are in order, so the target is no single class but a Gaussian around the level, ``smoothing`` classes
-    wide; 0 gives the nearest class alone.
+    The classes are ordinal, so the target is a Gaussian around the level, of standard deviation ``smoothing`` classes;
+    0 makes the nearest class the target.
     """
 
     def __init__(self, smoothing: float = 1.0) -> None:
@@ -28,7 +28,7 @@ class LevelClasses(nn.Module):
         return cross_entropy(output, torch.softmax(-0.5 * (distance / self.smoothing) ** 2, 1))
 
 
-class Outline(nn.Module):
+class Segmentation(nn.Module):
     """Binary cross-entropy plus 1 - Dice of lesion logits ``(N, 1, H, W)``, both over the whole batch."""
 
     def forward(self, output: Tensor, batch: dict[str, Tensor]) -> Tensor:
@@ -39,14 +39,14 @@ class Outline(nn.Module):
 
 
 class Presence(nn.Module):
-    """Binary cross-entropy of "this patch holds a lesion" ``(N,)``."""
+    """Binary cross-entropy of "this patch contains a lesion", logits ``(N,)``."""
 
     def forward(self, output: Tensor, batch: dict[str, Tensor]) -> Tensor:
         return binary_cross_entropy_with_logits(output, batch["lesions"].flatten(1).any(1).to(output.dtype))
 
 
 class Label(nn.Module):
-    """Cross-entropy of what an image shows, ``label`` ``(N,)``, under the logits ``(N, classes)``."""
+    """Cross-entropy of the image's class, ``label`` ``(N,)``, under the logits ``(N, classes)``."""
 
     def forward(self, output: Tensor, batch: dict[str, Tensor]) -> Tensor:
         return cross_entropy(output, batch["label"])

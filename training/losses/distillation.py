@@ -1,11 +1,12 @@
-"""Structural-information distillation: the restored image's features are to lie where the teacher's lie.
+"""Structural-information distillation: divergence between features of the restored image and of a teacher image.
 
-The paper's loss (3) on the first three blocks of ResNet-34, softened by T = 5; with weight 0.15 beside 0.85 of the loss
-of n. Its formula is a cross-entropy, its text says Kullback-Leibler divergence; they differ by the teacher's entropy,
-whose gradient is zero.
+The paper's loss (3) on the first three blocks of ResNet-34, softened by T = 5, with weight 0.15 beside 0.85 for the
+loss of n. Its formula is a cross-entropy, its text says Kullback-Leibler divergence; they differ by the teacher's
+entropy, whose gradient is zero.
 
-The paper's teacher is the noisy image. The divergence is then least where nothing was removed: it holds smoothing back,
-and says nothing about noise. With the clean image as teacher, which is known in training, it asks for the right thing.
+The paper's teacher is the noisy image. The divergence is then zero where nothing was removed: it discourages smoothing
+and does not depend on the noise. Here the teacher may also be the clean image, which is known in training; the minimum
+is then the right image.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn.functional import kl_div, log_softmax
 
 from MedRestoreLib.networks.speckle import GUARD
-from training.recipe import RecipeError
 
+from ..recipe import RecipeError
 from .resnet import Features
 
 AXES = {"position": -1, "channel": 1}
@@ -30,11 +31,11 @@ class Distillation(nn.Module):
         weights: the file of back-end "imagenet".
         temperature: features are divided by it before the softmax.
         teacher: "noisy", the paper's, or "clean".
-        axis: what a softmax runs over: "position", where in the image each channel responds; or "channel", which
-            channels respond at each position. The paper does not say.
-        output: what the network hands to the losses: "noise", n of ``x = u (1 + n)``, or "image".
-        guard: the least that 1 + n is taken for when the noisy image is divided by it, and what comes out is kept in
-            [0, 1]; 0 divides as the paper does.
+        axis: of the softmax: "position" compares where each channel responds, "channel" which channels respond at each
+            position. The paper does not say.
+        output: of the network: "noise", n of ``x = u (1 + n)``, or "image".
+        guard: lower bound of 1 + n, by which the noisy image is divided; the quotient is clipped to [0, 1]. 0 divides
+            without a bound and without clipping, as the paper does.
 
     Raises:
         RecipeError: an argument is none of these, or the back-end is absent.
@@ -75,7 +76,7 @@ class Distillation(nn.Module):
         return (noisy / (1 + noise).clamp_min(self.guard)).clamp(0, 1)
 
     def _soft(self, features: Tensor) -> Tensor:
-        """Logarithms of the soft labels, ``(N, channels, positions)``."""
+        """Log-softmax of the features, ``(N, channels, positions)``."""
         return log_softmax(features.flatten(2) / self.temperature, self.axis)
 
     def _divergence(self, target: Tensor, found: Tensor) -> Tensor:

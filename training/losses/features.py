@@ -1,9 +1,9 @@
-"""The first layers of VGG as a measure of likeness. Back-ends: see ``training.losses.back_ends``.
+"""The first layers of VGG as feature extractor of the perceptual loss. Back-ends: see ``training.losses.back_ends``.
 
 - ``imagenet``: vgg16-397923af.pth or vgg19-dcbb9e9d.pth.
-- ``bone``: the first two layers of VGG-16, trained here to tell patches of simulated bone scans with a lesion from
-  those without (recipe ``vgg_features_bone``); they lie beside this file. Trained for 7 minutes on one core, they tell
-  held-out tiles apart with an area under the ROC curve of 0.70: modest features, but of this domain.
+- ``bone``: the first two layers of VGG-16, trained here to detect lesions in patches of simulated bone scans (recipe
+  ``vgg_features_bone``); the file lies beside this one. After 7 minutes on one core the area under the ROC curve on
+  held-out tiles was 0.70: weak features, but of this domain.
 
 Architecture: Simonyan and Zisserman, ICLR 2015.
 """
@@ -26,14 +26,14 @@ BONE = Path(__file__).with_name("vgg16_bone.safetensors")
 
 
 class Features(FrozenFeatures):
-    """Grey images ``(N, 1, H, W)`` in about [0, 1] to the outputs of the wanted convolutions, each after its ReLU.
+    """Grey images ``(N, 1, H, W)`` in about [0, 1] to the outputs of chosen convolutions, each after its ReLU.
 
     Args:
         back_end: "imagenet", "bone" or "random".
         weights: the file of back-end "imagenet".
         architecture: "vgg16" or "vgg19".
-        depth: convolutions to go through.
-        taps: of which the outputs are returned, from 1; all up to ``depth`` where it is empty.
+        depth: number of convolutions.
+        taps: numbers of the convolutions whose outputs are returned, from 1; all up to ``depth`` if empty.
 
     Raises:
         RecipeError: the back-end or its file is absent.
@@ -62,9 +62,10 @@ class Features(FrozenFeatures):
 
 
 class Classifier(nn.Module):
-    """The network whose first layers become the back-end ``bone``: does a patch ``(N, 1, H, W)`` hold a lesion?
+    """The network whose first layers become the back-end ``bone``: the logit of a lesion in a patch ``(N, 1, H, W)``.
 
-    The labels force the features to tell a hot spot from a joint; a small head with a wide view stands on them.
+    The labels force the features to distinguish a lesion from a joint; a small head with a wide receptive field stands
+    on them.
     """
 
     file: ClassVar[Path] = BONE

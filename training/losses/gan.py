@@ -1,4 +1,4 @@
-"""The two sides of a Wasserstein game with gradient penalty (Gulrajani et al., NeurIPS 2017)."""
+"""Losses of a Wasserstein GAN with gradient penalty (Gulrajani et al., NeurIPS 2017)."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import torch
 from torch import Tensor, nn
 
 
-def critic_loss(critic: nn.Module, real: Tensor, made: Tensor, mix: Tensor, penalty: float) -> Tensor:
-    """What the critic makes small: made images scored high, real ones low, and a slope other than 1 between them.
+def critic_loss(critic: nn.Module, real: Tensor, generated: Tensor, mix: Tensor, penalty: float) -> Tensor:
+    """The critic's loss: mean score of generated minus real images, plus the gradient penalty between them.
 
     Args:
-        real, made: ``(N, 1, H, W)``.
-        mix: ``(N,)`` in [0, 1]: where between the two the slope is looked at.
-        penalty: weight of the slope's squared distance from 1.
+        real, generated: ``(N, 1, H, W)``.
+        mix: ``(N,)`` in [0, 1]: where between the two the gradient is taken.
+        penalty: weight of the squared difference of the gradient's norm from 1.
     """
     mix = mix.view(-1, 1, 1, 1)
-    between = (mix * real + (1 - mix) * made).requires_grad_()
-    (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
-    steepness = slope.flatten(1).norm(dim=1)
-    return critic(made).mean() - critic(real).mean() + penalty * (steepness - 1).square().mean()
+    between = (mix * real + (1 - mix) * generated).requires_grad_()
+    (gradient,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+    norm = gradient.flatten(1).norm(dim=1)
+    return critic(generated).mean() - critic(real).mean() + penalty * (norm - 1).square().mean()
 
 
-def generator_loss(critic: nn.Module, made: Tensor) -> Tensor:
-    """What the generator makes small: a high score is a good one."""
-    return -critic(made).mean()
+def generator_loss(critic: nn.Module, generated: Tensor) -> Tensor:
+    """The generator's loss: the negative mean score."""
+    return -critic(generated).mean()

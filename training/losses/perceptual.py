@@ -1,4 +1,4 @@
-"""Likeness of features instead of pixels."""
+"""Perceptual loss: squared differences of features instead of pixels."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .pixel import Weighted
 class Perceptual(Weighted):
     """Mean squared difference of features, in the unit of a mean squared difference of pixels.
 
-    Each channel is divided by its variance over the batch's clean images and multiplied by that of the images, so that
-    the loss weighs the same whatever the back-end's scale. Yu et al.'s composite loss is 0.8 ``mse`` + 0.2 of this, on
-    the first two layers of VGG-16.
+    Each channel is divided by its variance over the batch's clean images and multiplied by the variance of these
+    images, so that the loss does not depend on the back-end's scale. The composite loss of Yu et al. is 0.8 ``mse`` +
+    0.2 of this, on the first two layers of VGG-16.
 
     Args:
         balance: see ``training.losses.pixel``.

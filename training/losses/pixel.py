@@ -1,10 +1,10 @@
-"""Losses that compare pixel by pixel with the clean image.
+"""Pixel losses: comparisons with the clean image, pixel by pixel.
 
-What counts in the end is PSNR, the logarithm of the error of a whole view, at few counts as at many. The error that a
-good method leaves grows as about the 0.7th power of the noise's mean variance over the view (Anscombe-BM3D on bone
-scans: level^1.4), so a plain mean of squares over all levels is a mean over the worst: at level 50 one image weighs as
-much as 240 at level 1. Each sample is therefore divided by its view's variance to a power, ``balance``; 0.7 makes the
-gradient that of the mean PSNR, as far as that power holds.
+Methods are judged by PSNR, the logarithm of a view's error, at low counts as at high ones. The error that a good method
+leaves grows with about the 0.7th power of the noise's mean variance (Anscombe-BM3D on bone scans: level^1.4), so in a
+plain mean of squares over all levels one image at level 50 weighs as much as 240 at level 1. Each sample is therefore
+divided by its view's variance to the power ``balance``; with 0.7 the gradient is that of the mean PSNR, as far as that
+power law holds.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-GREY = 255.0
-TYPICAL = 0.04 * (10 / GREY) ** 2  # variance of a view of mean 0.04 at level 10: weights are about 1
+from ..data import GREY
+
+MEAN = 0.04  # of a typical view
+TYPICAL = MEAN * (10 / GREY) ** 2  # its variance at level 10: the divisors are about 1
 
 
 class Weighted(nn.Module):
     """The mean over the batch of a loss per sample, each divided by (variance / TYPICAL)^``balance``.
 
-    The variance is that of counts, ``mean`` x level²; a batch without ``mean`` (of the view that a patch was cut from)
-    is taken for a typical one.
+    The variance is that of counts, ``mean`` x level², with the mean of the view that the patch was cut from; a batch
+    without ``mean`` counts as typical.
     """
 
     def __init__(self, balance: float = 0.0) -> None:
@@ -28,7 +30,7 @@ class Weighted(nn.Module):
         self.balance = balance
 
     def forward(self, output: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        variance = batch["level"].square() * batch.get("mean", 0.04)
+        variance = batch["level"].square() * batch.get("mean", MEAN)
         return (self.per_sample(output, batch) * (variance / TYPICAL) ** -self.balance).mean()
 
     def per_sample(self, output: Tensor, batch: dict[str, Tensor]) -> Tensor:
@@ -55,12 +57,12 @@ class Charbonnier(Weighted):
 
 
 class NoiseSquares(Weighted):
-    """``(n - output)²`` for networks that tell n of ``noisy = clean (1 + n)`` (``output = "noise"`` in the recipe).
+    """``(n - output)²`` for networks that predict n of ``noisy = clean (1 + n)`` (``output = "noise"`` in the recipe).
 
     Args:
         balance: see ``Weighted``.
-        masked: leave out what is darker than one grey value of 255, where n cannot be told: the mean is over the rest.
-            Without it n is 0 there.
+        masked: average over the pixels of at least one grey value of 255 only, since n is undefined in darker ones.
+            Without it n is taken for 0 there.
     """
 
     def __init__(self, balance: float = 0.0, masked: bool = True) -> None:
@@ -77,10 +79,10 @@ class NoiseSquares(Weighted):
 
 
 class PoissonLikelihood(Weighted):
-    """Poisson deviance of ``clean`` (expected or observed counts, scaled) at the restored rate, per pixel.
+    """Poisson deviance of ``clean`` (expected or observed counts, scaled) under the restored rate, per pixel.
 
-    ``2 (x ln(x / r) - x + r)`` in units of K = 1 / level² counts: 0 for a perfect rate. ``floor`` counts are added to
-    both, so that no pixel's surprise is infinite. For networks whose output is never negative.
+    ``2 (x ln(x / r) - x + r)`` of x and r in counts, that is times K = 1 / level²; 0 for a perfect rate. ``floor``
+    counts are added to both, so that no pixel's deviance is infinite. The network's output must not be negative.
     """
 
     def __init__(self, balance: float = 0.0, floor: float = 1e-3) -> None:

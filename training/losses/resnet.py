@@ -1,9 +1,9 @@
 """The first three blocks of ResNet-34 as features at three scales. Back-ends: see ``training.losses.back_ends``.
 
 - ``imagenet``: resnet34-b627a593.pth or resnet34-333f7ec4.pth; 8.2 million parameters.
-- ``ultrasound``: the same layers a quarter as wide, 0.5 million parameters, trained here to tell breasts with a benign
-  lesion, with a malignant one, with none, and fetal heads apart (recipe ``resnet_features_ultrasound``). The full width
-  would be 16 MB in float16, learned from a thousand pictures.
+- ``ultrasound``: the same layers a quarter as wide, 0.5 million parameters, trained here to classify frames as breast
+  with a benign lesion, with a malignant one, with none, or fetal head (recipe ``resnet_features_ultrasound``). At full
+  width the file would be 16 MB in float16, trained on a thousand pictures.
 - ``random``: as wide as ``ultrasound``.
 
 Architecture: He, Zhang, Ren and Sun, CVPR 2016; layers are named as in torchvision.
@@ -26,7 +26,7 @@ BLOCKS = (3, 4, 6, 3)  # residual units in each block
 
 
 class Features(FrozenFeatures):
-    """Grey images ``(N, 1, H, W)`` in about [0, 1] to what blocks 1, 2 and 3 give: a 4th, 8th and 16th of the size.
+    """Grey images ``(N, 1, H, W)`` in about [0, 1] to the outputs of blocks 1 to 3, at 1/4, 1/8 and 1/16 of the size.
 
     Args:
         back_end: "imagenet", "ultrasound" or "random".

@@ -1,10 +1,11 @@
-"""From a training to a release: float16 weights with their row in the manifest. Their card: see ``cards``."""
+"""Weights of a training as users get them: float16, with a row in the manifest. Their card: see ``cards``."""
 
 from __future__ import annotations
 
 import datetime
 import hashlib
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,17 @@ def weights_of(folder: Path, name: str, target: Path | None = None) -> Path:
     """Write a training's best network as ``NAME.safetensors`` and its row into the manifest beside it.
 
     Raises:
-        RecipeError: the file would be larger than 16 MB, or float16 cannot hold a weight.
+        RecipeError: the library has no such noise, the file would exceed 16 MB, or a weight float16's range.
     """
     import torch
     from safetensors.torch import save
 
-    recipe, network, about = build.learned(folder)
+    trained = build.trained(folder)
+    recipe, about = trained.recipe, trained.about
+    if not MODELS[recipe.degradation.model].domain:
+        raise RecipeError(f"MedRestore has no noise like {recipe.degradation.model}: such networks cannot ship.")
     half = {}
-    for key, value in network.state_dict().items():
+    for key, value in trained.network.state_dict().items():
         half[key] = value.to(torch.float16).contiguous() if value.is_floating_point() else value.contiguous()
         if not torch.isfinite(half[key]).all():
             raise RecipeError(f"weight {key} does not fit into float16; train with more weight decay.")
@@ -46,8 +50,7 @@ def weights_of(folder: Path, name: str, target: Path | None = None) -> Path:
         "arguments": recipe.network.arguments,
         "sha256": hashlib.sha256(data).hexdigest(),
         "recipe": recipe.name,
-        "domain": MODELS[recipe.degradation.model].domain,
-        "trained_on": cards.of(recipe).data,
+        "trained_on": cards.origin(recipe).data,
         "steps": about["steps"],
         "minutes": round(about["minutes"], 1),
         "date": datetime.date.today().isoformat(),
@@ -57,24 +60,23 @@ def weights_of(folder: Path, name: str, target: Path | None = None) -> Path:
 
 
 def features_of(folder: Path, target: Path | None = None) -> Path:
-    """Write a training's classifier as the feature back-end that it was trained for: its first layers, float16.
+    """Write the first layers of a training's classifier, float16, as the feature back-end that it was trained for.
 
     Raises:
-        RecipeError: the training's network is no such classifier.
+        RecipeError: the training's network is not such a classifier.
     """
     from safetensors.torch import save
 
-    recipe, network, _ = build.trained(folder)
+    trained = build.trained(folder)
+    network = trained.network
     if not hasattr(network, "file"):
-        raise RecipeError(f"{recipe.name} trained no features; vgg_features_bone and resnet_features_ultrasound do.")
+        raise RecipeError(f"{trained.recipe.name} trained no features; vgg_features_bone does, for example.")
     layers = {k: v.half().contiguous() for k, v in network.layers.state_dict().items() if v.is_floating_point()}
     return atomic.write_bytes(target or network.file, save(layers))
 
 
 def _put(row: dict[str, Any], path: Path) -> None:
-    """Replace or add one ``[[weights]]`` table of a manifest; the others stay as they are."""
-    import tomllib
-
+    """Replace or add one ``[[weights]]`` table of a manifest."""
     rows = tomllib.loads(path.read_text(encoding="utf-8")).get("weights", []) if path.is_file() else []
     rows = sorted([*(r for r in rows if r["name"] != row["name"]), row], key=lambda r: r["name"])
     text = "\n".join("[[weights]]\n" + "".join(f"{key} = {_toml(value)}\n" for key, value in r.items()) for r in rows)
@@ -82,7 +84,7 @@ def _put(row: dict[str, Any], path: Path) -> None:
 
 
 def _toml(value: Any) -> str:
-    """A value in TOML's notation: text, numbers, booleans, lists and tables of these."""
+    """A value in TOML's notation: strings, numbers, booleans, lists and tables of these."""
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{key} = {_toml(one)}" for key, one in value.items()) + " }" if value else "{}"
     if isinstance(value, list | tuple):

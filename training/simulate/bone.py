@@ -1,7 +1,7 @@
-"""A planar whole-body bone scan, clean: the counts a gamma camera would expect.
+"""A clean planar whole-body bone scan: the expected counts of a gamma camera.
 
-Each emission point of the skeleton (see ``skeleton``) is attenuated on its way to either camera head, lands in a pixel
-and is blurred by a collimator whose resolution falls with distance. Soft tissue is added in closed form.
+Each emission point of the skeleton (see ``skeleton``) is attenuated on its way to each camera head and projected to a
+pixel; the collimator's blur grows with distance. Soft tissue is added in closed form.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from . import skeleton
 
 ROWS, COLUMNS, PIXEL = 1024, 256, 2.26  # mm: the usual whole-body matrix
 TOP = 90  # row of the top of the head
-ATTENUATION = 0.012  # per mm: water at 140 keV (0.015), less what scatter puts back into the window
+ATTENUATION = 0.012  # per mm: water at 140 keV (0.015), lowered by scatter into the energy window
 NEAR, FAR = 8.0, 12.0  # mm: full width at half maximum of the camera at the skin and at DEEP
 DEEP = 220.0  # mm
-SCATTER = 0.08  # share of the counts that arrive from anywhere within SCATTER_WIDTH
+SCATTER = 0.08  # share of the counts that are scattered, by a Gaussian of SCATTER_WIDTH
 SCATTER_WIDTH = 30.0  # mm, standard deviation
-ROOM = 0.0006  # room background, share of the peak
+ROOM = 0.0006  # background of the room, share of the peak
 
 
 def whole_body(seed: int = 0, peak_counts: float = 200.0) -> Image:
-    """Expected counts of a planar whole-body bone scan; the noise is Poisson and is added later.
+    """Expected counts of a planar whole-body bone scan, to which Poisson noise is added later.
 
     Args:
-        seed: another patient for another seed: posture, build, uptakes and three to six lesions differ.
+        seed: of the patient: posture, build, uptakes and three to six lesions.
         peak_counts: expected counts in the brightest pixel, > 0.
 
     Returns:
@@ -45,13 +45,13 @@ def whole_body(seed: int = 0, peak_counts: float = 200.0) -> Image:
 
 
 def lesion_masks(seed: int = 0) -> np.ndarray:
-    """The lesions of ``whole_body(seed)``: bool ``(lesions, 2, 1, 1024, 256)``, where each gives half its maximum."""
+    """The lesions of ``whole_body(seed)``: bool ``(lesions, 2, 1, 1024, 256)``, where each exceeds half its maximum."""
     _, lesions = _render(seed)
     return np.stack([views >= 0.5 * views.max(axis=(1, 2), keepdims=True) for views in lesions])[:, :, None]
 
 
 def _render(seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Both views, arbitrary scale, ``(2, rows, columns)``, and each lesion's own part in them."""
+    """Both views in arbitrary units, ``(2, rows, columns)``, and each lesion's contribution to them."""
     rng = np.random.default_rng(seed)
     bend = _bend(rng)
     front, back, tissue = _body(bend)
@@ -67,7 +67,7 @@ def _render(seed: int) -> tuple[np.ndarray, list[np.ndarray]]:
 
 
 def _vary(rng: np.random.Generator, bones: list[np.ndarray]) -> np.ndarray:
-    """The whole skeleton: another uptake for every bone, and uneven along each."""
+    """The whole skeleton with random uptakes: one factor per bone, and a smooth pattern over all."""
     cloud = np.concatenate([bone * (1, 1, 1, rng.lognormal(0, 0.13)) for bone in bones])
     column = np.clip(cloud[:, 0] / PIXEL + COLUMNS / 2, 0, COLUMNS - 1).astype(int)
     row = np.clip(cloud[:, 1] / PIXEL + TOP, 0, ROWS - 1).astype(int)
@@ -82,7 +82,7 @@ def _mottle(rng: np.random.Generator, size: float, strength: float) -> np.ndarra
 
 
 def _bend(rng: np.random.Generator) -> tuple:
-    """How this patient differs from the table: build, tilt, and smooth deviations from the straight."""
+    """The patient's build, tilt and smooth deviations from the straight posture of ``skeleton``."""
     build = rng.uniform(0.95, 1.05), rng.uniform(0.97, 1.03)
     lie = rng.normal(0, 8), rng.normal(0, 0.006)
     knots = np.linspace(-20, 1800, 9)
@@ -90,7 +90,7 @@ def _bend(rng: np.random.Generator) -> tuple:
 
 
 def _move(cloud: np.ndarray, bend: tuple) -> np.ndarray:
-    """Points of the table to this patient on this bed: columns x and y change, z and activity stay."""
+    """Points of ``skeleton`` moved to this patient's posture: x and y change, z and activity stay."""
     (wide, tall), (shift, tilt), sway, spread = bend
     x, y = cloud[:, 0], cloud[:, 1]
     moved = cloud.copy()
@@ -121,7 +121,7 @@ def _body(bend: tuple) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _camera(cloud: np.ndarray, front: np.ndarray, back: np.ndarray) -> np.ndarray:
-    """What both heads expect of a cloud: ``(2, rows, columns)``, activity per pixel area."""
+    """Expected activity per pixel area of a cloud in both heads: ``(2, rows, columns)``."""
     column = np.floor(cloud[:, 0] / PIXEL + COLUMNS / 2).astype(int)
     row = np.rint(cloud[:, 1] / PIXEL + TOP).astype(int)
     kept = (column >= 0) & (column < COLUMNS) & (row >= 0) & (row < ROWS)

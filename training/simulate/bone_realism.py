@@ -1,7 +1,7 @@
-"""How much simulated bone scans look like the real one, in numbers and in a figure.
+"""Comparison of simulated bone scans with the real one, in numbers and in a figure.
 
-``python -m training.simulate.bone_realism DATA OUT.png`` draws simulated patients at the real scan's total counts
-beside it, with the spread of their histograms and power spectra; DATA is the folder of real studies.
+``python -m training.simulate.bone_realism DATA OUT.png`` draws simulated patients with the real scan's total counts
+beside it, and the spread of their histograms and power spectra; DATA is the folder of real studies.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .bone_phantoms import views
 REAL, PHANTOMS = Path("nuclear", "bone_scan_whole_body.dcm"), Path("nuclear", "phantoms")
 QUANTILES = (10, 25, 75, 90, 99, 99.9)  # percent of the body's pixels
 BANDS = np.array([0.008, 0.014, 0.02, 0.03, 0.04, 0.05, 0.06, 0.075, 0.09, 0.105, 0.12])  # cycles per pixel
-BODY = 0.08  # of the 99th percentile: what is brighter is body
+BODY = 0.08  # of the 99th percentile: brighter pixels are body
 
 
 def real_scan(data: Path) -> np.ndarray:
@@ -28,20 +28,20 @@ def real_scan(data: Path) -> np.ndarray:
 
 
 def simulated_scan(seed: int, data: Path, total: float) -> np.ndarray:
-    """Counts of a simulated front view that expects ``total`` of them: ``(1024, 256)``."""
+    """Counts of a simulated front view with ``total`` expected counts: ``(1024, 256)``."""
     clean = views(seed, data / PHANTOMS).clean[0].astype(float)
     return np.random.default_rng(seed).poisson(clean * (total / clean.sum())).astype(np.float32)
 
 
 def histogram(counts: np.ndarray) -> np.ndarray:
-    """Quantiles of the body's pixels against their median, its brightest pixel too, and its share of the picture."""
+    """Quantiles and maximum of the body's pixels, relative to their median, and the body's share of the picture."""
     body = counts[counts > BODY * np.percentile(counts[counts > 0], 99)]
     median = np.median(body)
     return np.array([*np.percentile(body, QUANTILES) / median, counts.max() / median, body.size / counts.size])
 
 
 def spectrum(counts: np.ndarray) -> np.ndarray:
-    """Logarithm (base 10) of the radial power in ``BANDS`` against the noise, which is white and has power 1."""
+    """log10 of the radial power in ``BANDS`` relative to that of the noise, which is white."""
     power = np.abs(np.fft.fft2(counts)) ** 2 / counts.sum() - 1
     radius = np.hypot(np.fft.fftfreq(counts.shape[0])[:, None], np.fft.fftfreq(counts.shape[1])[None])
     means = [power[(radius >= low) & (radius < high)].mean() for low, high in pairwise(BANDS)]
@@ -49,7 +49,7 @@ def spectrum(counts: np.ndarray) -> np.ndarray:
 
 
 def dispersion(counts: np.ndarray) -> float:
-    """Variance over mean of the finest detail in the body: 1 for independent Poisson counts."""
+    """Variance / mean of the finest Haar detail in the body: 1 for independent Poisson counts."""
     rows, columns = (side // 2 * 2 for side in counts.shape)
     a, b, c, d = (counts[y:rows:2, x:columns:2] for y in (0, 1) for x in (0, 1))
     mean = (a + b + c + d) / 4

@@ -1,9 +1,9 @@
-"""A T1-weighted head, clean: any grid of slices of an analytic brain with folded cortex.
+"""A clean T1-weighted head: an analytic brain with folded cortex, on any grid of slices.
 
-Coordinates are LPS millimetres around the middle of the brain: x to the left, y to the back, z up. Everything is a
-signed distance in mm (negative inside), so tissues meet with about a voxel of partial volume on a grid of any spacing.
-Sulci are sheets: the zero level of a smooth random field that hardly changes along the depth, cut off some way below
-the surface; grey matter is what lies within CORTEX of a sulcus or of the surface. Sizes are those of an adult, rounded.
+Coordinates are LPS millimetres around the middle of the brain: x to the left, y to the back, z up. Every shape is a
+signed distance in mm (negative inside), so borders have about a voxel of partial volume on a grid of any spacing. Sulci
+are sheets: the zero level set of a smooth random field that hardly changes with depth, cut off below a random depth.
+Grey matter is what lies within CORTEX of a sulcus or of the surface. Sizes are those of an adult, rounded.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def t1_stack(
     shape: tuple[int, int, int] = (24, 217, 181),
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
 ) -> Image:
-    """Axial T1-weighted slices of a head, centred at the lateral ventricles; the noise is Rician and is added later.
+    """Axial T1-weighted slices of a head, centred at the lateral ventricles; Rician noise is added later.
 
     Args:
-        seed: another head for another seed: folding, size, ventricles and receive field differ.
+        seed: of the head: folding, size, ventricles and receive field.
         shape: slices, rows, columns.
         spacing: of columns, rows and slices (x, y, z) in mm.
 
@@ -92,7 +92,7 @@ def _sulci(rng: np.random.Generator, x: np.ndarray, y: np.ndarray, z: np.ndarray
     reach = 18 + 7 * _waves(rng, 16, 25, 60)(x, y, z)  # how deep sulci go
 
     def level(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Sheets stand on the surface: seen from deep inside, the field is that of the surface above."""
+        """The field of points moved towards the surface: it hardly changes with depth, so its level sets are sheets."""
         inward = np.sqrt((x / BRAIN[0]) ** 2 + (y / BRAIN[1]) ** 2 + (z / BRAIN[2]) ** 2)
         lift = 1 / np.clip(inward, 0.4, None) ** 0.6
         return folds(*(lift * p + 3.0 * w(x, y, z) for p, w in zip((x, y, z), warp, strict=True)))
@@ -131,13 +131,13 @@ def _deep(rng: np.random.Generator, paint, x: np.ndarray, y: np.ndarray, z: np.n
 
 
 def _core(x: np.ndarray, y: np.ndarray, z: np.ndarray, smaller: float) -> np.ndarray:
-    """The part between the hemispheres that the fissure does not split, positive inside; ``smaller`` mm shrunk."""
+    """The core that joins the hemispheres: distance, positive inside; shrunk by ``smaller`` mm."""
     distance = _ellipsoid(x, y, z, (0, 4, 2), (34.0, 41.0, 24.0)) + smaller
     return -distance if smaller <= 0 else distance
 
 
 def _midline(y: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Where the fissure between the hemispheres runs: x in mm."""
+    """x (mm) of the fissure between the hemispheres."""
     return 0.8 * np.sin(y / 14) + 0.5 * np.sin(z / 8 + y / 23)
 
 

@@ -1,4 +1,4 @@
-"""Simulated studies as DICOM, as a scanner would send them: original, uncompressed, patient ``Phantom^MedRestore``.
+"""Simulated studies as a scanner's DICOM: original, uncompressed, patient ``Phantom^MedRestore``.
 
 For demonstrations and tests. The same image gives the same bytes.
 """
@@ -32,7 +32,7 @@ def as_nm(image: Image, path: Path) -> Path:
     """Write a planar whole-body study: one frame (anterior) or two (and posterior), voxels are counts."""
     frames = image.voxels.shape[0]
     dataset = _common(image, "NM", _NM, ["ORIGINAL", "PRIMARY", "WHOLE BODY", "EMISSION"])
-    del dataset.PatientPosition  # said by the code sequences below
+    del dataset.PatientPosition  # stated by the code sequences below
     dataset.CountsAccumulated = str(int(np.rint(image.voxels.sum(dtype=np.float64))))
     length, velocity = image.voxels.shape[2] * image.spacing[1], 2.0  # mm and mm/s
     dataset.ScanLength, dataset.ScanVelocity = str(round(length)), str(velocity)

@@ -1,4 +1,4 @@
-"""An adult's skeleton, organs and outline in numbers: clouds of emission points for the bone scan.
+"""Skeleton, organs and outline of an adult as clouds of emission points, for ``bone``.
 
 Coordinates are in millimetres: x to the patient's left, y from the top of the head to the feet, z to the front; the
 body's axis is x = z = 0. Sizes are those of an adult of 1.7 m, rounded. Uptakes are relative to soft tissue and chosen
@@ -63,7 +63,7 @@ ARM += (
 ARM += ((985, 38, 15, 232, 18), (1035, 26, 11, 228, 18), (1055, 10, 6, 226, 18))
 BODY = ((HEAD, 0.95, False), (TRUNK, 1.0, False), (LEG, 0.8, True), (ARM, 0.8, True))
 
-LESION_SITES = (  # where metastases of prostate and breast cancer are commonest
+LESION_SITES = (  # most frequent sites of metastases of prostate and breast cancer
     (8, 480, -50), (-6, 640, -15), (10, 705, -12), (96, 745, -40), (-105, 720, -20), (-42, 790, -60),
     (118, 470, 20), (-128, 545, 0), (92, 420, 70), (-110, 380, -60), (128, 920, 0), (-140, 905, -5), (0, 430, 82),
     (45, 45, 20), (188, 350, -8),
@@ -76,7 +76,7 @@ def bones() -> list[np.ndarray]:
 
 
 def organs(rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Kidneys, bladder, bowel and liver, as full and as active as chance has it."""
+    """Kidneys, bladder, bowel and liver, with random filling and activity."""
     yield _ball((66, 598, -52), (25, 50, 20), rng.uniform(5, 8))
     yield _ball((-66, 612, -52), (25, 50, 20), rng.uniform(5, 8))
     fill = rng.uniform(0.85, 1.2)
@@ -151,7 +151,7 @@ def _plate(one: Iterable[tuple], other: Iterable[tuple], thickness: float, uptak
 
 
 def _both(cloud: np.ndarray) -> Iterator[np.ndarray]:
-    """The left one and its mirror image."""
+    """The left one, and its mirror image as the right one."""
     yield cloud
     yield cloud * (-1, 1, 1, 1)
 

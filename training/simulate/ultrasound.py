@@ -1,4 +1,4 @@
-"""Echogenicity maps, clean: what a speckle simulator turns into B-mode images.
+"""Clean echogenicity maps, which a speckle simulator turns into B-mode images.
 
 Layers as in a breast: skin, fat lobules between bright septa, glandular tissue, the chest muscle with its fascia, the
 chest wall; in them cysts (almost no echo, bright behind), solid lesions (dark and ragged, shadow behind), fibroadenomas
@@ -37,7 +37,7 @@ def echogenicity(seed: int = 0, shape: tuple[int, int] = (512, 512)) -> Image:
     """A breast-like echogenicity map of about 4 cm depth; speckle, blur and log compression are added later.
 
     Args:
-        seed: another breast for another seed.
+        seed: of the breast.
         shape: rows (depth) and columns, each at least 64.
 
     Returns:
@@ -95,7 +95,7 @@ def _render(seed: int, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _lesions(rng: np.random.Generator, echo: np.ndarray, depth: np.ndarray, across: np.ndarray, top: float, end: float):
-    """Two to four lesions that do not overlap, with what the sound does behind them, and their label map."""
+    """Two to four lesions that do not overlap, with enhancement or shadow behind them, and their label map."""
     labels = np.zeros(echo.shape, np.uint8)
     width = across.max()
     taken: list[tuple[float, float, float]] = []

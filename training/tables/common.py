@@ -1,7 +1,7 @@
-"""What every table is made of: means of what was measured, and Markdown.
+"""Building blocks of all tables: means of results, and Markdown.
 
-A number is the mean over test patients; with several seeds "mean ± standard deviation over them". What was not measured
-is not in the table.
+A number is the mean over test patients; with several seeds "mean ± standard deviation over the seeds". A table leaves
+out what was not measured.
 """
 
 from __future__ import annotations
@@ -11,16 +11,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from MedRestoreLib import weights
 from MedRestoreLib.metrics.statistics import paired_bootstrap
 
-from .results import Result
+from .. import recipe as recipes
+from .results import Result, mean, method_name
 
-Rows = dict[str, str]  # method → what the row is called
+Rows = dict[str, str]  # method → title of its row
+
+BEST_GAUSSIAN = "Gaussian, best width for each level"
+MEDIAN = "median of 5 x 5"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of a table: its mean, and its spread over seeds (NaN for one seed)."""
+    """One number of a table: the mean, and the standard deviation over seeds (NaN for one seed)."""
 
     mean: float
     spread: float
@@ -31,28 +36,28 @@ class Cell:
 
 
 class Measured:
-    """Results by what they measure."""
+    """Results, by measure, protocol and method."""
 
     def __init__(self, results: Sequence[Result]) -> None:
         self.results = results
 
     def of(self, measure: str, protocol: str, method: str) -> list[Result]:
-        """One for each seed."""
+        """The results of a method, one for each seed."""
         return [r for r in self.results if (r.measure, r.protocol, r.method) == (measure, protocol, method)]
 
     def cell(self, found: Sequence[Result], name: str, levels: Sequence[str]) -> Cell | None:
-        """The mean over patients and ``levels``; None where one is lacking."""
+        """The mean over patients and ``levels``; None if one of them was not measured."""
         if not found or any(level not in r.values[name] for r in found for level in levels):
             return None
-        seeds = [float(np.mean([_mean(r.values[name][level]) for level in levels])) for r in found]
+        seeds = [float(np.mean([mean(r.values[name][level]) for level in levels])) for r in found]
         return Cell(float(np.mean(seeds)), float(np.std(seeds, ddof=1)) if len(seeds) > 1 else float("nan"))
 
 
 @dataclass(frozen=True)
 class Table:
-    """``make(measured, protocol)`` gives Markdown; its docstring is the title.
+    """``make(measured, protocol)`` returns Markdown; its docstring is the title.
 
-    ``protocol`` is the only one that the table is of; "" where there are several.
+    ``protocol`` is the only one that the table exists for; "" if there are several.
     """
 
     make: Callable[[Measured, str], str]
@@ -61,21 +66,31 @@ class Table:
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper's tables and the protocols (names in training.data.degradations) that they are printed for."""
+    """A paper's tables.
+
+    Attributes:
+        protocols: noise models (names in training.data.degradations) that the tables are printed for.
+        source: the data that they are measured on, as recipes name it.
+        card: names of the tables that belong on the cards of networks trained on such data.
+    """
 
     title: str
     protocols: tuple[str, ...]
+    source: str
     tables: dict[str, Table]
+    card: tuple[str, ...]
 
 
-def _mean(value: dict[str, float] | float) -> float:
-    return float(np.mean(list(value.values()))) if isinstance(value, dict) else float(value)
+def shipped(known: Rows) -> Rows:
+    """Rows for weights that ship beside the ``known`` rows, titled by their recipes: tables need no edit for them."""
+    names = [row.recipe for row in weights.manifest(weights.folder()).values()]
+    return {method_name(name): recipes.read(name).title for name in names if method_name(name) not in known}
 
 
 def fidelity_table(
     measured: Measured, protocol: str, head: str, rows: Rows, columns: dict[str, tuple[str, ...]]
 ) -> str:
-    """PSNR / SSIM of each method, the mean over the levels of each column; a row lacks no column or is left out."""
+    """PSNR / SSIM of each method, the mean over the levels of each column; incomplete rows are left out."""
     cells = {}
     for method, title in rows.items():
         found = {at: measured.of("restoration", protocol, at_level(method, at[0])) for at in columns.values()}
@@ -86,7 +101,7 @@ def fidelity_table(
 
 
 def at_level(method: str, level: str) -> str:
-    """The method's name at a level: ``*`` stands for the level in hundredths, where each has a network of its own.
+    """The method's name at a level; ``*`` stands for the level in hundredths if there is one network for each level.
 
     >>> at_level("unet_busi+sigma*", "0.25"), at_level("unet_busi", "0.25")
     ('unet_busi+sigma25', 'unet_busi')
@@ -95,13 +110,13 @@ def at_level(method: str, level: str) -> str:
 
 
 def gains(measured: Measured, protocol: str, ours: str, theirs: str, levels: dict[str, str]) -> str:
-    """One sentence: by how much ``ours`` beats ``theirs`` on the same patients, PSNR with its 95 % interval.
+    """One sentence: PSNR of ``ours`` minus ``theirs`` on the same patients, with a 95 % interval.
 
     Args:
         ours, theirs: methods.
-        levels: level → what it is called.
+        levels: level → its title.
     """
-    said = []
+    parts = []
     for level, title in levels.items():
         found = [measured.of("restoration", protocol, at_level(method, level)) for method in (ours, theirs)]
         if not all(found):
@@ -110,22 +125,22 @@ def gains(measured: Measured, protocol: str, ours: str, theirs: str, levels: dic
         shared = sorted(set(values[0]) & set(values[1]))
         if len(shared) > 1:
             gain = paired_bootstrap(*([v[id] for id in shared] for v in values))
-            said.append(f"{title}: {gain.mean:+.2f} dB [{gain.low:.2f}, {gain.high:.2f}]")
-    return "; ".join(said)
+            parts.append(f"{title}: {gain.mean:+.2f} dB [{gain.low:.2f}, {gain.high:.2f}]")
+    return "; ".join(parts)
 
 
 def lengths(measured: Measured, protocol: str, rows: Rows, level: str) -> str:
-    """One sentence: how long the networks of a table were trained; where there are several, those of ``level``."""
-    said = []
+    """One sentence: how long the networks of a table were trained; of several for one row, that of ``level``."""
+    parts = []
     for method, title in rows.items():
         trained = [r.about for r in measured.of("restoration", protocol, at_level(method, level)) if "steps" in r.about]
         if trained:
-            said.append(f"{title}: {trained[0]['steps']:,} steps in {trained[0]['minutes']:.0f} min")
-    return f"\nLength of the (last) training of each, on one or two cores: {'; '.join(said)}.\n" if said else ""
+            parts.append(f"{title}: {trained[0]['steps']:,} steps in {trained[0]['minutes']:.0f} min")
+    return f"\nLength of the (last) training of each, on one or two cores: {'; '.join(parts)}.\n" if parts else ""
 
 
 def markdown(head: str, columns: Sequence[str], rows: dict[str, list[str]]) -> str:
-    """A table; nothing where there are no rows."""
+    """A table; "" without rows."""
     if not rows:
         return ""
     lines = [[head, *columns], ["---"] * (len(columns) + 1), *([title, *cells] for title, cells in rows.items())]

@@ -1,4 +1,4 @@
-"""The tables of Yu et al. (2023), in form: noise of counts, bone scans."""
+"""The tables of Yu et al. (2023), in their form: bone scans with the noise of counts."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from itertools import product
 
 from MedRestoreLib.noise.poisson import peak_counts
 
-from .common import Measured, Paper, Rows, Table, fidelity_table, gains, lengths, markdown
+from .common import BEST_GAUSSIAN, Measured, Paper, Rows, Table, fidelity_table, gains, lengths, markdown, shipped
 
 PAPER_LEVELS = ("5", "10", "15", "20", "25", "30", "35", "40")
 BAR_LEVELS = ("50", "30", "20", "10")  # 26, 72, 163, 650 counts
 LESION_LEVELS = ("50", "30", "20")
-OUTLINERS: Rows = {
+SEGMENTERS: Rows = {
     "seunet_lesions": "clean views",
     "seunet_lesions+on_noisy": "noisy views",
     "seunet_lesions+on_restored": "restored views",
@@ -21,20 +21,20 @@ FRACTIONS = ("0.5", "0.25", "0.1")
 MAIN: Rows = {
     "noisy": "noisy",
     "offset": "offset only (mean of the frame subtracted)",
-    "gaussian": "Gaussian, best width for each level",
+    "gaussian": BEST_GAUSSIAN,
     "bm3d_raw": "BM3D, raw",
     "bm3d_offset": "BM3D, offset subtracted",
     "bm3d_anscombe": "BM3D, Anscombe",
-    "dncnn_bone+literal_dncnn": "DnCNN, paper's form, half as wide",
+    "dncnn_bone+paper_dncnn": "DnCNN, paper's form, half as wide",
     "dncnn_bone": "DnCNN, recommended",
     "redcnn_bone": "RED-CNN",
     "wgan_vgg_bone": "WGAN-VGG",
-    "emanet_bone_literal": "EMANet, paper's form",
-    "emanet_bone_literal+for_cpu": "EMANet, paper's form, half as wide",
+    "emanet_bone_paper": "EMANet, paper's form",
+    "emanet_bone_paper+for_cpu": "EMANet, paper's form, half as wide",
     "emanet_bone+full": "EMANet, recommended but with all four modules",
     "emanet_bone": "EMANet, recommended",
 }
-# Brief trainings, all of as many steps: they rank, and say little about where longer ones end.
+# Brief trainings of equal length: they rank variants, and say little about where longer trainings end.
 TRANSFER: Rows = {
     "emanet_bone+brief+full": "none",
     "emanet_bone+brief+full+pretrained": "fetal ultrasound, 500 steps",
@@ -57,13 +57,13 @@ LOSSES: Rows = {
 ESTIMATORS: Rows = {
     "HBNE": "HBNE",
     "DWTNE": "DWTNE",
-    "level_net_bone+literal_level_net": "Net-50, paper's form",
+    "level_net_bone+paper_level_net": "Net-50, paper's form",
     "level_net_bone": "Net-50",
 }
 
 
 def transfer(measured: Measured, protocol: str) -> str:
-    """Table 3: what training on something else first is worth to EMANet with all modules, then 500 steps, one seed.
+    """Table 3: the gain of pretraining for EMANet with all modules, trained for 500 steps, one seed.
 
     PSNR, dB / SSIM, level 20.
     """
@@ -71,12 +71,12 @@ def transfer(measured: Measured, protocol: str) -> str:
 
 
 def modules(measured: Measured, protocol: str) -> str:
-    """Table 4: EMANet's modules, one after the other, after 500 steps, one seed unless said: PSNR, dB / SSIM."""
+    """Table 4: EMANet's modules, added one by one, after 500 steps, one seed unless stated: PSNR, dB / SSIM."""
     return fidelity_table(measured, protocol, "Modules", MODULES, {"levels 5 to 40": PAPER_LEVELS})
 
 
 def losses(measured: Measured, protocol: str) -> str:
-    """Table 5: what EMANet with all modules is trained to make small, after 500 steps, one seed unless said.
+    """Table 5: losses of EMANet with all modules, after 500 steps, one seed unless stated.
 
     PSNR, dB / SSIM.
     """
@@ -84,46 +84,47 @@ def losses(measured: Measured, protocol: str) -> str:
 
 
 def estimators(measured: Measured, protocol: str) -> str:
-    """Table 6: the noise level told, and its root mean squared error."""
+    """Table 6: the estimated noise level, and its root mean squared error."""
     rows = {}
     for method, title in ESTIMATORS.items():
         found = measured.of("levels", protocol, method)
         cells = [(measured.cell(found, "mean", (at,)), measured.cell(found, "rmse", (at,))) for at in PAPER_LEVELS]
         if all(mean and rmse for mean, rmse in cells):
             rows[title] = [f"{mean.shown(1)} / {rmse.shown(2)}" for mean, rmse in cells]
-    return markdown("Estimator: level told / RMSE", PAPER_LEVELS, rows)
+    return markdown("Estimator: estimated level / RMSE", PAPER_LEVELS, rows)
 
 
 def restoration(measured: Measured, protocol: str) -> str:
-    """Table 7: PSNR (peak 1, dB) / SSIM of the restored views at each level, and what is won over BM3D."""
+    """Table 7: PSNR (peak 1, dB) / SSIM of the restored views at each level, and the gain over BM3D."""
     counted = protocol == "p_peak"
     columns = {
         f"{level} (K {peak_counts(float(level)):.0f})" if counted else level: (level,)
         for level in (*PAPER_LEVELS, "50")
     }
-    told = lengths(measured, protocol, MAIN, BAR_LEVELS[0])
-    return fidelity_table(measured, protocol, "Method", MAIN, columns) + told + _gain(measured, protocol)
+    rows = {**MAIN, **shipped(MAIN)}
+    table = fidelity_table(measured, protocol, "Method", rows, columns)
+    return table + lengths(measured, protocol, rows, BAR_LEVELS[0]) + _gain(measured, protocol)
 
 
 def lesions(measured: Measured, protocol: str) -> str:
-    """Table 8: lesions outlined by a residual-SE U-Net, each trained for 15 minutes: precision / IoU / recall.
+    """Table 8: lesions segmented by a residual-SE U-Net, each trained for 15 minutes: precision / IoU / recall.
 
-    Means over patients that have lesions. Many lesions of the simulation are faint: outliners find few of them even in
-    clean views (IoU 0.09 over all pixels of validation views), so the differences between rows count, not their values.
+    Means over patients that have lesions. Many simulated lesions are faint: the networks find few of them even in clean
+    views (IoU 0.09 over all pixels of validation views), so only the differences between rows have a meaning.
     """
     rows = {}
-    known = [f"{method}, {outliner}" for outliner, method in product(OUTLINERS, MAIN)]
+    known = [f"{method}, {segmenter}" for segmenter, method in product(SEGMENTERS, MAIN)]
     others = [r.method for r in measured.results if r.measure == "lesions" and r.protocol == protocol]
-    for told in dict.fromkeys([*known, *others]):
-        found = measured.of("lesions", protocol, told)
+    for both in dict.fromkeys([*known, *others]):
+        found = measured.of("lesions", protocol, both)
         cells = [
             [measured.cell(found, name, (level,)) for name in ("precision", "iou", "recall")] for level in LESION_LEVELS
         ]
         if all(all(group) for group in cells):
-            method, outliner = told.split(", ")
-            title = f"{MAIN.get(method, method)}; {OUTLINERS.get(outliner, outliner)}"
+            method, segmenter = both.split(", ")
+            title = f"{MAIN.get(method, method)}; {SEGMENTERS.get(segmenter, segmenter)}"
             rows[title] = [" / ".join(cell.shown(3) for cell in group) for group in cells]
-    return markdown("Restored by; outliner trained on", [f"level {level}" for level in LESION_LEVELS], rows)
+    return markdown("Restored by; segmentation network trained on", [f"level {level}" for level in LESION_LEVELS], rows)
 
 
 def thinning(measured: Measured, protocol: str) -> str:
@@ -132,7 +133,7 @@ def thinning(measured: Measured, protocol: str) -> str:
     Means over five draws of the counts that are kept.
     """
     rows = {}
-    for method, title in MAIN.items():
+    for method, title in {**MAIN, **shipped(MAIN)}.items():
         found = measured.of("thinning", "p_thin", method)
         cells = [[measured.cell(found, name, (at,)) for name in ("deviance", "psnr", "total")] for at in FRACTIONS]
         if all(all(group) for group in cells):
@@ -145,29 +146,31 @@ def _share(fraction: str) -> str:
 
 
 def _ahead(measured: Measured) -> str:
-    """How far EMANet is below the others in deviance, draw by draw."""
-    said = []
+    """EMANet's deviance minus that of others, draw by draw."""
+    sentences = []
     for other in ("gaussian", "bm3d_anscombe"):
         found = [measured.of("thinning", "p_thin", method) for method in ("emanet_bone", other)]
         if all(found):
             ours, theirs = (results[0].values["deviance"] for results in found)
             changes = [[ours[at][draw] - theirs[at][draw] for draw in ours[at]] for at in FRACTIONS]
-            told = [f"{_share(at)}: {min(c):+.4f} to {max(c):+.4f}" for at, c in zip(FRACTIONS, changes, strict=True)]
-            said.append(f"EMANet's deviance minus that of {MAIN[other]}, over the draws: {'; '.join(told)}.")
-    return "".join(f"\n{sentence}\n" for sentence in said)
+            ranges = [f"{_share(at)}: {min(c):+.4f} to {max(c):+.4f}" for at, c in zip(FRACTIONS, changes, strict=True)]
+            sentences.append(f"EMANet's deviance minus that of {MAIN[other]}, over the draws: {'; '.join(ranges)}.")
+    return "".join(f"\n{sentence}\n" for sentence in sentences)
 
 
 def _gain(measured: Measured, protocol: str) -> str:
     """EMANet's gain over Anscombe-BM3D on the same patients, with its 95 % interval."""
     levels = {level: f"K {peak_counts(float(level)):.0f}" for level in BAR_LEVELS}
-    said = gains(measured, protocol, "emanet_bone", "bm3d_anscombe", levels)
-    return f"\nEMANet minus Anscombe-BM3D, 95 % interval over patients: {said}.\n" if said else ""
+    gain = gains(measured, protocol, "emanet_bone", "bm3d_anscombe", levels)
+    return f"\nEMANet minus Anscombe-BM3D, 95 % interval over patients: {gain}.\n" if gain else ""
 
 
 PAPER = Paper(
-    "EMANet",
-    ("p_peak", "p_lit"),
-    {
+    title="EMANet",
+    protocols=("p_peak", "p_lit"),
+    source="bone:BoneScans",
+    card=("7", "thinning"),
+    tables={
         "3": Table(transfer),
         "4": Table(modules),
         "5": Table(losses),

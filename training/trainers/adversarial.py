@@ -1,6 +1,6 @@
-"""Training against a critic that learns too: its losses are added to the recipe's own.
+"""Adversarial training: a critic learns beside the network, and its judgement is added to the recipe's losses.
 
-Before each step of the network the critic makes several, each on a batch of its own.
+Each step of the network follows several steps of the critic, each on a batch of its own.
 """
 
 from __future__ import annotations
@@ -9,18 +9,17 @@ from typing import Any
 
 import torch
 
-from training import build
-from training.losses import gan
-from training.recipe import Recipe, RecipeError
-
+from .. import build
+from ..losses import gan
+from ..recipe import Recipe, RecipeError
 from .batches import Batches
 from .supervised import Supervised
 
-WEIGHT = 1.0  # of the critic's judgement among the recipe's losses
+WEIGHT = 1.0  # of the adversarial loss among the recipe's losses
 
 
 class Adversarial(Supervised):
-    """``Supervised`` with an opponent; ``network`` is the generator."""
+    """``Supervised`` with a critic; ``network`` is the generator."""
 
     def __init__(self, recipe: Recipe, batches: Batches, device: torch.device, precision: torch.dtype) -> None:
         super().__init__(recipe, batches, device, precision)
@@ -38,10 +37,10 @@ class Adversarial(Supervised):
         for turn in range(critic_steps):
             gap = self._critic_step(first + turn, rate)
         batch = self.batches(first + critic_steps)
-        made = self.restored(batch)
+        generated = self.predicted(batch)
         self.critic.requires_grad_(False)
-        judged = gan.generator_loss(self.critic, made)
-        loss = self.losses(made, batch) + WEIGHT * judged
+        adversarial = gan.generator_loss(self.critic, generated)
+        loss = self.losses(generated, batch) + WEIGHT * adversarial
         self.update(self.optimiser, self.network, loss, rate)
         self.critic.requires_grad_(True)
         parts = {name: float(value.detach()) for name, value in self.losses.values.items()}
@@ -50,9 +49,9 @@ class Adversarial(Supervised):
     def _critic_step(self, number: int, rate: float) -> float:
         batch = self.batches(number)
         with torch.no_grad():
-            made = self.restored(batch)
-        mix = torch.rand(len(made), device=made.device)
-        loss = gan.critic_loss(self.critic, batch["clean"], made, mix, self.recipe.critic.penalty)
+            generated = self.predicted(batch)
+        mix = torch.rand(len(generated), device=generated.device)
+        loss = gan.critic_loss(self.critic, batch["clean"], generated, mix, self.recipe.critic.penalty)
         self.update(self.critic_optimiser, self.critic, loss, rate)
         return float(loss.detach())
 

@@ -1,4 +1,4 @@
-"""Batches that depend on the seed and their number alone, so that a resumed training sees what it would have seen."""
+"""Batches that depend on nothing but the seed and their number, so that a resumed training continues exactly."""
 
 from __future__ import annotations
 
@@ -10,23 +10,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training import build
-from training.data import Source, degradations
-from training.recipe import Recipe, RecipeError
-
+from .. import build
+from ..data import Source, degradations
+from ..recipe import Recipe, RecipeError
 from .parallel import rank, world_size
 
 Arrays = dict[str, np.ndarray]
 
 
 class Batches:
-    """``batches(number)`` → a dictionary of tensors: images ``(N, 1, rows, columns)``, numbers ``(N,)``.
+    """``batches(number)`` is a dictionary of tensors on ``device``: images ``(N, 1, rows, columns)``, scalars ``(N,)``.
 
-    Sample k of batch n has a random generator of its own, made of (seed, n, k). Under torchrun each process makes its
+    Sample k of batch n has a random generator of its own, seeded by (seed, n, k). Under torchrun each process makes its
     share of the same global batch.
 
     Args:
-        workers: processes that make the next batches meanwhile; they change nothing but the time.
+        workers: processes that prepare the next batches in the background; they affect speed only.
     """
 
     def __init__(self, recipe: Recipe, source: Source, device: torch.device, workers: int = 0) -> None:
@@ -34,7 +33,7 @@ class Batches:
             raise RecipeError(f"a batch of {recipe.schedule.batch} cannot be shared by {world_size()} processes.")
         self.make = _Maker(recipe, source, rank(), world_size())
         self.device, self.workers = device, workers
-        self.restorer = build.learned(recipe.restorer) if recipe.restorer else None
+        self.restorer = build.trained(recipe.restorer) if recipe.restorer else None
         self.ahead: dict[int, Future[Arrays]] = {}
         context = multiprocessing.get_context("spawn")
         self.pool = ProcessPoolExecutor(workers, mp_context=context) if workers else None
@@ -42,9 +41,9 @@ class Batches:
     def __call__(self, number: int) -> dict[str, Tensor]:
         batch = {name: self._tensor(values) for name, values in self._arrays(number).items()}
         if self.restorer is not None:
-            restorer, network, _ = self.restorer
+            network = self.restorer.network.to(self.device)
             with torch.no_grad():
-                batch["restored"] = network.to(self.device)(*(batch[name] for name in restorer.network.inputs))
+                batch["restored"] = network(*self.restorer.recipe.network.inputs_from(batch))
         return batch
 
     def close(self) -> None:
@@ -68,7 +67,7 @@ class Batches:
 
 
 class _Maker:
-    """Makes this process's share of a batch as arrays; may be sent to another process."""
+    """Makes this process's share of a batch as arrays; can be pickled, for the workers."""
 
     def __init__(self, recipe: Recipe, source: Source, rank: int, world_size: int) -> None:
         self.source, self.seed = source, recipe.seed

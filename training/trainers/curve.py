@@ -1,4 +1,4 @@
-"""The course of a training: a CSV file with a row for each interval, and its picture."""
+"""The training curve: a CSV file with one row per interval, and its plot."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Row = dict[str, float]
 
 
 def write(folder: Path, rows: list[Row]) -> None:
-    """``curve.csv`` and ``curve.png``, whole, from all rows so far."""
+    """Write ``curve.csv`` and ``curve.png`` from all rows so far; each file is whole or absent."""
     if not rows:
         return
     columns = list(dict.fromkeys(name for row in rows for name in row))
@@ -25,7 +25,7 @@ def write(folder: Path, rows: list[Row]) -> None:
 
 
 def _picture(rows: list[Row]) -> bytes:
-    """Losses above, scores of the validation below, over steps."""
+    """Losses above and validation scores below, over steps."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 6), layout="constrained")

@@ -1,12 +1,14 @@
 """The training loop that all trainers share: time budget, checkpoints, exact resumption, validation, curve.
 
-A training that was killed and resumed gives the weights of an undisturbed one (bit for bit on a CPU at one thread
-count): all that is random follows from the seed and the step, and all that a step depends on is in the checkpoint.
+A training that was killed and resumed ends with the weights of an undisturbed one (bit for bit on a CPU with the same
+number of threads): all randomness follows from the seed and the step's number, and the checkpoint holds everything that
+a step depends on.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import math
 import time
 from pathlib import Path
@@ -16,17 +18,17 @@ import torch
 
 from MedRestoreLib.files import atomic
 from MedRestoreLib.pipeline import device as devices
-from training import build
-from training.recipe import Recipe, RecipeError, from_dict, load
-from training.trainers import scores
 
-from .. import checkpoint
-from . import curve, parallel
+from .. import build, checkpoint
+from ..recipe import Recipe, RecipeError, from_dict, load
+from . import curve, parallel, scores
 from .batches import Batches
 from .schedule import Progress
 
 TRAINERS = {"supervised": "supervised:Supervised", "adversarial": "adversarial:Adversarial"}
 ROW_STEPS = 100  # a row of the curve averages this many steps
+
+log = logging.getLogger(__name__)
 
 
 def train(
@@ -44,14 +46,14 @@ def train(
     """Train and leave ``checkpoint.pt``, ``recipe.json``, ``curve.csv`` and ``curve.png`` in ``out``.
 
     Args:
-        budget: seconds; the recipe's number of steps counts without one.
-        resume: go on from the checkpoint in ``out``, with its budget where none is given.
+        budget: seconds; None takes the recipe's number of steps.
+        resume: continue from the checkpoint in ``out``, with its budget where none is given.
         precision: "float32", "bfloat16", or "auto": bfloat16 on CUDA.
-        workers: processes that prepare batches meanwhile; worth it where a GPU waits for them.
+        workers: processes that prepare batches in the background; worth it where a GPU would wait for batches.
         checkpoint_every: seconds between checkpoints.
 
     Raises:
-        RecipeError: something in the recipe or the folder does not fit, or the training diverged; says what to do.
+        RecipeError: the recipe and the folder do not fit, or the training diverged; the message says what to do.
     """
     place = parallel.start(devices.resolve(device))
     torch.set_flush_denormal(True)
@@ -62,7 +64,7 @@ def train(
         finally:
             run.batches.close()
     finally:
-        torch.set_flush_denormal(False)  # it holds for the whole process, and SciPy's k-d tree never returns with it
+        torch.set_flush_denormal(False)  # it applies to the whole process, and SciPy's k-d tree never returns with it
         parallel.stop()
 
 
@@ -90,11 +92,11 @@ class _Run:
         trainer = load("training.trainers", TRAINERS.get(recipe.trainer, recipe.trainer))
         self.batches = Batches(recipe, self.source, device, workers)
         self.trainer = trainer(recipe, self.batches, device, precision)
-        self.average = checkpoint.Average(self.trainer.network, recipe.schedule.average)
+        self.average = checkpoint.MovingAverage(self.trainer.network, recipe.schedule.average)
         self.score = scores.find(recipe.validation.score)
         self.progress = Progress(recipe.schedule, budget or (saved["progress"]["budget"] if saved else None))
         self.rows: list[curve.Row] = []
-        self.drawn = 0  # rows in the curve's files
+        self.written = 0  # rows in the curve's files
         self.recent: list[dict[str, float]] = []
         self.best: dict[str, Any] = {"score": float("-inf"), "step": 0, "network": {}}
         if saved:
@@ -106,7 +108,7 @@ class _Run:
     def go(self, checkpoint_every: float) -> Path:
         progress, saved_at = self.progress, time.monotonic()
         while not progress.finished:
-            torch.manual_seed((self.recipe.seed << 32) + progress.step)  # for networks that draw: dropout and the like
+            torch.manual_seed((self.recipe.seed << 32) + progress.step)  # for random layers such as dropout
             self.recent.append(self._step())
             progress.step += 1
             self.average.update(self.trainer.network, progress.step)
@@ -144,11 +146,11 @@ class _Run:
         self.rows.append(row)
         self.recent.clear()
         if parallel.rank() == 0:
-            print("  ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
+            log.info("%s", "  ".join(f"{name} {value:.4g}" for name, value in row.items()))
 
     def _validated(self) -> curve.Row:
         validation = self.recipe.validation
-        found = self.score(self.average.network, self.source, self.recipe, validation.patients)
+        found = self.score(build.Trained(self.recipe, self.average.network, {}), self.source, validation.patients)
         if found["score"] > self.best["score"]:
             weights = {name: value.clone() for name, value in self.average.network.state_dict().items()}
             self.best = {"score": found["score"], "step": self.progress.step, "network": weights}
@@ -168,9 +170,9 @@ class _Run:
             "recent": self.recent,
         }
         checkpoint.write(self.out, state)
-        if len(self.rows) != self.drawn:
+        if len(self.rows) != self.written:
             curve.write(self.out, self.rows)
-            self.drawn = len(self.rows)
+            self.written = len(self.rows)
 
     def _restore(self, saved: dict[str, Any]) -> None:
         self.trainer.load(saved["trainer"])

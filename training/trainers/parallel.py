@@ -1,4 +1,4 @@
-"""Several processes under ``torchrun``; with one process everything here does nothing."""
+"""Data-parallel training under ``torchrun``; in a single process nothing here has an effect."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import distributed, nn
 
 
 def rank() -> int:
-    """This process's number; 0 writes the files."""
+    """This process's rank; rank 0 writes the files."""
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
@@ -31,7 +31,7 @@ def stop() -> None:
 
 
 def one_first(action: Callable[[], None]) -> None:
-    """Process 0 acts, then the others: what it left on disk they need not make."""
+    """Rank 0 acts first, then the others, which find on disk what it made."""
     if rank() == 0:
         action()
     if distributed.is_initialized():
@@ -41,7 +41,7 @@ def one_first(action: Callable[[], None]) -> None:
 
 
 def average_gradients(network: nn.Module) -> None:
-    """Each process's gradient replaced by the mean of all: that of the whole batch."""
+    """Replace each process's gradient by the mean over processes: the gradient of the whole batch."""
     if world_size() == 1:
         return
     gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
@@ -53,7 +53,7 @@ def average_gradients(network: nn.Module) -> None:
 
 
 def agreed(number: float, device: torch.device) -> float:
-    """Process 0's number, in every process: clocks differ, decisions must not."""
+    """Rank 0's number, in every process: clocks differ, decisions must not."""
     if world_size() == 1:
         return number
     held = torch.tensor(number, dtype=torch.float64, device=device)

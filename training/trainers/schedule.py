@@ -1,17 +1,19 @@
-"""How long a training is and how large its steps are.
+"""The number of steps of a training, and its learning rate.
 
-The rate climbs, stays, and falls to zero over the last share of the steps. That lets a time budget be kept on a machine
-whose speed changes: when all but that share of the time is spent, the number of steps left is fixed. The decision goes
-into the checkpoint; before and after it everything depends on the step's number alone.
+The learning rate rises linearly (warm-up), stays constant, and decays linearly to zero over the last share of the
+steps. A time budget can therefore be kept on a machine whose speed varies: once all but that share of the time is
+spent, the number of remaining steps is fixed. The checkpoint records that decision; apart from it, everything depends
+on the step's number alone.
 """
 
 from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from training.recipe import RecipeError, Schedule
+from ..recipe import RecipeError, Schedule
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
@@ -30,12 +32,14 @@ def seconds(text: str) -> float:
 
 @dataclass
 class Progress:
-    """Where a training stands.
+    """How far a training has got.
 
     Attributes:
+        budget: seconds; None where the schedule's number of steps counts.
         step: steps done.
-        steps: steps in all; None while a time budget has not told yet.
+        steps: steps in total; None until a time budget has decided.
         spent: seconds spent, over all resumptions.
+        clock: seconds from any origin.
     """
 
     schedule: Schedule
@@ -43,20 +47,21 @@ class Progress:
     step: int = 0
     steps: int | None = None
     spent: float = 0.0
+    clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
         if self.budget is None:
             self.steps = self.schedule.steps
-        self._since = time.monotonic()
+        self._since = self.clock()
 
     def tick(self) -> float:
         """Seconds spent until now."""
-        now = time.monotonic()
+        now = self.clock()
         self.spent, self._since = self.spent + now - self._since, now
         return self.spent
 
     def decide(self, spent: float) -> None:
-        """Fix the number of steps once the time for the falling rate has come."""
+        """Fix the number of steps once it is time for the decay."""
         share = self.schedule.decay
         if self.steps is None and self.step > 0 and spent >= (1 - share) * self.budget:
             self.steps = max(round(self.step / (1 - share)), self.step + 1)
@@ -66,9 +71,9 @@ class Progress:
         return self.steps is not None and self.step >= self.steps
 
     def rate(self) -> float:
-        """What the optimiser's rate is multiplied by in the step to come."""
-        climb = min(1.0, (self.step + 1) / max(self.schedule.warm_up, 1))
+        """The factor of the recipe's learning rate in the next step, 0 to 1."""
+        warm_up = min(1.0, (self.step + 1) / max(self.schedule.warm_up, 1))
         if self.steps is None:
-            return climb
-        falling = max(self.schedule.decay * self.steps, 1.0)
-        return min(climb, (self.steps - self.step) / falling, 1.0)
+            return warm_up
+        decay = max(self.schedule.decay * self.steps, 1.0)
+        return min(warm_up, (self.steps - self.step) / decay, 1.0)

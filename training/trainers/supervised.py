@@ -1,4 +1,4 @@
-"""Training against a known target: one network, one optimiser, one sum of losses."""
+"""Supervised training: one network, one optimiser, one sum of losses against a known target."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from training import build
-from training.losses import Losses
-from training.recipe import Recipe
-
+from .. import build
+from ..losses import Losses
+from ..recipe import Recipe
 from . import parallel
 from .batches import Batches
 
 
 class Supervised:
-    """``step`` makes one step; ``state`` holds all that the next one depends on.
+    """``step`` makes one optimisation step; ``state`` holds all that the next one depends on.
 
     Attributes:
         network: the one that is averaged, validated and shipped.
@@ -31,22 +30,22 @@ class Supervised:
         self.optimiser = build.optimiser(recipe.optimiser, self.network)
 
     def step(self, number: int, rate: float) -> dict[str, float]:
-        """Step ``number`` (from 0) at ``rate`` times the recipe's rate; returns the losses."""
+        """Step ``number`` (from 0) at ``rate`` times the recipe's learning rate; returns the losses."""
         self.network.train()
         batch = self.batches(number)
-        loss = self.losses(self.restored(batch), batch)
+        loss = self.losses(self.predicted(batch), batch)
         gradient = self.update(self.optimiser, self.network, loss, rate)
         parts = {name: float(value.detach()) for name, value in self.losses.values.items()}
         return {"loss": float(loss.detach()), "gradient": gradient, **parts}
 
-    def restored(self, batch: dict[str, Tensor]) -> Tensor:
+    def predicted(self, batch: dict[str, Tensor]) -> Tensor:
         """The network's output, the image or the noise as the recipe says, in float32."""
         with autocast(self.device, self.precision):
-            output = self.output(*(batch[name] for name in self.recipe.network.inputs))
+            output = self.output(*self.recipe.network.inputs_from(batch))
         return output.float()
 
     def update(self, optimiser: torch.optim.Optimizer, network: nn.Module, loss: Tensor, rate: float) -> float:
-        """Follow the loss's gradient, its norm clipped; returns the norm before."""
+        """One step down the loss's gradient, its norm clipped; returns the norm before clipping."""
         for group in optimiser.param_groups:
             group["lr"] = rate * group["initial_lr"]
         optimiser.zero_grad(set_to_none=True)
@@ -65,5 +64,5 @@ class Supervised:
 
 
 def autocast(device: torch.device, precision: torch.dtype) -> Any:
-    """Half precision inside, where it is asked for."""
+    """Mixed precision inside the context, unless ``precision`` is float32."""
     return nullcontext() if precision == torch.float32 else torch.autocast(device.type, precision)

@@ -101,7 +101,7 @@ def test_a_tilted_gantry_is_refused(tmp_path: Path) -> None:
     assert "shifted sideways" in message_of(folder)
 
 
-def test_mixed_slices_are_refused(tmp_path: Path) -> None:
+def test_images_that_are_no_single_volume_are_parts_to_choose_from(tmp_path: Path) -> None:
     def other_size(dataset: Any) -> None:
         dataset.Rows, dataset.Columns = dataset.Columns, dataset.Rows
 
@@ -112,13 +112,16 @@ def test_mixed_slices_are_refused(tmp_path: Path) -> None:
         del dataset.ImagePositionPatient
 
     for name, change, words in (
-        ("a", other_size, "different sizes"),
-        ("b", other_direction, "parallel"),
-        ("c", nowhere, "1 of the 6 images"),
+        ("a", other_size, "10x8"),
+        ("b", other_direction, "coronal"),
+        ("c", nowhere, "without a position"),
     ):
         folder = as_mr(brain(), tmp_path / name)
         edit(folder / "0002.dcm", change)
-        assert words in message_of(folder)
+        text = message_of(folder)
+        assert "holds several series" in text
+        assert words in text
+        assert sorted(one.images for one in list_series(folder)) == [1, 5]
 
 
 def test_several_series_are_listed_and_chosen(tmp_path: Path) -> None:
@@ -134,7 +137,7 @@ def test_several_series_are_listed_and_chosen(tmp_path: Path) -> None:
         ("MR", 6, 8, 10, 7),
     ]
     text = message_of(tmp_path)
-    assert "--series N" in text
+    assert "choose one by its number" in text
     assert "2: MR 8x10, 6 images, series number 7" in text
     assert read(tmp_path, series="2").voxels.shape[1] == 6
     assert read(tmp_path, series=found[0].uid).voxels.shape[1] == 4

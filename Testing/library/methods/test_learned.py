@@ -1,4 +1,4 @@
-"""Networks as methods, on the whole path: random weights in a folder of their own, a row of the catalogue for them."""
+"""Networks for counts as methods, on the whole path: random weights in a folder of their own, with a row for them."""
 
 from __future__ import annotations
 
@@ -7,53 +7,27 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import save_file
 
 import MedRestoreLib as mr
-from MedRestoreLib import weights
-from MedRestoreLib.methods import catalogue, learned
-from MedRestoreLib.methods.catalogue import Method
+from MedRestoreLib.methods import learned
+from MedRestoreLib.methods.catalogue import FirstChoice
 from MedRestoreLib.networks.emanet import EMANet
+from Testing.support.small_networks import install, made, row
 
-ROW = Method(
-    id="tested",
-    title="A tested network",
-    summary="Random weights: it smooths, and errs a little.",
-    citation="none",
-    implementation="learned:counts",
-    domain="counts",
-    dimensions=(2,),
-    modalities=("NM",),
-    noises=("poisson",),
-    halo=96,
-    patch=16,
-    align=16,
-    bytes_per_voxel=300,
-    weights="tested",
-)
+TRAINED = FirstChoice("it was trained for it", modalities=("NM",))
+ROW = row("rate", id="tested", modalities=("NM",), reach=96, recommended_for=(TRAINED,))
 
 SPREAD = 0.003  # of the last layer's random weights: corrections of some per cent
 
 
-def install(folder: Path, seed: int = 0) -> None:
-    """Weights of a small EMANet and a manifest that lists them."""
-    torch.manual_seed(seed)
-    network = EMANet(width=8)
-    torch.nn.init.normal_(network.body.last.weight, std=SPREAD)
-    path = folder / "tested.safetensors"
-    save_file({name: value.half() for name, value in network.state_dict().items()}, path)
-    lines = ["[[weights]]", 'name = "tested"', 'network = "emanet:EMANet"', "arguments = { width = 8 }"]
-    lines += [f'sha256 = "{hashlib.sha256(path.read_bytes()).hexdigest()}"']
-    (folder / "manifest.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+def install_small(folder: Path, monkeypatch: pytest.MonkeyPatch, seed: int = 0) -> None:
+    install(folder, made(lambda: EMANet(width=8), seed, std=SPREAD), "emanet:EMANet", monkeypatch, ROW)
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
     """Weights are installed here, and the catalogue has a row for them before all others."""
-    install(tmp_path)
-    monkeypatch.setenv(weights.VARIABLE, str(tmp_path))
-    monkeypatch.setattr(catalogue, "METHODS", (ROW, *(row for row in catalogue.METHODS if not row.learned)))
+    install_small(tmp_path, monkeypatch)
     return tmp_path
 
 
@@ -101,13 +75,13 @@ def test_the_unit_of_the_study_does_not_matter_only_its_counts(folder, counts_pe
 
 def test_the_network_is_told_how_noisy_the_study_is(folder, monkeypatch):
     seen = []
-    network = learned.counts
+    network = learned.rate
 
     def overheard(images, sigma, *, weights):
         seen.append((float(images.max()), sigma))
         return network(images, sigma, weights=weights)
 
-    monkeypatch.setattr(learned, "counts", overheard)
+    monkeypatch.setattr(learned, "rate", overheard)
     mr.restore(scan(frames=1, peak=400.0), method="tested", level=1.0)
     brightest, sigma = seen[0]
     assert sigma == pytest.approx(1 / np.sqrt(400), rel=0.1)  # 1/sqrt(K), K counts where the clean study is brightest
@@ -153,11 +127,11 @@ def test_missing_or_damaged_weights_are_refused_before_any_work(folder, harm):
     assert not steps
 
 
-def test_new_weights_are_used_without_starting_again(folder):
+def test_new_weights_are_used_without_starting_again(folder, monkeypatch):
     noisy = scan(frames=1)
     first = mr.restore(noisy, method="tested", level=1.0).image.voxels
     again = mr.restore(noisy, method="tested", level=1.0).image.voxels
-    install(folder, seed=1)
+    install_small(folder, monkeypatch, seed=1)
     other = mr.restore(noisy, method="tested", level=1.0).image.voxels
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)

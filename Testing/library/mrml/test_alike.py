@@ -12,10 +12,8 @@ from skimage.filters import threshold_otsu
 from MedRestoreLib import mrml
 from MedRestoreLib.errors import InvalidPlan
 from MedRestoreLib.metrics import segmentation
-from Testing.support.mrml_scene import add_volume, ijk_to_ras, matrix_of, node_ids, scene
+from Testing.support.mrml_scene import add_volume, ijk_to_ras, matrix_of, node_ids
 from Testing.support.segmented import SHAPE, add_segmentation, add_transform, ball, box, middle, noise, rows
-
-__all__ = ["scene"]
 
 
 def hot_ball(matrix=None, shape=SHAPE) -> tuple[np.ndarray, np.ndarray]:

@@ -16,9 +16,7 @@ import vtk
 import MedRestoreLib as mr
 from MedRestoreLib import mrml
 from MedRestoreLib.errors import Cancelled, InvalidPlan, MedRestoreError, UnknownNoise
-from Testing.support.mrml_scene import add_volume, hierarchy, ijk_to_ras, matrix_of, node_ids, report, scene
-
-__all__ = ["report", "scene"]
+from Testing.support.mrml_scene import add_volume, hierarchy, ijk_to_ras, matrix_of, node_ids
 
 QUICK = {"method": "adf", "noise": "gaussian", "level": 6.0}
 
@@ -140,7 +138,7 @@ def test_the_output_says_how_it_was_made(scene, report):
         "MedRestore.strength": "0.75",
         "MedRestore.version": mr.__version__,
         "MedRestore.inputSHA256": report["study"]["sha256"],
-        "MedRestore.derivedFrom": node.GetID(),
+        "MedRestore.part": "restored",
         "MedRestore.Modality": "MR",
         "DICOM.derivedFromInstanceUIDs": "1.2.3 1.2.4",
     }
@@ -200,18 +198,14 @@ def test_the_removed_part_is_before_minus_after_around_zero(scene, report):
     assert removed.GetAttribute("MedRestore.method") == "adf"
 
 
-def test_the_removed_part_has_diverging_colours_where_slicer_has_them(scene, report):
-    colours = slicer.vtkMRMLColorTableNode()
-    colours.SetName("DivergingBlueRed")
-    colours.SetSingletonTag("FileDivergingBlueRed.txt")
-    colours.SetTypeToUser()
-    colours.SetNumberOfColors(3)
-    colours.SetNamesFromColors()
-    scene.AddNode(colours)
+def test_nothing_removed_is_mid_grey_whatever_the_colours_of_the_study(scene, report):
     node = add_volume(noisy())
-    mrml.Output(node).add(report, keep_removed=True)
-    shown = slicer.util.getNode("scan removed").GetDisplayNode()
-    assert shown.GetColorNodeID() == "vtkMRMLColorTableNodeFileDivergingBlueRed.txt"
+    node.GetDisplayNode().SetAndObserveColorNodeID("vtkMRMLColorTableNodeInvertedGrey")
+    output = mrml.Output(node)
+    output.add(report, keep_removed=True)
+    shown = output.removed.GetDisplayNode()
+    assert shown.GetColorNodeID() == "vtkMRMLColorTableNodeGrey"
+    assert shown.GetLevel() == 0
 
 
 def test_the_removed_part_can_be_worked_out_in_steps(scene, report):

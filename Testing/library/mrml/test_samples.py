@@ -10,9 +10,7 @@ pytest.importorskip("slicer", reason="slicer-core has no wheel for this Python o
 import slicer
 
 from MedRestoreLib import mrml, samples
-from Testing.support.mrml_scene import node_ids, scene
-
-__all__ = ["scene"]
+from Testing.support.mrml_scene import node_ids
 
 
 @pytest.mark.parametrize("name", samples.SAMPLES)

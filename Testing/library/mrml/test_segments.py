@@ -13,10 +13,8 @@ from scipy import ndimage
 from MedRestoreLib import mrml
 from MedRestoreLib.errors import InvalidPlan, UnsupportedImage
 from MedRestoreLib.metrics import segmentation
-from Testing.support.mrml_scene import add_sequence, add_volume, hierarchy, ijk_to_ras, node_ids, scene
+from Testing.support.mrml_scene import add_sequence, add_volume, hierarchy, ijk_to_ras, node_ids
 from Testing.support.segmented import SHAPE, add_segmentation, add_transform, ball, box, coarser, middle, noise, rows
-
-__all__ = ["scene"]
 
 ONE_SCENE = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -12,18 +12,7 @@ import slicer
 import MedRestoreLib as mr
 from MedRestoreLib import mrml
 from MedRestoreLib.errors import Cancelled, InvalidPlan, UnsupportedImage
-from Testing.support.mrml_scene import (
-    add_sequence,
-    add_volume,
-    hierarchy,
-    ijk_to_ras,
-    matrix_of,
-    node_ids,
-    report,
-    scene,
-)
-
-__all__ = ["report", "scene"]
+from Testing.support.mrml_scene import add_sequence, add_volume, hierarchy, ijk_to_ras, matrix_of, node_ids
 
 QUICK = {"method": "adf", "noise": "gaussian", "level": 6.0, "modality": "US"}
 
@@ -211,7 +200,7 @@ def test_any_frame_says_how_it_was_made_and_the_sequence_has_the_report(scene, r
     assert restored.GetName() == proxy.GetName() == "echo restored (Anisotropic diffusion)"
     for node in (proxy, restored):
         assert node.GetAttribute("MedRestore.method") == "adf"
-        assert node.GetAttribute("MedRestore.derivedFrom") == sequence.GetID()
+        assert node.GetAttribute("MedRestore.part") == "restored"
         assert node.GetDescription().endswith(report["verdict"])
         assert node.GetAttribute("DICOM.instanceUIDs") is None
         assert mrml.report_of(node) == report

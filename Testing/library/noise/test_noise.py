@@ -209,7 +209,7 @@ def test_the_inverse_of_the_mean_is_the_truth(id, level, reference, truth):
 
 
 @pytest.mark.parametrize("id", noise.IDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(values=st.lists(st.floats(0, 1e5, width=32), min_size=2, max_size=50), level=st.floats(0.01, 2.0))
 def test_both_ways_keep_the_order_of_grey_values(id, values, level):
     model = bound(id, level, 50.0)

@@ -9,7 +9,7 @@ import pytest
 
 import MedRestoreLib as mr
 from MedRestoreLib.noise import IDS, model
-from MedRestoreLib.pipeline.plan import edited
+from MedRestoreLib.pipeline.plan import draft, revise
 
 RAMP = np.add.outer(np.arange(64.0), np.arange(64.0))
 
@@ -68,50 +68,89 @@ def test_magnitudes_below_zero_are_not_taken_for_magnitudes():
 
 
 @pytest.mark.parametrize(
-    ("image", "edits", "error", "says"),
+    ("image", "edits", "error", "says", "field"),
     [
-        (study(), {"method": "bm3b"}, mr.InvalidPlan, "did you mean 'bm3d'"),
-        (study("MR"), {"method": "srad", "level": 0.2}, mr.InvalidPlan, "not meant for MR"),
-        (study("NM"), {"method": "nllr", "level": 0.2}, mr.InvalidPlan, "not meant for NM"),
-        (study("US"), {"method": "srad", "noise": "rician", "level": 5.0}, mr.InvalidPlan, "does not handle rician"),
-        (study(), {"noise": "pink"}, mr.UnknownNoise, "no noise model 'pink'"),
-        (study(), {"level": 0.0}, mr.InvalidPlan, "above 0"),
-        (study(), {"level": -1.0}, mr.InvalidPlan, "above 0"),
-        (study(), {"level": float("nan")}, mr.InvalidPlan, "above 0"),
-        (study(), {"level": "loud"}, mr.InvalidPlan, "above 0"),
-        (study(), {"level": 1e4}, mr.InvalidPlan, "whole range"),
-        (study("MR"), {"level": 1e4}, mr.InvalidPlan, "out of range"),
-        (study("US"), {"level": 50.0}, mr.InvalidPlan, "out of range"),
-        (counts(), {"level": 1e-6}, mr.InvalidPlan, "less than one count"),
-        (study(), {"level": 3.0, "strength": 1.5}, mr.InvalidPlan, "between 0 and 1"),
-        (study(), {"level": 3.0, "dimensions": 3, "method": "bm3d"}, mr.InvalidPlan, "works in 2"),
-        (study(), {"level": 3.0, "device": "tpu"}, mr.InvalidPlan, "device 'tpu'"),
-        (study(), {"level": 3.0, "memory_gb": 0.0}, mr.InvalidPlan, "memory must be"),
-        (study(), {"level": 3.0, "colour": "red"}, mr.InvalidPlan, "no field 'colour'"),
-        (study(), {"level": 3.0, "mask": np.zeros((64, 64))}, mr.InvalidPlan, "mask is empty"),
-        (study(), {"level": 3.0, "mask": np.ones((9, 9))}, mr.InvalidPlan, "mask has shape"),
-        (study(), {"level": 3.0, "mask": study(spacing=(2, 2, 2))}, mr.InvalidPlan, "grid"),
-        (mr.Image.from_array(RAMP[:6, :6]), {"level": 3.0, "method": "bm3d"}, mr.UnsupportedImage, "smaller than"),
-        (mr.Image.from_array(np.full((64, 64), 7.0)), {"level": 3.0}, mr.UnsupportedImage, "same value"),
-        (mr.Image.from_array(np.where(RAMP == 3, np.nan, RAMP)), {"level": 3.0}, mr.UnsupportedImage, "--replace-nan"),
-        (mr.Image.from_array(np.where(RAMP == 3, np.inf, RAMP)), {"level": 3.0}, mr.UnsupportedImage, "--replace-nan"),
+        (study(), {"method": "bm3b"}, mr.InvalidPlan, "did you mean 'bm3d'", "method"),
+        (study("MR"), {"method": "srad", "level": 0.2}, mr.InvalidPlan, "not meant for MR", "method"),
+        (study("NM"), {"method": "nllr", "level": 0.2}, mr.InvalidPlan, "not meant for NM", "method"),
+        (
+            study("US"),
+            {"method": "srad", "noise": "rician", "level": 5.0},
+            mr.InvalidPlan,
+            "does not handle rician",
+            "method",
+        ),
+        (study(), {"noise": "pink"}, mr.UnknownNoise, "no noise model 'pink'", "noise"),
+        (study(), {"level": 0.0}, mr.InvalidPlan, "above 0", "level"),
+        (study(), {"level": -1.0}, mr.InvalidPlan, "above 0", "level"),
+        (study(), {"level": float("nan")}, mr.InvalidPlan, "above 0", "level"),
+        (study(), {"level": "loud"}, mr.InvalidPlan, "above 0", "level"),
+        (study(), {"level": 1e4}, mr.InvalidPlan, "whole range", "level"),
+        (study("MR"), {"level": 1e4}, mr.InvalidPlan, "out of range", "level"),
+        (study("US"), {"level": 50.0}, mr.InvalidPlan, "out of range", "level"),
+        (counts(), {"level": 1e-6}, mr.InvalidPlan, "less than one count", "level"),
+        (mr.Image.from_array(RAMP), {}, mr.UnknownNoise, "Give a level", "level"),
+        (study(), {"level": 3.0, "strength": 1.5}, mr.InvalidPlan, "between 0 and 1", "strength"),
+        (study(), {"level": 3.0, "dimensions": 3, "method": "bm3d"}, mr.InvalidPlan, "works in 2", "dimensions"),
+        (study(), {"level": 3.0, "device": "tpu"}, mr.InvalidPlan, "device 'tpu'", "device"),
+        (study(), {"level": 3.0, "memory_gb": 0.0}, mr.InvalidPlan, "memory must be", "memory_gb"),
+        (study(), {"level": 3.0, "memory_gb": 1e-5}, mr.OutOfMemory, "raise the limit", "memory_gb"),
+        (study(), {"level": 3.0, "colour": "red"}, mr.InvalidPlan, "no field 'colour'", ""),
+        (study(), {"level": 3.0, "mask": np.zeros((64, 64))}, mr.InvalidPlan, "mask is empty", "mask"),
+        (study(), {"level": 3.0, "mask": np.ones((9, 9))}, mr.InvalidPlan, "mask has shape", "mask"),
+        (study(), {"level": 3.0, "mask": study(spacing=(2, 2, 2))}, mr.InvalidPlan, "grid", "mask"),
+        (
+            mr.Image.from_array(RAMP[:6, :6]),
+            {"level": 3.0, "method": "bm3d"},
+            mr.UnsupportedImage,
+            "smaller than",
+            "method",
+        ),
+        (mr.Image.from_array(np.full((64, 64), 7.0)), {"level": 3.0}, mr.UnsupportedImage, "same value", ""),
+        (
+            mr.Image.from_array(np.where(RAMP == 3, np.nan, RAMP)),
+            {"level": 3.0},
+            mr.UnsupportedImage,
+            "4 voxels are not numbers",
+            "replace_nan",
+        ),
+        (
+            mr.Image.from_array(np.where(RAMP == 3, np.inf, RAMP)),
+            {"level": 3.0},
+            mr.UnsupportedImage,
+            "replace them",
+            "replace_nan",
+        ),
         (
             mr.Image.from_array(RAMP - 9, modality="NM"),
             {"noise": "poisson", "level": 1.0},
             mr.InvalidPlan,
             "not counts",
+            "noise",
         ),
-        (mr.Image.from_array(-RAMP), {"noise": "speckle", "level": 0.2}, mr.InvalidPlan, "no echoes"),
-        (mr.Image.from_array(RAMP - 9), {"noise": "rician", "level": 1.0}, mr.InvalidPlan, "not magnitudes"),
+        (mr.Image.from_array(-RAMP), {"noise": "speckle", "level": 0.2}, mr.InvalidPlan, "no echoes", "noise"),
+        (mr.Image.from_array(RAMP - 9), {"noise": "rician", "level": 1.0}, mr.InvalidPlan, "not magnitudes", "noise"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line_before_any_work(image, edits, error, says):
-    def worked(fraction, message):
-        raise AssertionError("work began")
-
+def test_what_cannot_be_done_is_said_in_one_line_with_the_field_that_would_cure_it(image, edits, error, says, field):
+    steps = []
     with pytest.raises(error, match=says) as caught:
-        mr.restore(image, progress=worked, **edits)
+        mr.restore(image, progress=lambda fraction, message: steps.append(message), **edits)
+    assert not steps, "work began"
+    assert caught.value.field == field
     assert "\n" not in str(caught.value)
+    assert "--" not in str(caught.value), "a flag of the command line"
+
+
+def test_a_draft_has_a_default_where_the_level_cannot_be_told_and_says_so():
+    plan = draft(mr.Image.from_array(RAMP))
+    assert plan.level_is_default
+    assert plan.level > 0
+    assert plan.estimate.reason
+    told = draft(study())
+    assert not told.level_is_default
+    assert told.to_dict() == mr.recommend(study()).to_dict()
+    assert not draft(study(), level=3.0).level_is_default
 
 
 def test_a_plan_is_checked_again_when_it_is_edited():
@@ -126,11 +165,11 @@ def test_a_plan_is_checked_again_when_it_is_edited():
 def test_what_belonged_to_the_former_method_or_model_is_recommended_anew():
     volume = mr.Image(np.repeat(study().voxels, 12, axis=1), modality="MR")
     plan = mr.recommend(volume, level=3.0, strength=0.5)
-    other = edited(plan, volume, method="bm3d")
+    other = revise(volume, plan, method="bm3d")
     assert (other.dimensions, other.level, other.strength) == (2, 3.0, 0.5)
     speckled = mr.recommend(study("US"), level=0.2)
-    assert "compressed" not in edited(speckled, study("US"), method="bm3d").options
-    changed = edited(mr.recommend(study(), noise="rician", level=9.0), study(), noise="gaussian")
+    assert "compressed" not in revise(study("US"), speckled, method="bm3d").options
+    changed = revise(study(), mr.recommend(study(), noise="rician", level=9.0), noise="gaussian")
     assert changed.level == pytest.approx(3.0, rel=0.2)
     assert changed.estimate is not None
 

@@ -19,7 +19,7 @@ from MedRestoreLib.noise.poisson import thin
 from MedRestoreLib.reporting.figures import before_after
 from training import build
 from training import recipe as recipes
-from training.evaluation import baselines, frames
+from training.evaluation import baselines, frames, methods
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +60,8 @@ def test_of_a_quarter_of_the_counts_the_recommended_network_makes_most(bone_scan
     """What it predicts of the other three quarters against BM3D and the Gaussian whose width they themselves choose."""
     part = thin(bone_scan.voxels, 0.25, np.random.default_rng(9))
     rest, thinned = bone_scan.voxels - part, bone_scan.with_voxels(part)
-    methods = (mr.recommend(thinned).method, "bm3d")
-    rates = {method: mr.restore(thinned, method=method).image.voxels for method in methods}
+    compared = (mr.recommend(thinned).method, "bm3d")
+    rates = {method: mr.restore(thinned, method=method).image.voxels for method in compared}
     rates |= {f"gaussian {width}": gaussian_filter(part, (0, 0, width, width)) for width in baselines.WIDTHS}
     deviance = {name: poisson_deviance(rest, 3 * np.maximum(rate, 0.01)) for name, rate in rates.items()}
     assert min(deviance, key=deviance.get) == "emanet"
@@ -94,7 +94,9 @@ def test_on_real_frames_the_recommended_network_doubles_the_looks_and_keeps_lesi
     source = build.source(recipes.read("unet_att", ["data.arguments.side=0"]), tmp_path)
     source.prepare(("test",))
     recommended = mr.recommend(mr.Image.from_array(np.zeros((1, 64, 64)) + np.eye(64), modality="US"), level=0.1).method
-    found = {name: frames.measure(frames.restorer(name), source, 24) for name in (recommended, "srad", "median")}
+    found = {
+        name: frames.measure(methods.for_frames(name).restore, source, 24) for name in (recommended, "srad", "median")
+    }
 
     def mean(name: str, measure: str, moment: str = "after") -> float:
         return float(np.mean(list(found[name][measure][moment].values())))

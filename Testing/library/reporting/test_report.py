@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,8 +13,9 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from MedRestoreLib.errors import OutputError, UnsupportedImage
-from MedRestoreLib.evidence import gain as evidence
 from MedRestoreLib.evidence.audit import audit
+from MedRestoreLib.evidence.gain import expected_gain
+from MedRestoreLib.evidence.totals import totals
 from MedRestoreLib.image import Image
 from MedRestoreLib.noise import model
 from MedRestoreLib.reporting.figures import before_after, compare
@@ -68,9 +71,9 @@ def make(clean: np.ndarray | None = None, width: float = 1.0, **attributes) -> t
         plan={"method": "gauss", "noise": "poisson", "level": 1.0, "strength": 1.0,
               "options": {"width": np.float32(1)}},
         noise=Level("poisson", "Poisson", 1.0, "counts", True, False, 0.9, "<b>raw</b> & counted"),
-        gain=evidence.expected_gain(noisy, denoise, noise),
+        gain=expected_gain(noisy, denoise, noise),
         audit=audit(noisy, after.voxels, noise),
-        totals=evidence.totals(noisy, after.voxels, spacing=before.spacing, unit="counts"),
+        totals=totals(noisy, after.voxels, spacing=before.spacing, unit="counts"),
         provenance=Provenance(
             "MedRestore", "Gauss", "", None, "cpu", "float32", (np.inf,), np.float64(1.5), "3.12", "2.4", "2.13"
         ),
@@ -93,9 +96,14 @@ def test_a_report_survives_json(tmp_path):
     _, _, report = make()
     kept = json.loads(report.write(tmp_path / "r.json").read_text(encoding="utf-8"))
     assert kept == report.to_dict()
+    again = Report.from_dict(kept)
+    assert again.to_dict() == kept
+    assert (again.study, again.noise, again.gain, again.totals) == (
+        report.study, report.noise, report.gain, report.totals
+    )  # fmt: skip
     assert kept["verdict"] == report.verdict
     assert kept["gain"]["gain_db"] == report.gain.gain_db
-    assert set(kept["audit"]["findings"]) == {"variance", "whiteness", "leakage", "invented", "bias"}
+    assert set(kept["audit"]["findings"]) == {"variance", "whiteness", "leakage", "unsupported", "bias"}
     assert kept["totals"]["total"]["before"] == report.totals.total.before
     assert kept["provenance"]["totals_factors"] == [None], "JSON has no infinity"
 
@@ -124,9 +132,16 @@ def test_the_verdict_names_the_gain_or_says_there_is_none():
     assert "worth a look" in blurred.verdict
 
 
-def test_a_report_without_gain_and_audit_is_still_a_report(tmp_path):
-    from dataclasses import replace
+def test_what_is_worth_a_look_is_named_neutrally():
+    """A title names the test, not its good outcome: "worth a look: mean kept" would say the opposite."""
+    clean = scene()
+    noisy = model("poisson").add(clean, 1.0, np.random.default_rng(0))
+    shifted = replace(make()[2], audit=audit(noisy, 1.1 * clean, model("poisson").bind(noisy, 1.0)))
+    assert shifted.audit.findings["bias"].flagged
+    assert re.search(r"; worth a look: .*mean shift\.$", shifted.verdict)
 
+
+def test_a_report_without_gain_and_audit_is_still_a_report(tmp_path):
     bare = replace(make()[2], gain=None, audit=None)
     assert bare.verdict == "The gain was not estimated."
     assert bare.verdict in Page(bare.write(tmp_path / "r.html")).text

@@ -128,19 +128,6 @@ def test_disconnecting_takes_one_connection_or_all_of_a_signal(qt):
     assert got == [False]
 
 
-def test_connections_hold_what_they_call(qt):
-    got = []
-
-    class Listener:
-        def heard(self):
-            got.append("heard")
-
-    button = qt.QPushButton()
-    button.clicked.connect(Listener().heard)
-    button.click()
-    assert got == ["heard"]
-
-
 def test_an_exception_in_a_slot_is_kept_for_the_test_and_does_not_reach_the_sender(qt, capfd):
     button = qt.QPushButton()
     button.clicked.connect(lambda: 1 / 0)
@@ -167,18 +154,6 @@ def test_enums_are_numbers_and_lists_of_texts_are_tuples(qt, ctk):
     selector = slicer.qMRMLNodeComboBox()
     selector.nodeTypes = ["vtkMRMLScalarVolumeNode"]
     assert selector.nodeTypes == ("vtkMRMLScalarVolumeNode",)
-
-
-def test_timers_fire_and_single_shots_take_a_callable(qt):
-    got = []
-    timer = qt.QTimer()
-    timer.setSingleShot(True)
-    timer.interval = 1
-    timer.timeout.connect(lambda: got.append("timer"))
-    timer.start()
-    qt.QTimer.singleShot(0, lambda: got.append("shot"))
-    host.wait_until(lambda: len(got) == 2)
-    assert not timer.active
 
 
 def test_a_process_speaks_bytes_and_says_its_exit_code(qt):
@@ -227,37 +202,6 @@ def test_a_ui_file_with_a_class_or_property_that_slicer_lacks_is_refused(slicer_
         load_ui(tmp_path, widget_class="ctkFancySlider")
     with pytest.raises(RuntimeError, match="nosuch"):
         load_ui(tmp_path, number="nosuch")
-
-
-def test_the_slider_keeps_its_value_in_range_and_says_when_it_changes(ctk):
-    got = []
-    slider = ctk.ctkSliderWidget()
-    slider.minimum, slider.maximum, slider.decimals, slider.singleStep = 0.0, 2.0, 3, 0.125
-    slider.valueChanged.connect(got.append)
-    slider.value = 1.5
-    slider.setValue(7.0)
-    assert got == [1.5, 2.0]
-    assert slider.value == 2.0
-
-
-def test_a_collapsed_section_hides_what_it_holds(qt, ctk):
-    section = ctk.ctkCollapsibleButton()
-    section.text = "Noise"
-    column = qt.QVBoxLayout(section)
-    label = qt.QLabel("level")
-    column.addWidget(label)
-    section.show()
-    assert label.visible
-    section.collapsed = True
-    assert not label.visible
-    assert section.collapsed
-    section.collapsed = False
-    assert label.visible
-
-
-def test_a_picture_of_a_widget_is_written(qt, tmp_path):
-    host.grab(qt.QPushButton("Apply"), tmp_path / "button.png")
-    assert (tmp_path / "button.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_dialogs_answer_as_told_and_never_wait(qt):

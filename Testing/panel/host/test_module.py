@@ -1,6 +1,9 @@
 """The host loads, enters, reloads and unloads a scripted module as Slicer does."""
 
+import importlib.util
+import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +29,8 @@ class Demo(ScriptedLoadableModule):
     def onStartup(self):
         import SampleData
         SampleData.SampleDataLogic.registerCustomSampleDataSource(
-            category="Demo", sampleName="Phantom", customDownloader=lambda source: source.sampleName)
+            category="Demo", sampleName="Phantom", uris="", fileNames="",
+            customDownloader=lambda source: source.sampleName)
 
 @parameterNodeWrapper
 class DemoParameterNode:
@@ -154,15 +158,31 @@ def test_an_exception_while_entering_is_seen_by_the_test(demo, capfd):
     host.errors.clear()
 
 
-def test_the_self_test_runs(demo):
-    import slicer
-
-    slicer.selfTests["Demo"]()
-    assert sys.modules["Demo"].DemoWidget.calls == ["tested"]
-
-
 def test_registered_samples_can_be_loaded(demo):
     assert host.load_sample("Demo", "Phantom") == "Phantom"
+
+
+def slicers_own():
+    """SampleData of a checkout of Slicer, over the host."""
+    path = Path(os.environ["SLICER_SOURCE_DIR"], "Modules", "Scripted", "SampleData", "SampleData.py")
+    spec = importlib.util.spec_from_file_location("SlicersOwnSampleData", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("whose", ["the stand-in", *(["Slicer's own"] if "SLICER_SOURCE_DIR" in os.environ else [])])
+def test_a_sample_without_files_says_so_with_empty_texts(slicer_app, whose):
+    import slicer
+
+    module = sys.modules["SampleData"] if whose == "the stand-in" else slicers_own()
+    register = module.SampleDataLogic.registerCustomSampleDataSource
+    with pytest.raises(TypeError):
+        register(category="Demo", sampleName="Phantom", customDownloader=print)
+    with pytest.raises((TypeError, ValueError)):
+        register(category="Demo", sampleName="Phantom", uris=["a", "b"], fileNames=["a"], customDownloader=print)
+    register(category="Demo", sampleName="Phantom", uris="", fileNames="", nodeNames="P", customDownloader=print)
+    assert [source.sampleName for source in slicer.modules.sampleDataSources["Demo"]] == ["Phantom"]
 
 
 def test_a_plugin_of_the_subject_hierarchy_offers_its_actions(demo, tmp_path):
@@ -195,22 +215,6 @@ def test_packages_are_asked_for_and_may_be_refused(slicer_app, tmp_path):
     slicer.packaging.pip_ensure(requirements, requester="Demo")
     assert slicer.packaging.pip_check(requirements)
     assert len(host.packages.asked) == 2
-
-
-def test_pytorch_comes_from_its_extension_when_that_is_there(slicer_app):
-    import slicer
-
-    assert not hasattr(slicer.modules, "pytorchutils")
-    with pytest.raises(ImportError):
-        import PyTorchUtils
-    host.add_pytorch_utils()
-    import PyTorchUtils
-
-    host.torch.installed, host.torch.outcome = False, "refused"
-    logic = PyTorchUtils.PyTorchUtilsLogic()
-    assert not logic.torchInstalled()
-    assert logic.installTorch(askConfirmation=True, torchVersionRequirement=">=2") is None
-    assert hasattr(slicer.modules, "pytorchutils")
 
 
 def test_nothing_of_one_test_reaches_the_next(demo):

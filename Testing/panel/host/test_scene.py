@@ -86,22 +86,12 @@ def test_a_selector_shows_the_nodes_it_is_asked_for(slicer):
     assert shown() == [labels, plain]
     assert shown(showHidden=True) == [labels, hidden, plain]
     assert shown(showChildNodeTypes=False) == [plain]
-    assert shown(hideChildNodeTypes=["vtkMRMLLabelMapVolumeNode"]) == [plain]
     selector = selector_of(slicer)
+    selector.addAttribute("vtkMRMLScalarVolumeNode", "Kind", "MR")
+    selector.addAttribute("vtkMRMLScalarVolumeNode", "Kind", "CT")  # in the place of the one before
+    assert selector.nodeCount() == 0
     plain.SetAttribute("Kind", "CT")
-    selector.addAttribute("vtkMRMLScalarVolumeNode", "Kind", "CT")
     assert selector.nodeCount() == 1
-    selector.removeAttribute("vtkMRMLScalarVolumeNode", "Kind")
-    assert selector.nodeCount() == 2
-
-
-def test_a_selector_makes_nodes_of_its_type_and_base_name(slicer):
-    selector, told = selector_of(slicer, noneEnabled=True, baseName="Restored"), []
-    selector.nodeAddedByUser.connect(told.append)
-    node = selector.addNode()
-    assert node.GetName().startswith("Restored")
-    assert selector.currentNode() is node
-    assert told == [node]
 
 
 def test_a_closed_scene_leaves_selectors_empty(slicer):
@@ -110,37 +100,6 @@ def test_a_closed_scene_leaves_selectors_empty(slicer):
     slicer.mrmlScene.Clear(False)
     assert selector.currentNode() is None
     assert selector.nodeCount() == 0
-
-
-def test_a_segment_selector_follows_its_segmentation(slicer):
-    selector, seen = slicer.qMRMLSegmentSelectorWidget(), []
-    selector.setMRMLScene(slicer.mrmlScene)
-    selector.currentSegmentChanged.connect(seen.append)
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "segmentation")
-    selector.setCurrentNode(node)
-    assert selector.currentNodeID() == node.GetID()
-    tumour = node.GetSegmentation().AddEmptySegment("tumour", "tumour")
-    liver = node.GetSegmentation().AddEmptySegment("liver", "liver")
-    selector.setCurrentSegmentID(liver)
-    assert selector.currentSegmentID() == liver
-    node.GetSegmentation().RemoveSegment(liver)
-    assert selector.currentSegmentID() == tumour
-    assert seen == [tumour, liver, tumour]
-
-
-def test_a_table_view_shows_what_its_node_holds(slicer):
-    import vtk
-
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", "measures")
-    view = slicer.qMRMLTableView()
-    view.setMRMLScene(slicer.mrmlScene)
-    view.setMRMLTableNode(node)
-    column = vtk.vtkStringArray()
-    column.SetName("Segment")
-    column.InsertNextValue("liver")
-    node.AddColumn(column)
-    assert view.model().index(0, 0).data() == "liver"
-    assert view.mrmlTableNode() is node
 
 
 def test_views_are_real_nodes_and_logics(slicer):

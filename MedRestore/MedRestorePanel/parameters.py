@@ -1,0 +1,53 @@
+"""The panel's choices as a typed parameter node, which is saved with the scene."""
+
+# No ``from __future__ import annotations`` here: Slicer's wrapper reads the annotations of the class when it is made.
+import enum
+from typing import Annotated
+
+from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
+from slicer.i18n import tr as _
+from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
+
+
+class AlikeMethod(enum.Enum):
+    """How both volumes are segmented alike."""
+
+    THRESHOLD = "threshold"
+    GROW = "grow"
+
+    def label(self) -> str:
+        return {"THRESHOLD": _("Threshold"), "GROW": _("Grow from seeds")}[self.name]
+
+
+@parameterNodeWrapper
+class MedRestoreParameterNode:
+    """The panel's choices, saved with the scene.
+
+    An empty ``modality``, ``method`` or ``noise`` is not decided yet. ``level`` is in the noise model's unit.
+    ``memory`` is in GB, 0 for the device's default. ``lastOutput`` is the result that Compare, Evidence and Segments
+    look at, and that the next one replaces where ``replaceResult`` is set and it was made from the input.
+    """
+
+    inputVolume: vtkMRMLScalarVolumeNode
+    wholeSequence: bool = True
+    maskSegmentation: vtkMRMLSegmentationNode
+    maskSegment: str
+    modality: str
+    method: str
+    noise: str
+    level: float
+    strength: Annotated[float, WithinRange(0.0, 1.0)] = 1.0
+    dimensions: str = "auto"
+    device: str = "auto"
+    memory: Annotated[float, WithinRange(0.0, 1024.0)] = 0.0
+    keepRemoved: bool = True
+    replaceResult: bool
+    preview: bool
+    lastOutput: vtkMRMLScalarVolumeNode
+    fade: Annotated[float, WithinRange(0.0, 1.0)] = 1.0
+    segmentationBefore: vtkMRMLSegmentationNode
+    segmentationAfter: vtkMRMLSegmentationNode
+    seeds: vtkMRMLSegmentationNode
+    alikeMethod: AlikeMethod
+    alikeLower: float
+    alikeUpper: float

@@ -1,0 +1,43 @@
+"""Which files a study on the disk consists of: the data files that a header names, the objects of a series."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from .headers import is_dicom
+from .series import why_unreadable
+
+_HEADERS = (".nhdr", ".nrrd", ".mhd", ".mha")
+_LONGEST_HEADER = 1 << 22
+_DATA_FILE = re.compile(rb"^(?:data ?file|ElementDataFile)\s*[:=]\s*(.*?)\s*$", re.IGNORECASE | re.MULTILINE)
+
+
+def parts(path: Path) -> list[Path]:
+    """Every file that reading the study at ``path`` reads: itself, its data files, or the DICOM files of a folder.
+
+    It looks for names alone, so that it also tells of a damaged study. What is absent is left out.
+    """
+    if path.is_dir():
+        return [file for file in sorted(path.rglob("*")) if not why_unreadable(file) and is_dicom(file)]
+    if why_unreadable(path):
+        return []
+    if path.suffix.lower() not in _HEADERS:
+        return [path]
+    named = [path.parent / name for name in _data_files(path)]
+    return [path, *(file for file in named if not why_unreadable(file))]
+
+
+def _data_files(path: Path) -> Iterator[str]:
+    """The data files that an NRRD or MetaImage header names."""
+    with path.open("rb") as stream:
+        text = stream.read(_LONGEST_HEADER)
+    if text.startswith(b"NRRD"):  # an empty line ends the header; after "LIST" there is none
+        text = re.split(rb"\r?\n\r?\n", text, maxsplit=1)[0]
+    match = _DATA_FILE.search(text)
+    if match is None:
+        return
+    listed = match[1].upper().startswith(b"LIST")
+    names = (text[match.end() :] if listed else match[1]).decode("utf-8", "replace").splitlines()
+    yield from (name.strip() for name in names if name.strip() and "\0" not in name)

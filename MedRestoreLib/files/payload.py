@@ -1,0 +1,133 @@
+"""The voxels of a file as bytes: as many as its header declares, or an error before they are asked for.
+
+A header may be damaged or hostile. What it declares is compared with the size of the file, and with what the caller
+allows, before memory is taken.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ..errors import UnsupportedImage
+
+_DEFLATE_LIMIT = 1032  # zlib's largest expansion; see zlib.net, "zlib technical details"
+_EXPANSIONS = {"raw": 1, "bzip2": 10**6}
+_SMALL = 2e9  # bytes that any file may take
+_USUAL_EXPANSION = 50  # and how many times its own size a larger one may take: uint8 compressed tenfold comes to 50
+_CHUNK = 1 << 22
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much memory reading may take: what files usually need, or ``memory_gb`` if the caller allows more."""
+
+    memory_gb: float | None = None
+
+    def allowed(self, *paths: Path) -> float:
+        """Bytes that the voxels of these files may take."""
+        usual = _USUAL_EXPANSION * sum(path.stat().st_size for path in paths)
+        return max(_SMALL, usual, 1e9 * (self.memory_gb or 0.0))
+
+    def demand(self, path: Path | Sequence[Path], shape: Sequence[int], itemsize: int, components: int = 1) -> None:
+        """Raise UnsupportedImage if an image of ``shape`` in these files needs more: as stored, and as float32."""
+        voxels = math.prod(int(size) for size in shape)
+        needed = voxels * (components * itemsize + 4 * components + (4 if components > 1 else 0))
+        paths = [path] if isinstance(path, Path) else path
+        if needed > self.allowed(*paths):
+            raise UnsupportedImage(
+                f"{paths[0]} declares {' x '.join(map(str, shape))} voxels, which need {needed / 1e9:.1f} GB; "
+                "if that is right, allow as much memory.",
+                field="memory_gb",
+            )
+
+
+def truncated(path: Path, declared: int, there: int) -> UnsupportedImage:
+    """The error for a file that holds fewer bytes of voxels, at most ``there``, than its header declares."""
+    return UnsupportedImage(
+        f"{path} is truncated: its header declares {declared} bytes of voxels, {there} are there; fetch it again."
+    )
+
+
+def beside(header: Path, name: str) -> Path:
+    """The data file that a header names.
+
+    Raises:
+        UnsupportedImage: it is absent, or does not lie beside the header or below it.
+    """
+    parts = {*PurePosixPath(name).parts, *PureWindowsPath(name).parts}
+    if not name or "\0" in name or PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor or ".." in parts:
+        raise UnsupportedImage(f"{header} names a data file that does not lie beside it; move it there.")
+    path = header.parent / name
+    if not path.is_file():
+        raise UnsupportedImage(f"{path}, the data file that {header.name} names, is absent; put it beside the header.")
+    return path
+
+
+def demand_possible(path: Path, there: int, count: int, encoding: str = "raw") -> None:
+    """Raise UnsupportedImage where ``there`` bytes of a file cannot be ``count`` bytes of voxels."""
+    most = there * _EXPANSIONS.get(encoding, _DEFLATE_LIMIT)
+    if count > most:
+        raise truncated(path, count, most)
+
+
+def read_voxels(stream: BinaryIO, count: int, path: Path, encoding: str = "raw") -> np.ndarray:
+    """``count`` bytes from where ``stream`` stands: "raw", or compressed by "gzip", "zlib" or "bzip2".
+
+    Raises:
+        UnsupportedImage: fewer are there, or the compressed data are damaged.
+    """
+    here = stream.tell()
+    there = stream.seek(0, 2) - here
+    stream.seek(here)
+    demand_possible(path, there, count, encoding)
+    opened: Any = stream
+    if encoding == "gzip":
+        opened = gzip.GzipFile(fileobj=stream)
+    elif encoding == "zlib":
+        opened = _Inflated(stream)
+    elif encoding == "bzip2":
+        opened = bz2.BZ2File(stream)
+    return fill(opened, count, path)
+
+
+def fill(stream: Any, count: int, path: Path) -> np.ndarray:
+    """Exactly ``count`` bytes of an open stream, as an array of uint8."""
+    voxels = np.empty(count, np.uint8)  # pages are taken as they are filled
+    done = 0
+    try:
+        while done < count:
+            piece = stream.read(min(_CHUNK, count - done))
+            if not piece:
+                raise truncated(path, count, done)
+            voxels[done : done + len(piece)] = np.frombuffer(piece, np.uint8)
+            done += len(piece)
+    except EOFError as error:
+        raise truncated(path, count, done) from error
+    except (zlib.error, gzip.BadGzipFile) as error:
+        raise UnsupportedImage(f"the compressed voxels of {path} are damaged; fetch it again.") from error
+    return voxels
+
+
+class _Inflated:
+    """A zlib stream as a file that is read."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._inflater = stream, zlib.decompressobj()
+
+    def read(self, count: int) -> bytes:
+        while not self._inflater.eof:
+            data = self._inflater.unconsumed_tail or self._stream.read(1 << 16)
+            if not data:
+                return b""
+            if piece := self._inflater.decompress(data, count):
+                return piece
+        return b""

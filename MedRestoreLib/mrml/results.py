@@ -1,0 +1,42 @@
+"""What belongs together: a result, the study it was made from, and the part that was removed.
+
+They are node references, which Slicer keeps true when a scene is saved, loaded or added to another. Of a sequence the
+sequence node holds them: the volume that shows its frames changes with the frame.
+"""
+
+from __future__ import annotations
+
+import slicer
+
+from .sequences import is_sequence, proxy_of, sequence_of
+
+PART = "MedRestore.part"  # attribute: RESTORED or REMOVED
+RESTORED, REMOVED = "restored", "removed"
+
+_SOURCE, _REMOVED = "MedRestore.source", "MedRestore.removed"
+
+
+def relate(restored: slicer.vtkMRMLNode, source: slicer.vtkMRMLNode, removed: slicer.vtkMRMLNode | None = None) -> None:
+    """Keep with a result what it was made from and what was removed."""
+    node = _holder(restored)
+    node.SetNodeReferenceID(_SOURCE, source.GetID())
+    node.SetNodeReferenceID(_REMOVED, None if removed is None else _holder(removed).GetID())
+
+
+def source_of(restored: slicer.vtkMRMLNode) -> slicer.vtkMRMLVolumeNode | None:
+    """The volume that a result was made from (of a sequence the one that shows it); None if it is gone or unknown."""
+    return _volume(_holder(restored).GetNodeReference(_SOURCE))
+
+
+def removed_of(restored: slicer.vtkMRMLNode) -> slicer.vtkMRMLVolumeNode | None:
+    """The volume that shows what was removed from the source of a result; None if it was not kept or is gone."""
+    return _volume(_holder(restored).GetNodeReference(_REMOVED))
+
+
+def _holder(node: slicer.vtkMRMLNode) -> slicer.vtkMRMLNode:
+    return sequence_of(node)[1] or node
+
+
+def _volume(node: slicer.vtkMRMLNode | None) -> slicer.vtkMRMLVolumeNode | None:
+    volume = proxy_of(node) if is_sequence(node) else node
+    return volume if volume is not None and volume.IsA("vtkMRMLVolumeNode") else None

@@ -1,0 +1,103 @@
+"""A method bound to a study: the one place where a method meets voxels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import MedRestoreError
+from ..image import Image
+from ..methods.catalogue import Denoiser, Method
+from ..noise import Noise, model
+from . import checks, domains
+from .domains import Domain
+from .plan import Plan
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, eq=False)
+class Denoising:
+    """A method with all that it is told about one study. Called on voxels, or parts of them, it restores them.
+
+    Attributes:
+        method: the row of the catalogue.
+        implementation: its function.
+        noise: the noise model, bound to the study.
+        dimensions: 2 (planes are independent) or 3.
+        options: the method's own parameters.
+        offset, scale: of the whole study; see ``Domain.range``. Parts of a study share them.
+        device: where it is computed.
+    """
+
+    method: Method
+    implementation: Denoiser = field(repr=False)
+    noise: Noise
+    dimensions: int
+    options: Mapping[str, Any]
+    offset: float
+    scale: float
+    device: torch.device
+
+    @classmethod
+    def of(cls, image: Image, plan: Plan, device: torch.device) -> Denoising:
+        """What ``plan`` says is done to ``image``, on ``device``."""
+        method = checks.find_method(plan.method)
+        noise = model(plan.noise).bind(image.voxels, plan.level)
+        offset, scale = domains.find(method.domain).range(noise, image.voxels)
+        options = method.parsed(plan.options)
+        return cls(method, method.load(), noise, plan.dimensions, options, offset, scale, device)
+
+    @property
+    def domain(self) -> Domain:
+        """The scale of values that the method is made for."""
+        return domains.find(self.method.domain)
+
+    @property
+    def sigma(self) -> float:
+        """The noise level as the method takes it."""
+        return self.domain.sigma(self.noise, self.scale)
+
+    @property
+    def reach(self) -> int:
+        """How many voxels away a voxel can influence the result."""
+        return self.method.reach_at(self.sigma, **self.options)
+
+    def __call__(self, voxels: np.ndarray) -> np.ndarray:
+        """Voxels restored at full strength, in the study's unit.
+
+        Args:
+            voxels: float32; in two dimensions ``(planes, rows, columns)``, in three ``(slices, rows, columns)``.
+
+        Returns:
+            An array like ``voxels``.
+
+        Raises:
+            MedRestoreError: the method returned values that are not numbers.
+        """
+        return self.domain.inverse(self.noise, self._denoised(self.domain.forward(self.noise, voxels)))
+
+    def on_stabilised(self, stabilised: np.ndarray) -> np.ndarray:
+        """As ``__call__``, from variance-stabilised voxels ``(frames, slices, rows, columns)`` to stabilised ones."""
+        values = self.domain.from_stabilised(self.noise, stabilised)
+        return self.domain.to_stabilised(self.noise, np.stack([self._denoised(frame) for frame in values]))
+
+    def _denoised(self, values: np.ndarray) -> np.ndarray:
+        """The method on values of its domain."""
+        import torch
+
+        scaled = torch.from_numpy(np.ascontiguousarray((values - self.offset) / self.scale, dtype=np.float32))
+        batch = scaled[:, None] if self.dimensions == 2 else scaled[None, None]
+        options = {**self.options, **self.domain.options(self.noise, self.scale)}
+        with torch.inference_mode():
+            result = self.implementation(batch.to(self.device), self.sigma, **options)
+        result = result.reshape(scaled.shape).cpu().numpy()
+        if not np.isfinite(result).all():  # an inverse transform could turn these into plausible zeros
+            raise MedRestoreError(
+                f"{self.method.id} gave values that are not numbers; please report it, use another method."
+            )
+        return result * np.float32(self.scale) + np.float32(self.offset)

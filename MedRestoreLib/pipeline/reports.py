@@ -1,0 +1,122 @@
+"""The report of one run: what was done to the study, by what, and the evidence for it."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import platform
+
+import numpy as np
+
+from .. import weights
+from ..evidence.audit import audit
+from ..evidence.gain import expected_gain
+from ..evidence.totals import totals
+from ..image import Image
+from ..reporting.report import Level, Provenance, Report, Study
+from ..version import __version__
+from . import device as devices
+from .denoising import Denoising
+from .plan import Plan
+from .tiles import Run
+
+# The expected gain is estimated on so much of the study: it needs the method several times over.
+EVIDENCE_VOXELS = 320 * 320
+
+_COLOUR_KEPT = "Only the brightness (luma) was restored; colour was kept."
+
+
+def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
+    """Everything that happened, with the evidence.
+
+    Args:
+        image: the study before.
+        plan: what was to be done.
+        run: what was done; its voxels are the study after.
+        seconds: of the restoration.
+    """
+    denoising = run.denoising
+    method, noise = denoising.method, denoising.noise
+    sample = centred_sample(image.voxels, min(run.limit, EVIDENCE_VOXELS), plan.dimensions)
+    level = _level(plan, denoising)
+    return Report(
+        study=Study(
+            modality=image.modality,
+            unit=image.unit,
+            size=image.voxels.shape,
+            spacing_mm=image.spacing,
+            sha256=hashlib.sha256(np.ascontiguousarray(image.voxels).data).hexdigest(),
+        ),
+        plan=plan.to_dict(),
+        noise=level,
+        gain=expected_gain(sample, denoising.on_stabilised, noise),
+        audit=audit(image.voxels, run.voxels, noise),
+        totals=totals(image.voxels, run.voxels, spacing=image.spacing, unit=image.unit),
+        provenance=Provenance(
+            software=f"MedRestore {__version__}",
+            method=method.title,
+            citation=method.citation,
+            weights=_described(method.weights),
+            device=devices.full_name(denoising.device),
+            precision="float32",
+            totals_factors=run.totals_factors,
+            seconds=round(seconds, 3),
+            python=platform.python_version(),
+            numpy=np.__version__,
+            torch=_torch_version(),
+        ),
+        notes=(*run.notes, *noise.caveats, *filter(None, (level.caution, image.colour is not None and _COLOUR_KEPT))),
+    )
+
+
+def centred_sample(voxels: np.ndarray, limit: int, dimensions: int) -> np.ndarray:
+    """A square of one slice, or a cube, around the middle frame's centre of mass.
+
+    Args:
+        voxels: ``(frames, slices, rows, columns)``.
+        limit: voxels at most.
+        dimensions: 2 or 3.
+
+    Returns:
+        A view ``(1, slices, rows, columns)``.
+    """
+    frame = voxels[len(voxels) // 2]
+    side = math.isqrt(limit) if dimensions == 2 else int(limit ** (1 / 3))
+    sides = (1 if dimensions == 2 else side, side, side)
+    starts = [
+        max(0, min(centre - side // 2, size - side))
+        for centre, side, size in zip(_centre_of_mass(frame), sides, frame.shape, strict=True)
+    ]
+    return frame[tuple(slice(start, start + side) for start, side in zip(starts, sides, strict=True))][None]
+
+
+def _level(plan: Plan, denoising: Denoising) -> Level:
+    noise, estimate = denoising.noise, plan.estimate
+    return Level(
+        model=noise.id,
+        title=noise.title,
+        level=noise.level,
+        unit=noise.unit,
+        estimated=estimate is not None and not plan.level_is_default,
+        assumed=plan.level_is_default,
+        confidence=None if estimate is None else estimate.confidence,
+        reason="The level was given." if estimate is None else estimate.reason,
+    )
+
+
+def _described(name: str) -> str | None:
+    """A network's weights for the report; None for methods without."""
+    return f"{name}, SHA-256 {weights.find(name).sha256}" if name else None
+
+
+def _centre_of_mass(volume: np.ndarray) -> list[int]:
+    """Slice, row and column; of the brightness above the darkest voxel's."""
+    weight = np.abs(volume - volume.min())
+    profiles = [weight.sum(axis=tuple(a for a in range(3) if a != axis), dtype=np.float64) for axis in range(3)]
+    return [int(np.average(np.arange(len(p)), weights=p + 1e-12)) for p in profiles]
+
+
+def _torch_version() -> str:
+    import torch
+
+    return str(torch.__version__)

@@ -1,0 +1,76 @@
+"""Small sound studies of every format, for mutation."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+from MedRestoreLib.files.studies import write
+from MedRestoreLib.image import Image
+from training.simulate.dicom import as_mr, as_nm, as_us
+
+_JPEG, _JPEG_2000 = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.90"
+_PACKAGED = ("MR_small_RLE.dcm", "MR_small_jpeg_ls_lossless.dcm", "SC_rgb_jpeg_gdcm.dcm", "SC_rgb_rle_2frame.dcm")
+
+
+def make(folder: Path) -> list[Path]:
+    """Write one study of each kind into ``folder``; an ``.nhdr`` has its data file beside it."""
+    import pydicom.data
+    from PIL import Image as Picture
+
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    volume = Image.from_array(
+        rng.integers(0, 1000, (4, 12, 10)).astype(np.uint16), spacing=(0.9, 1.1, 2.5), modality="MR"
+    )
+    cine = rng.integers(0, 255, (4, 24, 32), endpoint=True).astype(np.uint8)
+    colour = rng.integers(0, 255, (3, 24, 32, 3), endpoint=True).astype(np.uint8)
+    made = [write(volume, folder / f"volume{s}") for s in (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha")]
+    made.append(write(Image.from_array(cine, axes="fyx", frame_times=(0, 40, 80, 120)), folder / "cine.mp4"))
+    made.append(as_nm(Image.from_array(volume.voxels[:, :1].astype(np.uint16), modality="NM"), folder / "nm.dcm"))
+    made.append(as_us(Image.from_array(colour, axes="fyxc"), folder / "us.dcm"))
+    series = as_mr(volume, folder / "series")
+    made.append((series / "0001.dcm").rename(folder / "mr.dcm"))
+    for name, format, array in (("a.jpg", "JPEG", colour[0]), ("a.bmp", "BMP", cine[0]), ("a.png", "PNG", colour[1])):
+        Picture.fromarray(array).save(folder / name, format)
+        made.append(folder / name)
+    pages = [Picture.fromarray(page) for page in cine]
+    pages[0].save(folder / "stack.tif", save_all=True, append_images=pages[1:])
+    made.append(folder / "stack.tif")
+    made += [_compressed(folder / "us.dcm", colour, folder / f"{name}.dcm", name) for name in ("JPEG", "JPEG2000")]
+    for name in _PACKAGED:
+        made.append(folder / name)
+        made[-1].write_bytes((Path(pydicom.data.__file__).parent / "test_files" / name).read_bytes())
+    made.append(_avi(folder / "cine.avi", cine))
+    return made
+
+
+def _compressed(source: Path, frames: np.ndarray, path: Path, codec: str) -> Path:
+    from PIL import Image as Picture
+    from pydicom import dcmread
+    from pydicom.encaps import encapsulate
+
+    codes = []
+    for frame in frames:
+        stream = io.BytesIO()
+        Picture.fromarray(frame).save(stream, codec, **({"no_jp2": True} if codec == "JPEG2000" else {}))
+        codes.append(stream.getvalue())
+    dataset = dcmread(source)
+    dataset.PixelData = encapsulate(codes)
+    dataset["PixelData"].is_undefined_length = True
+    dataset.PhotometricInterpretation = "YBR_FULL_422" if codec == "JPEG" else "RGB"
+    dataset.file_meta.TransferSyntaxUID = _JPEG if codec == "JPEG" else _JPEG_2000
+    dataset.save_as(path)
+    return path
+
+
+def _avi(path: Path, frames: np.ndarray) -> Path:
+    import cv2
+
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25.0, frames.shape[2:0:-1])
+    for frame in frames:
+        writer.write(np.repeat(frame[..., None], 3, axis=-1))
+    writer.release()
+    return path
