@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import platform
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,12 @@ def ensureTorch(confirm: bool = True) -> bool:
     """
     if _torchIsThere():
         return False
+    if _isIntelMac() and _numpyVersion() >= (2,):
+        reason = _(
+            "PyTorch cannot be used here: the last one for Macs with an Intel processor, 2.2, does not work with "
+            "NumPy 2, which this Slicer has. Use an earlier Slicer, or another computer. Nothing was installed."
+        )
+        raise _missing(reason)
     if slicer.app.testingEnabled():  # as Slicer's own installer: a test changes nothing
         raise _missing(_("PyTorch is not installed."), _torchByHand())
     try:
@@ -107,6 +114,14 @@ def _torchIsThere() -> bool:
     except importlib.metadata.PackageNotFoundError:  # half installed: as if it were not there
         return False
     return SpecifierSet(TORCH).contains(version, prereleases=True)
+
+
+def _isIntelMac() -> bool:
+    return sys.platform == "darwin" and platform.machine() == "x86_64"
+
+
+def _numpyVersion() -> tuple[int, ...]:
+    return tuple(int(part) for part in importlib.metadata.version("numpy").split(".")[:2])
 
 
 def _missing(*lines: str) -> MissingPackage:

@@ -18,9 +18,11 @@ from .samples import sample
 from .segments import compare, measure, table_of
 from .sequences import sequence_of
 from .study import describe, frames_of, image_of, modified, whole_study
+from .tables import column_of
 
 __all__ = [
     "Output",
+    "column_of",
     "compare",
     "default_thresholds",
     "describe",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import slicer
 import vtk
 
@@ -17,7 +19,7 @@ Subjects = Mapping[str, Sequence[slicer.vtkMRMLNode]]
 class Column(NamedTuple):
     """One column. ``kind`` is str, int or float; ``about`` is the tool tip.
 
-    ``name`` is what scripts ask for; people read ``title`` (the name, if there is none) with the unit.
+    ``name`` is what scripts ask for; people read ``title`` (the name, if there is none), to which Slicer adds the unit.
     """
 
     name: str
@@ -46,26 +48,48 @@ def write_table(
     Args:
         name: of a new table.
         subjects: the nodes that the table is about, by what they are to it; kept as node references.
-        columns: one for each entry of a row.
+        columns: one for each entry of a row. What does not exist is NaN there, and an empty cell in the table: Slicer
+            would show "nan", so a column with such an entry is one of texts (``column_of`` reads either).
     """
     table = find_table(subjects) or _new_table(name, subjects)
     cells = list(zip(*rows, strict=True)) or [()] * len(columns)
     modified = table.StartModify()
     table.RemoveAllColumns()
     for column, values in zip(columns, cells, strict=True):
-        array = _ARRAYS[column.kind]()
-        array.SetName(column.name)
-        for value in values:
-            array.InsertNextValue(column.kind(value))
-        table.AddColumn(array)
-        title = column.title or column.name
-        table.SetColumnTitle(column.name, f"{title} ({column.unit})" if column.unit else title)
+        table.AddColumn(_array(column, values))
+        table.SetColumnTitle(column.name, column.title or column.name)
         table.SetColumnUnitLabel(column.name, column.unit)
         table.SetColumnDescription(column.name, column.about)
     table.SetUseColumnTitleAsColumnHeader(True)
     table.SetLocked(True)
     table.EndModify(modified)
     return table
+
+
+def column_of(table: slicer.vtkMRMLTableNode, name: str) -> np.ndarray:
+    """A column of numbers, by its name; NaN for what does not exist.
+
+    Raises:
+        KeyError: the table has no such column.
+        ValueError: it is one of words.
+    """
+    column = table.GetTable().GetColumnByName(name)
+    if column is None:
+        raise KeyError(name)
+    values = [column.GetValue(row) for row in range(column.GetNumberOfValues())]
+    return np.array([math.nan if value == "" else float(value) for value in values])
+
+
+def _array(column: Column, values: Sequence[Any]) -> vtk.vtkAbstractArray:
+    has_gaps = column.kind is float and any(math.isnan(value) for value in values)
+    array = vtk.vtkStringArray() if has_gaps else _ARRAYS[column.kind]()
+    array.SetName(column.name)
+    for value in values:
+        if has_gaps:
+            array.InsertNextValue("" if math.isnan(value) else f"{value:.6g}")
+        else:
+            array.InsertNextValue(column.kind(value))
+    return array
 
 
 def _new_table(name: str, subjects: Subjects) -> slicer.vtkMRMLTableNode:

@@ -222,11 +222,19 @@ class qMRMLTableView(QtWidgets.QTableView):
             self._observers.observe(node, vtk.vtkCommand.ModifiedEvent, self._fill)
         self._fill()
 
+    def _header(self, name: str) -> str:
+        """The title where the node wants it; Slicer adds the unit."""
+        if not self._table.GetUseColumnTitleAsColumnHeader():
+            return name
+        unit = self._table.GetColumnUnitLabel(name)
+        return (self._table.GetColumnTitle(name) or name) + (f" [{unit}]" if unit else "")
+
     def _fill(self, *_) -> None:
         table = self._table.GetTable() if self._table is not None else vtk.vtkTable()
         columns, rows = table.GetNumberOfColumns(), table.GetNumberOfRows()
         model = QtGui.QStandardItemModel(rows, columns, self)
-        model.setHorizontalHeaderLabels([table.GetColumnName(column) or "" for column in range(columns)])
+        names = [table.GetColumnName(column) or "" for column in range(columns)]
+        model.setHorizontalHeaderLabels([self._header(name) for name in names])
         for row in range(rows):
             for column in range(columns):
                 model.setItem(row, column, QtGui.QStandardItem(table.GetValue(row, column).ToString()))

@@ -87,6 +87,29 @@ def test_one_segmentation_is_measured_on_both_volumes(segments):
     assert after["Contrast"] > 2 * before["Contrast"] > 0
 
 
+def test_headings_hold_a_unit_once_and_a_contrast_that_does_not_exist_is_empty(segments):
+    """A segment that fills the volume has no background to stand out from."""
+    from MedRestoreLib.mrml import column_of
+
+    study = segments.p.inputVolume
+    segments.choose(segmentationBefore=draw(study, np.ones(SHAPE, bool)))
+    segments.press("measureSegmentsButton")
+    model = segments.ui.segmentsTableView.model()
+    titles = [str(model.headerData(k, qt_horizontal())) for k in range(model.columnCount())]
+    assert "Volume [mL]" in titles
+    assert all(title.count("[") <= 1 and "(m" not in title for title in titles)
+    column = titles.index("Contrast to background (CNR)")
+    assert [model.index(row, column).data() for row in range(2)] == ["", ""]
+    assert np.isnan(column_of(table(segments), "Contrast")).all()
+    assert column_of(table(segments), "Mean")[0] == pytest.approx(voxels().mean(), rel=1e-3)
+
+
+def qt_horizontal():
+    import qt
+
+    return qt.Qt.Horizontal
+
+
 def test_two_segmentations_are_compared(segments):
     p = segments.p
     segments.choose(segmentationBefore=draw(p.inputVolume, disc()))

@@ -147,13 +147,30 @@ def test_nothing_is_installed_while_slicer_is_being_tested(setup, without_torch,
     assert without_torch.torch.asked == 0
 
 
+@pytest.mark.parametrize(("numpy", "asked"), [("2.4.6", 0), ("1.26.4", 1)])
+def test_a_mac_with_an_intel_processor_is_told_before_anything_is_installed(
+    setup, without_torch, monkeypatch, numpy, asked
+):
+    without_torch.add_pytorch_utils()
+    real = importlib.metadata.version
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: numpy if name == "numpy" else real(name))
+    if asked:
+        assert setup.ensureTorch() is True
+    else:
+        with pytest.raises(MissingPackage, match="Intel"):
+            setup.ensureTorch()
+    assert without_torch.torch.asked == asked
+
+
 # Other packages
 
 
 def test_only_the_packages_that_a_call_needs_are_asked_for(setup):
     from Testing import host
 
-    host.packages.missing = {"safetensors", "rich", "matplotlib"}
+    host.packages.missing = {"safetensors", "opencv-python-headless"}
     assert setup.ensurePackages("safetensors") is True
     assert host.packages.asked == [["safetensors>=0.4"]]
 
@@ -161,7 +178,7 @@ def test_only_the_packages_that_a_call_needs_are_asked_for(setup):
 def test_packages_that_are_there_are_not_asked_for(setup):
     from Testing import host
 
-    host.packages.missing = {"rich"}
+    host.packages.missing = {"opencv-python-headless"}
     assert setup.ensurePackages("safetensors") is False
     assert host.packages.asked == []
 
@@ -169,21 +186,21 @@ def test_packages_that_are_there_are_not_asked_for(setup):
 def test_without_names_the_whole_list_is_asked_for(setup):
     from Testing import host
 
-    host.packages.missing = {"rich"}
+    host.packages.missing = {"opencv-python-headless"}
     assert setup.ensurePackages() is True
     (asked,) = host.packages.asked
     lines = (REPOSITORY / "MedRestore/Resources/requirements.txt").read_text().splitlines()
-    assert asked == [line for line in lines if line and not line.startswith("#")]
+    assert asked == [line.partition("#")[0].strip() for line in lines if not line.startswith("#")]
 
 
 @pytest.mark.parametrize("outcome", ["refused", "failed"])
 def test_refused_or_failed_packages_are_a_message_with_steps_by_hand(setup, outcome):
     from Testing import host
 
-    host.packages.missing, host.packages.outcome = {"safetensors", "matplotlib"}, outcome
+    host.packages.missing, host.packages.outcome = {"safetensors", "opencv-python-headless"}, outcome
     with pytest.raises(MissingPackage) as error:
-        setup.ensurePackages("matplotlib", "safetensors")
-    assert has_steps_by_hand(message_of(error), "matplotlib>=3.8")
+        setup.ensurePackages("opencv-python-headless", "safetensors")
+    assert has_steps_by_hand(message_of(error), "opencv-python-headless>=4.8")
     assert '"safetensors>=0.4"' in message_of(error)
     host.packages.outcome = "accepted"
     assert setup.ensurePackages("safetensors") is True

@@ -94,7 +94,7 @@ def test_metadata_is_as_the_index_reads_it():
     assert len(metadata("DESCRIPTION")) > 60
     assert "patents" in metadata("DESCRIPTION"), "the index wants known patents in the description"
     assert ";" not in metadata("DESCRIPTION"), "CMake would make a list of it"
-    assert metadata("CONTRIBUTORS")
+    assert re.fullmatch(r"[^()]+ \([^()]+\)", metadata("CONTRIBUTORS")), "a name, and in brackets who or where"
     assert "\r" not in (REPOSITORY / "CMakeLists.txt").read_bytes().decode()
 
 
@@ -119,6 +119,8 @@ def test_catalogue_entry_is_valid():
     entry = json.loads((REPOSITORY / "MedRestore.json").read_text(encoding="utf-8"))
     project = re.search(r"project\((\w+)\)", (REPOSITORY / "CMakeLists.txt").read_text(encoding="utf-8"))[1]
     assert project == "MedRestore"
+    text = (REPOSITORY / "MedRestore.json").read_text(encoding="utf-8")
+    assert '"build_dependencies": [\n    "PyTorch"\n  ]' in text, "one on a line, as the index's lint wants"
     assert entry["$schema"].endswith("slicer-extension-catalog-entry-schema-v1.0.1.json#")
     assert entry["category"] in ACCEPTED_CATEGORIES
     assert re.fullmatch(r"https://github\.com/[^/]+/Slicer\w+\.git", entry["scm_url"])
@@ -129,13 +131,21 @@ def test_catalogue_entry_is_valid():
     assert set(entry) <= known | {"enabled", "scm_type"}
 
 
-def test_slicer_installs_what_the_library_depends_on():
+def test_slicer_installs_the_least_that_it_needs():
+    """What serves the command line alone, and python-gdcm, which makes Slicer crash at exit, stay out."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lines = (REPOSITORY / "MedRestore/Resources/requirements.txt").read_text(encoding="utf-8").splitlines()
-    in_slicer = requirements([line for line in lines if line and not line.startswith("#")])
+    in_slicer = requirements([line.partition("#")[0].strip() for line in lines if not line.startswith("#")])
     outside = requirements(project["dependencies"])
-    assert "torch" not in in_slicer, "torch comes with the PyTorch extension"
-    assert in_slicer == {name: v for name, v in outside.items() if name not in BUNDLED | {"torch"}}
+    assert set(in_slicer) == {"opencv-python-headless", "safetensors"}, "torch comes with the PyTorch extension"
+    assert in_slicer == {name: outside[name] for name in in_slicer}
+
+
+def test_the_licence_is_installed_with_the_package():
+    text = (REPOSITORY / "CMakeLists.txt").read_text(encoding="utf-8")
+    assert 'set(EXTENSION_LICENSE_FILE "${CMAKE_CURRENT_SOURCE_DIR}/LICENSE.txt")' in text
+    assert re.search(r"install\(FILES LICENSE\.txt", text)
+    assert text.index("EXTENSION_LICENSE_FILE") < text.index("include(${Slicer_USE_FILE})"), "else Slicer's own counts"
 
 
 def test_licence_is_apache():
