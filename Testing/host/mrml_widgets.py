@@ -112,8 +112,7 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
         )
         for node in nodes:
             if any(node.IsA(kind) for kind in self.nodeTypes):
-                changed = self._refresh if self._attributes else self._rename
-                self._observers.observe(node, vtk.vtkCommand.ModifiedEvent, changed)
+                self._observers.observe(node, vtk.vtkCommand.ModifiedEvent, self._nodeModified)
         nodes = [node for node in nodes if self._shows(node)]
         wanted = [("", self.noneDisplay)] if self.noneEnabled else []
         wanted += [(node.GetID(), node.GetName() or "") for node in nodes]
@@ -128,6 +127,9 @@ class qMRMLNodeComboBox(QtWidgets.QWidget):
                 self._box.setItemText(index, name)
         if self._requested:
             self.setCurrentNodeID(self._requested)
+
+    def _nodeModified(self, node, event) -> None:
+        (self._refresh if self._attributes else self._rename)(node, event)
 
     def _rename(self, node, _) -> None:
         index = self._box.findData(node.GetID())
