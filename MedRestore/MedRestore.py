@@ -91,12 +91,11 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
         from MedRestorePanel.evidence import EvidenceSection
         from MedRestorePanel.preview import Preview
-        from MedRestorePanel.process import WorkerProcess
         from MedRestorePanel.restoring import RestoreSection
         from MedRestorePanel.segments import SegmentsSection
         from MedRestorePanel.study import StudySection
-        from MedRestorePanel.uploads import Uploads
         from MedRestorePanel.views import Views
+        from MedRestorePanel.workers import Workers
 
         for widget in vars(self.ui).values():  # however long a node's name is, the panel stays narrow
             if isinstance(widget, slicer.qMRMLNodeComboBox):
@@ -105,13 +104,12 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.ui.resultSelector.addAttribute(kind, "MedRestore.part", "restored")  # removed parts are no results
 
         self.logic = MedRestoreLogic()
-        self.worker = WorkerProcess()
-        self.uploads = Uploads(self.worker)
+        self.workers = Workers()
         self.views = Views(self.ui, showError=self.showError)
-        self.study = StudySection(self.ui, self.uploads, onChosen=self.onChosen)
-        self.preview = Preview(self.ui, self.uploads, self.study)
+        self.study = StudySection(self.ui, self.workers, onChosen=self.onChosen)
+        self.preview = Preview(self.ui, self.workers, self.study)
         self.restoring = RestoreSection(
-            self.ui, self.worker, self.uploads, self.study, onStarted=self.preview.remove, onRestored=self.onRestored
+            self.ui, self.workers, self.study, onStarted=self.preview.remove, onRestored=self.onRestored
         )
         self.segments = SegmentsSection(self.ui, self.views.volumes, showError=self.showError)
         self.evidence = EvidenceSection(self.ui, showError=self.showError)
@@ -133,12 +131,12 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             part.cleanup()
         self.parts = []
         if self.logic is not None:
-            self.worker.close()
+            self.workers.close()
         self.removeObservers()
 
     def enter(self) -> None:
         self.initializeParameterNode()
-        self.worker.start()  # warm by the time a volume is chosen
+        self.workers.first.start()  # warm by the time a volume is chosen
 
     def exit(self) -> None:
         self.preview.remove()

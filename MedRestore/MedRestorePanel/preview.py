@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .parameters import MedRestoreParameterNode
     from .study import StudySection
-    from .uploads import Uploads
+    from .workers import Workers
 
 # Segmentation, segment and the state of the segmentation: what a mask was worked out from.
 MaskKey = tuple[str, str, int]
@@ -46,13 +46,13 @@ class Preview(VTKObservationMixin):
 
     Args:
         ui: the panel's widgets.
-        uploads: sends studies and requests to the worker.
+        workers: read, preview and restore.
         study: the ``StudySection``: what would be restored and how.
     """
 
-    def __init__(self, ui: Any, uploads: Uploads, study: StudySection) -> None:
+    def __init__(self, ui: Any, workers: Workers, study: StudySection) -> None:
         VTKObservationMixin.__init__(self)
-        self.ui, self.uploads, self.study = ui, uploads, study
+        self.ui, self.workers, self.study = ui, workers, study
         self._parameterNode = None
         self._request = None
         self._wanted = None  # place and parameters that were last asked for
@@ -165,7 +165,7 @@ class Preview(VTKObservationMixin):
 
         def done(reply: dict[str, Any]) -> None:
             if self._request is request:
-                self._show(place, self.uploads.worker.exchange.result(reply["id"])[0, 0])
+                self._show(place, self.workers.result(request, reply["id"])[0, 0])
 
         def failed(error: MedRestoreError) -> None:
             if self._request is request:
@@ -175,7 +175,7 @@ class Preview(VTKObservationMixin):
 
         try:
             study = self.study.study()
-            request = self._request = self.uploads.request(
+            request = self._request = self.workers.request(
                 "preview",
                 study,
                 edits,
@@ -202,7 +202,7 @@ class Preview(VTKObservationMixin):
         self._timer.stop()
         request, self._request = self._request, None
         if request is not None:
-            self.uploads.cancel(request)
+            self.workers.cancel(request)
 
     # Showing
 

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from MedRestoreLib.mrml import Output
 
     from .parameters import MedRestoreParameterNode
-    from .process import WorkerProcess
     from .study import StudySection
-    from .uploads import Uploads
+    from .workers import Workers
 
 # How the bar is shared: sending the study, restoring it, fetching the result.
 SENT, RESTORED = 0.02, 0.97
@@ -33,7 +32,7 @@ class RestoreSection(VTKObservationMixin):
 
     Args:
         ui: the panel's widgets.
-        worker, uploads: where the work is done.
+        workers: where the work is done.
         study: the ``StudySection``: what to restore and how.
         onStarted: called when a job begins.
         onRestored: called with the restored volume.
@@ -42,15 +41,14 @@ class RestoreSection(VTKObservationMixin):
     def __init__(
         self,
         ui: Any,
-        worker: WorkerProcess,
-        uploads: Uploads,
+        workers: Workers,
         study: StudySection,
         *,
         onStarted: Callable[[], None],
         onRestored: Callable[[slicer.vtkMRMLVolumeNode], None],
     ) -> None:
         VTKObservationMixin.__init__(self)
-        self.ui, self.worker, self.uploads, self.study = ui, worker, uploads, study
+        self.ui, self.workers, self.study = ui, workers, study
         self.onStarted, self.onRestored = onStarted, onRestored
         self._parameterNode = None
         self._job = None
@@ -121,9 +119,7 @@ class RestoreSection(VTKObservationMixin):
         if packages is None or packages:
             installed |= ensurePackages(*packages or ())
         if installed:
-            self.uploads.forget()
-            self.worker.close()
-            self.worker.start()
+            self.workers.restart()
 
     def fail(self, message: str) -> None:
         """Show an error; the panel is ready for the next try."""
@@ -137,7 +133,7 @@ class RestoreSection(VTKObservationMixin):
             self._end()
             if job.steps is not None:
                 job.steps.stop()
-            self.uploads.cancel(job.request)
+            self.workers.cancel(job.request)
         self.say(message)
 
     def _start(self) -> None:
@@ -151,7 +147,7 @@ class RestoreSection(VTKObservationMixin):
         job = self._job = _Job((study, p.inputVolume, target), output, p.keepRemoved)
         self.addObserver(slicer.mrmlScene, slicer.vtkMRMLScene.NodeAboutToBeRemovedEvent, self._onNodeRemoved)
         self.onStarted()
-        job.request = self.uploads.request(
+        job.request = self.workers.request(
             "restore",
             study,
             self.study.edits(),
@@ -182,12 +178,12 @@ class RestoreSection(VTKObservationMixin):
     def _restored(self, job: _Job, report: dict[str, Any]) -> None:
         """The worker is done: fetch the voxels in steps, then add the nodes."""
         if self._job is not job:
-            self.worker.exchange.forget(job.request.id)
+            self.workers.first.exchange.forget(job.request.id)
             return
         self._progress(job, RESTORED, _("Fetching the result"))
 
         def fetching() -> Iterator[None]:
-            yield from self.worker.exchange.receiving(job.request.id, job.output.arrays)
+            yield from self.workers.first.exchange.receiving(job.request.id, job.output.arrays)
             if job.keepRemoved:
                 yield from job.output.removing()
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from MedRestoreLib.methods.catalogue import Method
 
     from .parameters import MedRestoreParameterNode
-    from .uploads import Uploads
+    from .workers import Workers
 
 SURE = 0.5  # estimates below this confidence are shown as unsure
 
@@ -31,7 +31,7 @@ class StudySection(VTKObservationMixin):
 
     Args:
         ui: the panel's widgets.
-        uploads: sends studies and requests to the worker.
+        workers: read, preview and restore.
         onChosen: called with a volume that was chosen as the input.
 
     Attributes:
@@ -39,10 +39,10 @@ class StudySection(VTKObservationMixin):
         recommended: what the worker recommended for the study on show, {} before that.
     """
 
-    def __init__(self, ui: Any, uploads: Uploads, *, onChosen: Callable[[slicer.vtkMRMLVolumeNode], None]) -> None:
+    def __init__(self, ui: Any, workers: Workers, *, onChosen: Callable[[slicer.vtkMRMLVolumeNode], None]) -> None:
         VTKObservationMixin.__init__(self)
         self.ui = ui
-        self.uploads = uploads
+        self.workers = workers
         self.onChosen = onChosen
         self.recommended = {}
         self.connectors = {
@@ -70,7 +70,7 @@ class StudySection(VTKObservationMixin):
     def setParameterNode(self, parameterNode: MedRestoreParameterNode | None) -> None:
         self._forget()
         self._parameterNode = parameterNode
-        self.uploads.forget()
+        self.workers.forget()
 
     def cleanup(self) -> None:
         self._forget()
@@ -162,7 +162,7 @@ class StudySection(VTKObservationMixin):
 
     def _forget(self) -> None:
         if self._request is not None:
-            self.uploads.cancel(self._request)
+            self.workers.cancel(self._request)
         self._request = None
         self._seen = {}
         self.recommended = {}
@@ -212,13 +212,13 @@ class StudySection(VTKObservationMixin):
         from MedRestoreLib import MedRestoreError
 
         if self._request is not None:
-            self.uploads.cancel(self._request)
+            self.workers.cancel(self._request)
             self._request = None
         if self.study() is None:
             return
         self._message = _("Reading the study...")
         try:
-            self._request = self.uploads.request(
+            self._request = self.workers.request(
                 "recognise",
                 self.study(),
                 {name: value for name, value in edits.items() if value},

@@ -18,7 +18,7 @@ def begin(user: User, study, **choices) -> None:
 
 
 def idle(user: User) -> None:
-    user.wait(lambda: not user.panel.worker.isBusy, 20)
+    user.wait(lambda: not user.panel.workers.isBusy, 20)
 
 
 def test_cancel_leaves_nothing(user, head):
@@ -46,11 +46,37 @@ def test_a_job_goes_on_when_another_study_is_chosen(user, head):
     assert len(user.exchanged()) == 1, "the first study is not needed any more"
 
 
+def test_during_a_job_another_study_is_read_and_previewed(user, head):
+    begin(user, head)
+    user.wait(lambda: user.ui.progressBar.value > 0)
+    job = user.panel.workers.first.pid
+    os.kill(job, signal.SIGSTOP)  # as if it took an hour
+    user.open(add_head("other", seed=1), method="adf")
+    user.choose(preview=True)
+    user.wait(lambda: slicer_nodes("MedRestore preview") and not user.ui.previewLabel.text)
+    assert user.panel.restoring.isRunning
+    assert user.ui.applyButton.text == "Cancel"
+    os.kill(job, signal.SIGCONT)
+    user.wait(lambda: not user.panel.restoring.isRunning)
+    assert user.panel.workers.first.pid == job
+    assert user.p.lastOutput.GetName().startswith("T1 restored")
+    user.choose(preview=False, method="bm3d")
+    user.press("estimateButton")
+    user.wait_until_read()
+    assert user.panel.workers._second is None, "the second worker has nothing more to do"
+
+
+def slicer_nodes(name: str) -> list:
+    import slicer
+
+    return [node for node in slicer.util.getNodesByClass("vtkMRMLVolumeNode") if node.GetName() == name]
+
+
 def test_a_study_let_go_before_it_was_sent_ends_the_job(user, head):
     user.open(head, method="adf")
-    user.panel.uploads.forget()  # as if the voxels had changed: Apply has to send them again
+    user.panel.workers.forget()  # as if the voxels had changed: Apply has to send them again
     user.press("applyButton")
-    user.panel.uploads.forget()
+    user.panel.workers.forget()
     assert not user.panel.restoring.isRunning
     assert "another study" in user.ui.statusLabel.text
     user.apply()
@@ -83,7 +109,7 @@ def test_closing_the_scene_ends_the_job(user, head):
 def test_a_worker_that_dies_is_a_message_and_the_next_job_works(user, head):
     begin(user, head)
     user.wait(lambda: user.ui.progressBar.value > 0)
-    os.kill(user.panel.worker.pid, KILL)
+    os.kill(user.panel.workers.first.pid, KILL)
     user.wait(lambda: not user.panel.restoring.isRunning, 10)
     assert "worker process stopped" in user.ui.statusLabel.text
     assert user.p.lastOutput is None
@@ -99,7 +125,7 @@ def test_reload_gives_a_working_panel_and_no_second_worker(user, head):
     slicer.util.reloadScriptedModule("MedRestore")
     user.panel = slicer.util.getModuleWidget("MedRestore")
     assert user.panel is not old
-    assert old.worker.pid is None
+    assert old.workers.first.pid is None
     user.open(head, method="adf")
     user.apply()
 

@@ -164,7 +164,7 @@ def test_changes_that_do_not_change_the_picture_ask_nothing(preview):
 
 def test_a_request_that_is_no_longer_wanted_is_cancelled(preview):
     preview.start()
-    worker = preview.user.panel.worker
+    worker = preview.user.panel.workers.first
     os.kill(worker.pid, signal.SIGSTOP)  # as if it were slow
     preview.choose(level=10.0)
     preview.user.wait(lambda: len(preview.asked) == 2)

@@ -152,7 +152,7 @@ def test_without_a_main_window_it_says_so(preview, monkeypatch):
 
 def test_a_lost_worker_is_a_quiet_text_and_the_next_change_finds_another(preview):
     preview.start()
-    worker = preview.user.panel.worker
+    worker = preview.user.panel.workers.first
     os.kill(worker.pid, signal.SIGSTOP)
     preview.choose(level=10.0)
     preview.user.wait(lambda: len(preview.asked) == 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from Testing.support.panel_user import User, add_head, names
@@ -69,3 +71,69 @@ def test_our_layout_in_a_loaded_scene_can_be_left(user, tmp_path):
         user.press("formerLayoutButton")
     layout = slicer.app.layoutManager().layoutLogic().GetLayoutNode().GetViewArrangement()
     assert layout == slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
+
+
+ACTIONS = 500
+
+
+def test_random_scenes_reloads_and_jobs_raise_nothing_and_leave_no_orphan(user, tmp_path):
+    """Whoever saves, loads, adds, closes and reloads in whatever order, while jobs run."""
+    import slicer
+
+    rng, made = random.Random(23), []
+
+    def add():
+        if len(names()) < 6:
+            made.append(add_head(f"volume {len(made)}", seed=len(made), slices=rng.choice((1, 2))))
+
+    def choose():
+        box = user.ui.inputSelector
+        if box.nodeCount():
+            box.setCurrentNode(box.nodeFromIndex(rng.randrange(box.nodeCount())))
+
+    def save():
+        user.application.save_scene(tmp_path)
+
+    def load(add=False):
+        if (tmp_path / "scene.mrml").exists() and (not add or len(names()) < 6):
+            user.application.load_scene(tmp_path / "scene.mrml", add)
+
+    def reload():
+        slicer.util.reloadScriptedModule("MedRestore")
+        user.panel = slicer.util.getModuleWidget("MedRestore")
+
+    def leave_and_return():
+        user.leave()
+        user.rest(0.01)
+        user.come_back()
+
+    def delete():
+        volumes = slicer.util.getNodesByClass("vtkMRMLVolumeNode")
+        if volumes:
+            slicer.mrmlScene.RemoveNode(rng.choice(volumes))
+
+    buttons = ("previewCheckBox", "sideBySideButton", "removedButton", "fadeButton", "formerLayoutButton")
+    often = [add, choose, lambda: user.ui.applyButton.click(), lambda: user.rest(0.1)]
+    actions = [
+        *often * 4,
+        *[lambda name=name: getattr(user.ui, name).click() for name in buttons],
+        *[save, load, lambda: load(add=True), leave_and_return, delete],
+        lambda: slicer.mrmlScene.Clear(0),
+    ]
+    for step in range(ACTIONS):
+        # A reload starts another worker, which takes a second: now and then is enough.
+        action = reload if step % 100 == 99 else rng.choice(actions)
+        action()
+        user.rest(0.01)
+        assert not user.application.errors, f"at step {step}: {user.application.errors[-1]}"
+    user.wait_until_read()
+    if user.panel.restoring.isRunning:
+        user.press("applyButton")
+    if user.p.preview:
+        user.choose(preview=False)
+    user.wait(lambda: not user.panel.workers.isBusy, 20)
+    user.rest(0.3)
+    hidden = [node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLVolumeNode") if node.GetHideFromEditors()]
+    assert hidden == [], "a preview was left in the scene"
+    assert len(user.exchanged()) <= 1, "only the study on show may stay with the worker"
+    assert len(slicer.util.getNodesByClass("vtkMRMLScriptedModuleNode")) == 1

@@ -124,7 +124,7 @@ class User:
 
     def exchanged(self) -> list[str]:
         """Files that passed between the panel and its worker and are still there."""
-        return [path.name for path in self.panel.worker.exchange.folder.iterdir()]
+        return [path.name for path in self.panel.workers.first.exchange.folder.iterdir()]
 
 
 def _folds(widget: Any) -> bool:

@@ -25,8 +25,8 @@ class Preview:
         self.user = user
         self.asked: list[Any] = []
         self.cancelled: list[Any] = []
-        uploads = user.panel.preview.uploads
-        request = uploads.request
+        workers = user.panel.workers
+        request = workers.request
 
         def noted(do, *arguments, **options):
             if do != "preview":
@@ -36,10 +36,10 @@ class Preview:
             self.asked.append(sent)
             return sent
 
-        uploads.request = noted
+        workers.request = noted
 
     def close(self) -> None:
-        del self.user.panel.preview.uploads.request
+        del self.user.panel.workers.request
 
     @property
     def ui(self) -> Any:
