@@ -137,7 +137,7 @@ def test_slicer_installs_the_least_that_it_needs():
     lines = (REPOSITORY / "MedRestore/Resources/requirements.txt").read_text(encoding="utf-8").splitlines()
     in_slicer = requirements([line.partition("#")[0].strip() for line in lines if not line.startswith("#")])
     outside = requirements(project["dependencies"])
-    assert set(in_slicer) == {"nibabel", "opencv-python-headless", "safetensors"}, "torch comes with the PyTorch extension"
+    assert set(in_slicer) == {"nibabel", "opencv-python-headless", "safetensors"}, "torch is PyTorch's extension's"
     assert in_slicer == {name: outside[name] for name in in_slicer}
 
 
