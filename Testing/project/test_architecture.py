@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -231,3 +232,23 @@ def test_a_fresh_process_loads_neither_torch_nor_scipy(module):
     code = f"import sys, {module}; print(*sorted({HEAVY!r} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert run.stdout.split() == []
+
+
+def test_only_noise_models_know_which_model_they_are():
+    compared = re.compile(r"\bnoise\.id\s*(==|!=|in\b)|\bmethod\.domain\s*(==|!=)")
+    assert not [path for path, source in FILES.items() if compared.search(source) and "/noise/" not in path]
+
+
+def test_no_function_takes_more_than_nine_parameters_but_the_command_lines():
+    def parameters(node: ast.FunctionDef) -> int:
+        given = [one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+        return len([name for name in given if name not in ("self", "cls")])
+
+    ours = {path: ast.parse(source) for path, source in FILES.items() if not path.startswith("Testing/")}
+    assert not [
+        f"{path}: {node.name}"
+        for path, tree in ours.items()
+        if path != "MedRestoreLib/cli.py"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and parameters(node) > 9
+    ]
