@@ -202,11 +202,7 @@ class RestoreSection(VTKObservationMixin):
             return
         self._end()
         seconds = time.monotonic() - job.began
-        self.say(
-            _("'{name}' is done, in {seconds} s. {verdict}").format(
-                name=node.GetName(), seconds=f"{seconds:.1f}", verdict=report["verdict"]
-            )
-        )
+        self.say(_("'{name}' is done, in {seconds} s.").format(name=node.GetName(), seconds=f"{seconds:.1f}"))
         self.onRestored(node)
 
     def _end(self) -> None:
