@@ -18,6 +18,7 @@ class Modality:
         inverted: shown dark on light.
         paired: two frames of one slice are two views of one patient (anterior and posterior), not moments in time.
         compressed: 8-bit frames show log-compressed amplitudes.
+        window: grey values customarily shown as black and white, in ``unit``; None where they depend on the study.
     """
 
     code: str
@@ -28,6 +29,7 @@ class Modality:
     inverted: bool = False
     paired: bool = False
     compressed: bool = False
+    window: tuple[float, float] | None = None
 
 
 MODALITIES = (
@@ -43,7 +45,7 @@ MODALITIES = (
     Modality("MR", "Magnetic resonance", noise="rician", aliases=("mri", "t1", "t2", "flair", "pd")),
     Modality("US", "Ultrasound", noise="speckle", aliases=("ultrasound", "sonography", "echo"), compressed=True),
     Modality("PT", "PET", noise="gaussian", aliases=("pet",)),
-    Modality("CT", "CT or cone beam", noise="gaussian", aliases=("cbct",), unit="HU"),
+    Modality("CT", "CT or cone beam", noise="gaussian", aliases=("cbct",), unit="HU", window=(-160.0, 240.0)),
     Modality("OT", "Other", noise="gaussian", aliases=("other",)),
 )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,40 +14,14 @@ from ..errors import UnsupportedImage
 from ..files.atomic import write_bytes
 from ..image import Image
 from .report import CAUTION, Report
+from .views import TALL_ASPECT, View, detail_of, view_of, window_of
 
 DPI = 220
 # Sizes in inches; three panels and their colour bar fill the two columns of a journal.
 PANEL, TALL, GAP, MARGIN, BAR = 2.2, 5.6, 0.12, 0.15, 0.75
 HEAD, TITLE, FOOT = 0.5, 0.24, 0.3
-TALL_ASPECT = 1.7  # from here a picture counts as tall and its details stand beside it, not below
 
 INK, SOFT, ACCENT = "#1d2328", "#5b6670", "#e0a100"
-GAP_COLUMNS = 4  # between two views of one body
-FOREGROUND = 0.06  # of the brightest: what lies below may be cropped away
-DETAIL, TALL_DETAIL = 0.3, 0.45  # of the picture's shorter side
-
-
-@dataclass(frozen=True)
-class View:
-    """Which part of a study is shown, and how it is turned: all panels of a figure share it."""
-
-    planes: tuple[tuple[int, int], ...]  # (frame, slice), side by side
-    rows: slice
-    columns: slice
-    upside_down: bool
-    mirrored: bool
-
-    def of(self, voxels: np.ndarray) -> np.ndarray:
-        """The shown part of ``(frames, slices, rows, columns[, components])``; NaN between two views."""
-        parts: list[np.ndarray] = []
-        for frame, number in self.planes:
-            plane = voxels[frame, number, self.rows, self.columns]
-            plane = plane[::-1] if self.upside_down else plane
-            parts += [plane[:, ::-1] if self.mirrored else plane]
-        if len(parts) == 1:
-            return parts[0]
-        gap = np.full_like(parts[0][:, :GAP_COLUMNS], np.nan)
-        return np.hstack([part for pair in zip(parts, [gap] * len(parts), strict=True) for part in pair][:-1])
 
 
 def before_after(
@@ -70,7 +43,7 @@ def before_after(
         OutputError: the place is not writable.
     """
     check_grid(before, after)
-    view = view_of(after)
+    view = view_of(before)
     removed = view.of(before.voxels) - view.of(after.voxels)
     header = ("", "") if report is None else (report.headline, report.noise.summary)
     outline = None if mask is None else view.of(np.broadcast_to(np.float32(mask), after.voxels.shape))
@@ -93,44 +66,6 @@ def check_grid(first: Image, *others: Image) -> None:
         raise UnsupportedImage("the studies do not lie on the same grid, so they cannot be shown side by side.")
 
 
-def view_of(image: Image) -> View:
-    """What a figure of this study shows of it."""
-    from scipy.ndimage import gaussian_filter
-
-    frames, slices, rows, columns = image.voxels.shape
-    if modalities.find(image.modality).paired and frames == 2 and slices == 1:
-        planes: tuple[tuple[int, int], ...] = ((0, 0), (1, 0))
-    else:
-        coarse = image.voxels[frames // 2, :, ::4, ::4]
-        weight = np.abs(coarse - np.median(coarse[:, 0])).sum(axis=(1, 2), dtype=np.float64)
-        planes = ((frames // 2, int(np.searchsorted(np.cumsum(weight), weight.sum() / 2))),)
-    inside = np.zeros((rows, columns), bool)
-    for plane in planes:
-        seen = image.voxels[plane]
-        border = np.concatenate([seen[0], seen[-1], seen[:, 0], seen[:, -1]])
-        content = gaussian_filter(np.abs(seen - np.median(border)), 2)
-        noise_floor = np.median(np.abs(border - np.median(border)))
-        inside |= content > max(FOREGROUND * float(np.quantile(content, 0.995)), 2.5 * float(noise_floor))
-    rows_shown, columns_shown = _extent(inside.mean(axis=1)), _extent(inside.mean(axis=0))
-    axes = np.reshape(image.direction, (3, 3))
-    across, down = axes[:, 0], axes[:, 1]
-    vertical = int(np.abs(down).argmax())
-    # Down is posterior or, where slices stand upright, towards the feet; LPS counts those axes up and down.
-    upside_down = down[vertical] < 0 if vertical != 2 else down[2] > 0
-    mirrored = across[np.abs(across).argmax()] < 0
-    return View(planes, rows_shown, columns_shown, bool(upside_down), bool(mirrored))
-
-
-def _extent(share: np.ndarray) -> slice:
-    """From the first to the last row with content, and a margin of 3 %; all of it where there is none."""
-    size = len(share)
-    filled = np.flatnonzero(share > 0.02)
-    if not filled.size:
-        return slice(0, size)
-    margin = round(0.03 * size) + 1
-    return slice(max(filled[0] - margin, 0), min(filled[-1] + margin + 1, size))
-
-
 def _write(
     pictures: dict[str, Image],
     signed: tuple[str, np.ndarray],
@@ -145,7 +80,7 @@ def _write(
 
     first, after = list(pictures.values())[:2]
     grey = view.of(after.voxels)
-    low, high = window_of(grey)
+    low, high = window_of(grey, first.modality)
     change = signed[1]
     limit = float(np.nanquantile(np.abs(change), 0.995)) or 1.0
     shown = [(title, colours(image, view), {"vmin": low, "vmax": high}) for title, image in pictures.items()]
@@ -156,7 +91,8 @@ def _write(
 
     pixel = first.spacing[1] / first.spacing[0]
     aspect = grey.shape[0] * pixel / grey.shape[1]
-    box = _detail(grey[:, : view.columns.stop - view.columns.start], low, high, pixel)
+    one = slice(0, view.columns.stop - view.columns.start)  # of two views the first
+    box = detail_of(view.of(first.voxels)[:, one], grey[:, one], (low, high), pixel)
     layout = _Layout(len(arrays), aspect, has_header=any(header))
     figure = Figure(figsize=layout.size, dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
@@ -186,14 +122,6 @@ def _write(
     return write_bytes(path, data.getvalue())
 
 
-def window_of(grey: np.ndarray) -> tuple[float, float]:
-    """The grey values shown as darkest and brightest: robust, and from zero where zero is near."""
-    low, high = (float(v) for v in np.nanquantile(grey, [0.005, 0.997]))
-    if np.nanmin(grey) >= 0 and low < 0.2 * high:
-        low = 0.0
-    return (low, high) if high > low else (low, low + 1.0)
-
-
 def colours(image: Image, view: View) -> np.ndarray:
     """The plane in its unit, or in its own colours as ``(rows, columns, 3)`` in [0, 1]."""
     if image.colour is None:
@@ -202,27 +130,6 @@ def colours(image: Image, view: View) -> np.ndarray:
     brightest = np.iinfo(dtype).max if dtype.kind in "iu" else max(float(image.voxels.max()), 1e-9)
     plane = view.of(image.colour[..., :3]) + view.of(image.voxels)[..., None]
     return np.clip(plane / brightest, 0, 1)
-
-
-def _detail(grey: np.ndarray, low: float, high: float, pixel: float) -> tuple[slice, slice]:
-    """The busiest square (in mm) of the picture, as seen in the window; the middle counts more than the rim."""
-    from scipy.ndimage import gaussian_filter, uniform_filter
-
-    seen = np.clip(np.nan_to_num(grey, nan=low), low, high)
-    edges = np.hypot(*np.gradient(gaussian_filter(seen, 1.5)))
-    edges = np.minimum(edges, np.quantile(edges, 0.85))  # many edges, not one strong one such as a full bladder's
-    shorter = min(grey.shape[1], grey.shape[0] * pixel)
-    tall = grey.shape[0] * pixel > TALL_ASPECT * grey.shape[1]
-    columns = int(np.clip((TALL_DETAIL if tall else DETAIL) * shorter, 8, grey.shape[1]))
-    rows = int(np.clip(columns / pixel, 4, grey.shape[0]))
-    middle = 0.3 if tall else 0.5  # of a body, the chest
-    down = np.exp(-np.square(3 * (np.linspace(0, 1, grey.shape[0]) - middle)))
-    across = np.exp(-np.square(3 * (np.linspace(0, 1, grey.shape[1]) - 0.5)))
-    busy = uniform_filter(edges, (rows, columns), mode="constant") * down[:, None] * across
-    row, column = np.unravel_index(busy.argmax(), busy.shape)
-    top = int(np.clip(row - rows // 2, 0, grey.shape[0] - rows))
-    left = int(np.clip(column - columns // 2, 0, grey.shape[1] - columns))
-    return slice(top, top + rows), slice(left, left + columns)
 
 
 def _frame(axes: Any, box: tuple[slice, slice]) -> None:

@@ -12,7 +12,8 @@ from .. import modalities
 from ..errors import UnsupportedImage
 from ..files.atomic import write_bytes
 from ..image import Image
-from .figures import View, check_grid, colours, view_of, window_of
+from .figures import check_grid, colours
+from .views import View, view_of, window_of
 
 FRAMES = 32  # at most, from the middle of the cine
 LEAST = 3  # fewer frames are no cine
@@ -44,7 +45,7 @@ def before_after(before: Image, after: Image, path: str | Path) -> Path:
     if not is_cine(before):
         raise UnsupportedImage(f"a film needs at least {LEAST} frames, the study has {len(before.voxels)}.")
     view = replace(view_of(after), rows=slice(None), columns=slice(None))  # whole: what moves may leave a crop
-    low, high = window_of(view.of(after.voxels))
+    low, high = window_of(view.of(after.voxels), before.modality)
     frames = [
         np.hstack([_panel(image, seen, low, high) for image in (before, after)]) for seen in _moments(after, view)
     ]

@@ -16,10 +16,12 @@ from MedRestoreLib.errors import OutputError, UnsupportedImage
 from MedRestoreLib.evidence.audit import audit
 from MedRestoreLib.evidence.gain import expected_gain
 from MedRestoreLib.evidence.totals import totals
+from MedRestoreLib.files.studies import read
 from MedRestoreLib.image import Image
 from MedRestoreLib.noise import model
 from MedRestoreLib.reporting.figures import before_after, compare
 from MedRestoreLib.reporting.report import Level, Provenance, Report, Study, write_summary
+from MedRestoreLib.reporting.views import detail_of, view_of, window_of
 from Testing.support.paths import REPOSITORY
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -268,3 +270,49 @@ def test_drawing_leaves_pyplot_alone(tmp_path):
     )
     run = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+# What figures show
+
+
+def test_a_figure_cuts_nothing_off_but_a_border_of_one_value():
+    plane = np.zeros((60, 80), np.float32)
+    plane[10:50, 20:70] = np.random.default_rng(0).uniform(0.2, 1.0, (40, 50))
+    plane[30, 75] = 0.01  # faint, and still something
+    view = view_of(Image.from_array(plane, modality="US"))
+    assert view.rows.start <= 10 < 50 <= view.rows.stop
+    assert view.columns.start <= 20 < 76 <= view.columns.stop
+    assert view.rows.start > 5, "the border is not shown"
+
+
+def test_dark_anatomy_is_shown_whole():
+    plane = np.full((64, 64), 40.0, np.float32)
+    plane[20:30, 20:30] = 4000.0  # one bright spot
+    plane += np.random.default_rng(1).normal(0, 5, plane.shape).astype(np.float32)
+    view = view_of(Image.from_array(plane, modality="MR"))
+    assert (view.rows, view.columns) == (slice(0, 64), slice(0, 64))
+
+
+def test_computed_tomography_has_a_window_for_tissue():
+    grey = np.linspace(-1000, 2000, 4096, dtype=np.float32).reshape(64, 64)
+    assert window_of(grey, "CT") == (-160.0, 240.0)
+    assert window_of(grey / 3000, "CT") != (-160.0, 240.0), "values that are no Hounsfield units"
+
+
+def test_the_detail_lies_where_most_was_changed():
+    before = np.zeros((100, 100), np.float32)
+    after = before.copy()
+    after[60:70, 10:20] = 1.0
+    rows, columns = detail_of(before, after, (0.0, 1.0), pixel=1.0)
+    assert rows.start <= 60 < 70 <= rows.stop
+    assert columns.start <= 10 < 20 <= columns.stop
+
+
+def test_real_frames_show_the_fan_whole(data_folder):
+    frames = [p for p in sorted((data_folder / "ultrasound").glob("*/*/*.png")) if "_mask" not in p.name][::25]
+    for path in frames:
+        image = replace(read(path), modality="US")
+        view, plane = view_of(image), image.voxels[0, 0]
+        echoes = plane > 0.03 * plane.max()
+        assert echoes[view.rows, view.columns].sum() >= 0.98 * echoes.sum(), path.name
+    assert len(frames) > 15
