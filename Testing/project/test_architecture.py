@@ -34,7 +34,7 @@ LIBRARY = {
     "reporting": {"errors", "evidence", "files", "image", "metrics"},
     "pipeline": {"errors", "evidence", "image", "methods", "noise", "reporting", "version", "weights"},
     "service": {"errors", "files", "image", "noise", "pipeline", "version"},
-    "mrml": {"errors", "image", "methods", "metrics", "pipeline", "samples"},
+    "mrml": {"errors", "files", "image", "methods", "metrics", "pipeline", "samples"},
     "cli": {"errors", "files", "image", "methods", "pipeline", "reporting", "service"},
     "__main__": {"cli", "service"},
     "__init__": {"errors", "files", "image", "methods", "pipeline", "reporting", "service", "version"},
