@@ -112,7 +112,7 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.ui, self.workers, self.study, onStarted=self.preview.remove, onRestored=self.onRestored
         )
         self.segments = SegmentsSection(self.ui, self.views.volumes, showError=self.showError)
-        self.evidence = EvidenceSection(self.ui, showError=self.showError)
+        self.evidence = EvidenceSection(self.ui, say=self.showError)
         self.parts = [self.study, self.preview, self.restoring, self.views, self.evidence, self.segments]
 
         scene = slicer.mrmlScene

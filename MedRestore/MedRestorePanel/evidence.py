@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
 from .words import explained
@@ -17,22 +18,26 @@ if TYPE_CHECKING:
 
 
 class EvidenceSection:
-    """Shows the report that the restored volume carries, and writes it to a file.
+    """Shows the report that the restored volume carries, and writes it, or the volume as derived DICOM.
 
     Args:
         ui: the panel's widgets.
-        showError: called with a sentence for the user.
-        askFile: asks for a file name to write to; "" when the user declines.
+        say: called with a sentence for the user.
+
+    Attributes:
+        askFile, askFolder: ask for a place to write to; "" when the user declines.
     """
 
-    def __init__(self, ui: Any, *, showError: Callable[[str], None], askFile: Callable[[], str] | None = None) -> None:
+    def __init__(self, ui: Any, *, say: Callable[[str], None]) -> None:
         self.ui = ui
-        self.showError = showError
-        self.askFile = askFile or self._askFile
+        self.say = say
+        self.askFile, self.askFolder = self._askFile, self._askFolder
+        self._exportToolTip = ui.exportButton.toolTip
         self._parameterNode = None
         self._shown: dict[str, Any] | None = {}
         ui.saveReportButton.clicked.connect(self.onSave)
         ui.detailsButton.toggled.connect(self.onDetails)
+        ui.exportButton.clicked.connect(self.onExport)
 
     def setParameterNode(self, parameterNode: MedRestoreParameterNode | None) -> None:
         self._parameterNode = parameterNode
@@ -44,6 +49,7 @@ class EvidenceSection:
         self._shown = report
         for button in (self.ui.saveReportButton, self.ui.detailsButton):
             button.enabled = report is not None
+        self._updateExport()
         if report is None:
             self.ui.verdictLabel.text = _("No restored volume is chosen.")
             self.ui.detailsButton.checked = False
@@ -67,6 +73,32 @@ class EvidenceSection:
         """Unfold what was removed and kept, or fold it away."""
         self.ui.evidenceBrowser.visible = asked
 
+    def onExport(self) -> None:
+        """Write the result as derived DICOM into a new folder below the one that is asked for."""
+        from MedRestoreLib import MedRestoreError, mrml
+
+        place = self.askFolder()
+        if not place or self._shown is None:
+            return
+        folder = _free(Path(place) / f"MedRestore_{self._shown['plan']['method']}")
+        try:
+            with slicer.util.WaitCursor():
+                mrml.export_dicom(self._parameterNode.lastOutput, folder)
+        except MedRestoreError as error:
+            self.say(explained(error))
+        else:
+            self.say(_("Derived DICOM was written to {folder}.").format(folder=folder))
+
+    def _updateExport(self) -> None:
+        """A result can be exported where the files of its source are in Slicer's DICOM database."""
+        from MedRestoreLib import mrml
+
+        node = None if self._shown is None else self._parameterNode.lastOutput
+        can = node is not None and bool(mrml.source_files(node))
+        missing = _("The study was not loaded from Slicer's DICOM database.")
+        self.ui.exportButton.enabled = can
+        self.ui.exportButton.toolTip = self._exportToolTip if can or node is None else missing
+
     def onSave(self) -> None:
         from MedRestoreLib import MedRestoreError
         from MedRestoreLib.reporting.report import Report
@@ -77,7 +109,7 @@ class EvidenceSection:
         try:
             Report.from_dict(report).write(path if Path(path).suffix else f"{path}.html")
         except MedRestoreError as error:
-            self.showError(explained(error))
+            self.say(explained(error))
 
     def cleanup(self) -> None:
         self._parameterNode = None
@@ -85,6 +117,15 @@ class EvidenceSection:
     def _askFile(self) -> str:
         title, kinds = _("Save report"), _("Page (*.html);;JSON (*.json)")
         return qt.QFileDialog.getSaveFileName(None, title, "MedRestore report.html", kinds)
+
+    def _askFolder(self) -> str:
+        return qt.QFileDialog.getExistingDirectory(None, _("Folder for the derived DICOM"))
+
+
+def _free(folder: Path) -> Path:
+    """The folder, or where it is there already the first of its name and a number."""
+    numbered = (folder.with_name(f"{folder.name}_{number}") for number in range(2, 1000))
+    return next(path for path in (folder, *numbered) if not path.exists())
 
 
 def _word(report: dict[str, Any]) -> str:

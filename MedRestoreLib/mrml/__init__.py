@@ -8,6 +8,7 @@ The only part of the library that imports ``slicer`` and ``vtk``; it knows nothi
 """
 
 from .alike import default_thresholds, segment_alike
+from .dicom import export_dicom, source_files
 from .hierarchy import modality_of, set_modality, study_volumes
 from .masks import mask_of
 from .output import Output
@@ -26,6 +27,7 @@ __all__ = [
     "compare",
     "default_thresholds",
     "describe",
+    "export_dicom",
     "frames_of",
     "image_of",
     "mask_of",
@@ -39,6 +41,7 @@ __all__ = [
     "segment_alike",
     "sequence_of",
     "set_modality",
+    "source_files",
     "source_of",
     "study_volumes",
     "table_of",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -269,6 +270,35 @@ def test_report_is_saved_as_a_page_and_as_json(user, head, tmp_path):
     user.press("saveReportButton")
     user.panel.evidence.askFile = asked
     assert "cannot be written" in user.ui.statusLabel.text
+
+
+def test_a_result_is_exported_as_derived_dicom_where_its_source_came_from_the_database(user, tmp_path, monkeypatch):
+    import slicer
+    from pydicom import dcmread
+
+    import MedRestoreLib as mr
+    from training.simulate.dicom import as_mr
+
+    rng = np.random.default_rng(0)
+    image = mr.Image.from_array(rng.integers(50, 900, (4, 32, 40)).astype(np.uint16), modality="MR")
+    as_mr(image, tmp_path / "series")
+    files = {dcmread(p, stop_before_pixels=True).SOPInstanceUID: str(p) for p in (tmp_path / "series").glob("*.dcm")}
+    database = SimpleNamespace(isOpen=True, fileForInstance=files.get, instanceValue=lambda uid, tag: "")
+    monkeypatch.setattr(slicer, "dicomDatabase", database, raising=False)
+    node = add_volume(mr.read(tmp_path / "series").voxels[0], "series", np.diag([-1.0, -1, 1, 1]), "MR")
+    user.open(node, method="adf", level=3.0)
+    user.apply()
+    assert not user.ui.exportButton.enabled
+    assert "DICOM database" in user.ui.exportButton.toolTip
+    node.SetAttribute("DICOM.instanceUIDs", " ".join(files))
+    user.apply()
+    user.panel.evidence.askFolder = lambda: str(tmp_path)
+    for name in ("MedRestore_adf", "MedRestore_adf_2"):
+        user.press("exportButton")
+        assert str(tmp_path / name) in user.ui.statusLabel.text
+        written = list((tmp_path / name).glob("*.dcm"))
+        assert len(written) == 4
+        assert dcmread(written[0]).ImageType[0] == "DERIVED"
 
 
 def test_self_test_of_the_module_passes_here_as_far_as_the_host_goes(user, monkeypatch):

@@ -38,7 +38,7 @@ LIBRARY = {
     "pipeline": {"errors", "evidence", "image", "methods", "modalities", "noise", "progress", "reporting"}
     | {"version", "weights"},
     "service": {"errors", "files", "image", "noise", "pipeline", "progress", "version"},
-    "mrml": {"errors", "image", "methods", "metrics", "modalities", "pipeline", "progress", "samples"},
+    "mrml": {"errors", "files", "image", "methods", "metrics", "modalities", "pipeline", "progress", "samples"},
     "cli": {"errors", "files", "image", "methods", "noise", "pipeline", "reporting", "service"},
     "__main__": {"cli", "service"},
     "__init__": {"errors", "files", "image", "methods", "pipeline", "reporting", "service", "version"},

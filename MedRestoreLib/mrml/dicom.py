@@ -1,0 +1,73 @@
+"""A restored volume as derived DICOM: sibling objects of those that its source was loaded from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import slicer
+
+from ..errors import OutputError
+from ..files import dicom, studies
+from ..image import Image
+from ..methods import catalogue
+from .hierarchy import INSTANCES, METHOD
+from .provenance import SOURCES, report_of
+from .study import image_of, whole_study
+
+
+def source_files(restored: slicer.vtkMRMLNode) -> list[Path]:
+    """The DICOM files that a restored volume or sequence stems from; [] where Slicer's database does not have them."""
+    database = getattr(slicer, "dicomDatabase", None)
+    node = whole_study(restored)
+    instances = (node.GetAttribute(SOURCES) or node.GetAttribute(INSTANCES) or "").split()
+    if database is None or not database.isOpen or not instances:
+        return []
+    files = [database.fileForInstance(uid) for uid in instances]
+    return [Path(file) for file in files] if all(files) else []
+
+
+def export_dicom(restored: slicer.vtkMRMLNode, folder: str | Path) -> Path:
+    """Write a result as derived DICOM into a folder, which is made: same patient and study, new series.
+
+    Args:
+        restored: a volume, or the volume that shows a sequence, that MedRestore restored.
+        folder: where the objects go; it must not exist yet, or hold only what MedRestore wrote.
+
+    Returns:
+        The folder.
+
+    Raises:
+        OutputError: the source's DICOM files are not in Slicer's database, the result does not lie on their grid, or
+            the folder cannot be written.
+    """
+    files, report = source_files(restored), report_of(restored)
+    if not files or report is None:
+        raise OutputError(
+            f"the DICOM files of '{restored.GetName()}' are not in Slicer's DICOM database; import them first."
+        )
+    source = dicom.read_files(files)
+    voxels = _on_grid_of(source, image_of(whole_study(restored)))
+    if voxels is None:
+        raise OutputError(f"'{restored.GetName()}' does not lie on the grid of its DICOM files any more.")
+    label = catalogue.find(restored.GetAttribute(METHOD)).title
+    return studies.write(source.with_voxels(voxels), folder, derivation=report["derivation"], label=label)
+
+
+def _on_grid_of(source: Image, image: Image) -> np.ndarray | None:
+    """The image's voxels in the source's order: Slicer may stack slices the other way round. None on another grid."""
+    if image.voxels.shape != source.voxels.shape:
+        return None
+    if image.same_grid(source):
+        return image.voxels
+    axes = np.reshape(image.direction, (3, 3)) * image.spacing
+    last = image.voxels.shape[1] - 1
+    turned = np.reshape(image.direction, (3, 3)) * [1.0, 1.0, -1.0]
+    origin = np.asarray(image.origin) + axes[:, 2] * last
+    flipped = Image(
+        image.voxels[:, ::-1],
+        spacing=image.spacing,
+        origin=tuple(origin.tolist()),
+        direction=tuple(turned.ravel().tolist()),
+    )
+    return flipped.voxels if flipped.same_grid(source) else None
