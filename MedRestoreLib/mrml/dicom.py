@@ -8,7 +8,8 @@ import numpy as np
 import slicer
 
 from ..errors import OutputError
-from ..files import dicom, studies
+from ..files import studies
+from ..files.series import series_of
 from ..image import Image
 from ..methods import catalogue
 from .hierarchy import INSTANCES, METHOD
@@ -46,12 +47,14 @@ def export_dicom(restored: slicer.vtkMRMLNode, folder: str | Path) -> Path:
         raise OutputError(
             f"the DICOM files of '{restored.GetName()}' are not in Slicer's DICOM database; import them first."
         )
-    source = dicom.read_files(files)
-    voxels = _on_grid_of(source, image_of(whole_study(restored)))
-    if voxels is None:
-        raise OutputError(f"'{restored.GetName()}' does not lie on the grid of its DICOM files any more.")
+    image = image_of(whole_study(restored))
     label = catalogue.find(restored.GetAttribute(METHOD)).title
-    return studies.write(source.with_voxels(voxels), folder, derivation=report["derivation"], label=label)
+    for series in series_of(files):  # files of one series may hold several things: the one that was restored
+        source = studies.read(series)
+        voxels = _on_grid_of(source, image)
+        if voxels is not None:
+            return studies.write(source.with_voxels(voxels), folder, derivation=report["derivation"], label=label)
+    raise OutputError(f"'{restored.GetName()}' does not lie on the grid of its DICOM files any more.")
 
 
 def _on_grid_of(source: Image, image: Image) -> np.ndarray | None:
