@@ -51,6 +51,10 @@ class Request:
     maskUpload: Upload | None = None
     id: int | None = None
 
+    @property
+    def isOver(self) -> bool:
+        return self.state is State.OVER
+
 
 class Uploads:
     """Sends the chosen study, and requests about it, to the worker.
