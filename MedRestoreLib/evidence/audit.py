@@ -10,6 +10,7 @@ import numpy as np
 
 from ..noise import Noise
 from ..progress import stop_if_asked
+from .blobs import Grid, Place, UnitGrid, find
 from .correlation import LAGS, autocorrelation
 from .sampling import REGION_WINDOW, REGIONS, brightness_regions, sample_planes
 
@@ -68,14 +69,17 @@ class Audit:
     """What the residual (before minus after) shows.
 
     Attributes:
-        findings: by name: "variance", "whiteness", "leakage", "unsupported", "bias"; empty if nothing could be judged.
+        findings: by name: "variance", "whiteness", "leakage", "unsupported", "bias", and
+            "blobs" where such are looked for; empty if nothing could be judged.
         voxels: how many were judged.
         planes: how many were looked at.
+        places: blobs that were lost or added, the clearest first.
     """
 
     findings: Mapping[str, Finding]
     voxels: int
     planes: int
+    places: tuple[Place, ...] = ()
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -86,12 +90,19 @@ class Audit:
     def from_dict(cls, values: Mapping[str, Any]) -> Audit:
         """From ``to_dict``."""
         findings = {name: Finding.from_dict(finding) for name, finding in values["findings"].items()}
-        return cls(findings, values["voxels"], values["planes"])
+        places = tuple(Place.from_dict(place) for place in values.get("places", ()))  # former reports have none
+        return cls(findings, values["voxels"], values["planes"], places)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         findings = {name: finding.to_dict() for name, finding in self.findings.items()}
-        return {"voxels": self.voxels, "planes": self.planes, "flags": list(self.flags), "findings": findings}
+        return {
+            "voxels": self.voxels,
+            "planes": self.planes,
+            "flags": list(self.flags),
+            "findings": findings,
+            "places": [place.to_dict() for place in self.places],
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,15 +137,17 @@ class Residual:
         return cls(observed, expected, std, where, regions, standardised)
 
 
-def audit(before: np.ndarray, after: np.ndarray, noise: Noise, *, seed: int = 0) -> Audit:
+def audit(before: np.ndarray, after: np.ndarray, noise: Noise, *, grid: Grid | None = None, seed: int = 0) -> Audit:
     """Judge what was removed from a study, on at most 4 million voxels in evenly spread planes.
 
     The residual is divided by the noise's standard deviation (``Noise.standardisation``). Voxels without noise
-    (``Noise.covers``) and those that were not restored (outside a mask) are left out.
+    (``Noise.covers``) and those that were not restored (outside a mask) are left out. Blobs are looked for in all
+    planes.
 
     Args:
         before, after: float32 ``(frames, slices, rows, columns)`` in the study's unit.
         noise: the model, bound to ``before``.
+        grid: where the voxels lie, such as the Image that ``before`` is from; None for voxels of 1 mm.
         seed: of the permutations that test for structure.
 
     Raises:
@@ -156,7 +169,11 @@ def audit(before: np.ndarray, after: np.ndarray, noise: Noise, *, seed: int = 0)
     stop_if_asked()
     findings["unsupported"] = _unsupported(residual)
     findings["bias"] = _bias(residual)
-    return Audit(findings, int(residual.where.sum()), len(noisy))
+    stop_if_asked()
+    places = tuple(find(before, after, noise, grid or UnitGrid()))
+    if noise.blob_thresholds:
+        findings["blobs"] = _blobs(places)
+    return Audit(findings, int(residual.where.sum()), len(noisy), places)
 
 
 def _restored_part(change: np.ndarray) -> np.ndarray:
@@ -301,6 +318,23 @@ def _bias(residual: Residual) -> Finding:
     else:
         sentence = "Mean grey values were kept in dark and bright regions alike."
     return Finding("Mean shift", any(biased), sentence, {"mean_in_sigma": means, "two_standard_errors": errors})
+
+
+def _blobs(places: tuple[Place, ...]) -> Finding:
+    """What the list of places says in one sentence."""
+    lost = sum(place.change == "lost" for place in places)
+    measures = {"lost": lost, "added": len(places) - lost, "greatest_score": places[0].score if places else None}
+    if not places:
+        return Finding("Lost and added blobs", False, "No small structure was lost or added.", measures)
+    first = places[0]
+    x, y, z = first.position_mm
+    frame, slice_, row, column = (number + 1 for number in first.voxel)
+    sentence = (
+        f"{lost} small structures were lost and {len(places) - lost} added. The clearest is {first.polarity}, "
+        f"{first.width_mm:.3g} mm wide and was {first.change}: frame {frame}, slice {slice_}, row {row}, "
+        f"column {column} (LPS {x:.1f}, {y:.1f}, {z:.1f} mm)."
+    )
+    return Finding("Lost and added blobs", True, sentence, measures)
 
 
 def _cut_blocks(planes: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ class Rician(Noise):
     title: ClassVar[str] = "Rician"
     unit: ClassVar[str] = "% of the study's maximum"
     limits: ClassVar[tuple[float, float]] = (0.0, 100.0)
+    blob_thresholds: ClassVar[tuple[float, ...]] = (5.0, 5.0, 5.0, 5.0)
     caveats: ClassVar[tuple[str, ...]] = (
         "Means fall in air and dark tissue: that is the bias of Rician noise, taken out.",
     )
@@ -110,6 +111,10 @@ class Rician(Noise):
     def std(self, clean: np.ndarray) -> np.ndarray:
         sigma = self.sigma
         return in_pieces(lambda x: rice.std(np.maximum(x, 0) / sigma) * sigma, clean)
+
+    def comparable(self, noisy: np.ndarray, restored: np.ndarray) -> np.ndarray:
+        """Where the signal stands out from the noise: many scanners mask, filter or zero the air."""
+        return self.covers(noisy) & ((restored > 2 * self.sigma) | (noisy > 3 * self.sigma))
 
     def standardisation(
         self, noisy: np.ndarray, restored: np.ndarray, where: np.ndarray, regions: np.ndarray

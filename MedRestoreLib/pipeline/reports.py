@@ -50,7 +50,7 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
         plan=plan.to_dict(),
         noise=level,
         gain=expected_gain(sample, denoising.on_stabilised, noise),
-        audit=audit(image.voxels, run.voxels, noise),
+        audit=audit(image.voxels, run.voxels, noise, grid=image),
         totals=totals(image.voxels, run.voxels, spacing=image.spacing, unit=image.unit),
         provenance=Provenance(
             software=f"MedRestore {__version__}",

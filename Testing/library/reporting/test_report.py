@@ -105,7 +105,7 @@ def test_a_report_survives_json(tmp_path):
     )  # fmt: skip
     assert kept["verdict"] == report.verdict
     assert kept["gain"]["gain_db"] == report.gain.gain_db
-    assert set(kept["audit"]["findings"]) == {"variance", "whiteness", "leakage", "unsupported", "bias"}
+    assert set(kept["audit"]["findings"]) == {"variance", "whiteness", "leakage", "unsupported", "bias", "blobs"}
     assert kept["totals"]["total"]["before"] == report.totals.total.before
     assert kept["provenance"]["totals_factors"] == [None], "JSON has no infinity"
 

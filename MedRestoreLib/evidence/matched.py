@@ -1,0 +1,101 @@
+"""Matched filters: how strongly the surroundings of each voxel differ between two studies, at several widths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..noise import Noise
+
+WIDTHS = (1.3, 2.0, 3.0, 4.5)  # voxels: standard deviations of the Gaussians, 3 to 11 voxels at half maximum
+SURROUND = 12.0  # times the width: side of the surroundings whose mean is subtracted, as a shift of them is no blob
+LEVEL_WIDTH = 1.5  # voxels: the level of the noise is taken from both studies' mean in such surroundings
+MARGIN = 4  # voxels along a frame's edges, where filters are cut
+WINDOW = 33  # voxels: side of the windows in which the spread of responses is measured; plus 8 widths
+CLIP = 3.0  # a response beyond counts as that much in the spread, or a blob would hide itself
+
+
+@dataclass(frozen=True, eq=False)
+class Responses:
+    """The responses of matched filters in planes ``(planes, rows, columns)``.
+
+    Attributes:
+        z: ``(widths, planes, rows, columns)``: response over its standard deviation, 0 where nothing can be judged.
+        observed, expected: the studies that were compared, over the standard deviation of the noise.
+        volume: whether the filters are three-dimensional.
+    """
+
+    z: np.ndarray
+    observed: np.ndarray
+    expected: np.ndarray
+    volume: bool
+
+    @classmethod
+    def of(cls, noisy: np.ndarray, restored: np.ndarray, noise: Noise, *, volume: bool) -> Responses:
+        """Of planes in the study's unit, whose noise is white.
+
+        The residual is divided by the model's standard deviation. The spread of a response is then 1, or that of its
+        surroundings where it is larger: noise above the model's level raises no alarm.
+        """
+        where = noise.comparable(noisy, restored)
+        nowhere = np.zeros(where.shape, np.int8)
+        level = _gaussian((noisy + restored) / 2, LEVEL_WIDTH, volume)  # neither study alone: a blob may be in either
+        observed, expected, _ = noise.standardisation(noisy, restored, where, nowhere)
+        std = noise.standardisation(level, level, where, nowhere)[2]
+        observed, expected = observed / std, expected / std
+        residual = np.where(where, observed - expected, 0).astype(np.float32)
+        inner = np.zeros_like(where)
+        inner[:, MARGIN:-MARGIN, MARGIN:-MARGIN] = where[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
+        z = np.zeros((len(WIDTHS), *where.shape), np.float32)
+        for number, width in enumerate(WIDTHS):
+            response = _matched(residual, where, width, volume)
+            z[number] = np.where(inner, response / _spread(response, where, WINDOW + int(8 * width), volume), 0)
+        return cls(z, observed, expected, volume)
+
+    def kind(self, number: int, place: tuple[int, int, int]) -> tuple[str, str]:
+        """Whether the blob at ``place``, of width ``number``, was "lost" or "added", and is "bright" or "dark"."""
+        width = WIDTHS[number]
+        reach = np.array([8 * width if self.volume else 0, 8 * width, 8 * width], int)
+        box = tuple(slice(max(p - r, 0), p + r + 1) for p, r in zip(place, reach, strict=True))
+        middle = tuple(p - b.start for p, b in zip(place, box, strict=True))
+        before, after = (
+            (_gaussian(study[box], width, self.volume, "nearest") - _gaussian(study[box], 2 * width, self.volume,
+             "nearest"))[middle] for study in (self.observed, self.expected)
+        )  # fmt: skip
+        lost = abs(before) >= abs(after)
+        return "lost" if lost else "added", "bright" if (before if lost else after) > 0 else "dark"
+
+
+def _matched(residual: np.ndarray, where: np.ndarray, width: float, volume: bool) -> np.ndarray:
+    """Response of a Gaussian less the mean of its surroundings, of variance 1 in white noise of variance 1.
+
+    Voxels outside ``where`` count neither in the sums nor in their variance.
+    """
+    inside = where.astype(np.float32)
+    surround = int(SURROUND * width) | 1
+    around = _box(residual, surround, volume) / np.maximum(_box(inside, surround, volume), 0.1)
+    whole = (2 * np.sqrt(np.pi) * width) ** -(3 if volume else 2)  # sum of the squared weights
+    # The square of a Gaussian is a narrower one.
+    energy = np.maximum(_gaussian(inside, width / np.sqrt(2), volume), 0.25) * whole
+    response = _gaussian(residual, width, volume) - _gaussian(inside, width, volume) * around
+    return np.where(where, response / np.sqrt(energy), 0)
+
+
+def _spread(response: np.ndarray, where: np.ndarray, window: int, volume: bool) -> np.ndarray:
+    """Root mean square of the responses around each voxel, but 1 at least."""
+    squares = np.where(where, np.minimum(np.square(response), CLIP**2), 0)
+    share = np.maximum(_box(where.astype(np.float32), window, volume), 0.02)
+    return np.sqrt(np.maximum(_box(squares, window, volume) / share, 1))
+
+
+def _gaussian(planes: np.ndarray, width: float, volume: bool, mode: str = "constant") -> np.ndarray:
+    from scipy.ndimage import gaussian_filter
+
+    return gaussian_filter(planes, (width if volume else 0, width, width), mode=mode, truncate=3.5)
+
+
+def _box(planes: np.ndarray, side: int, volume: bool) -> np.ndarray:
+    from scipy.ndimage import uniform_filter
+
+    return uniform_filter(planes, (side if volume else 1, side, side), mode="constant")
