@@ -34,7 +34,8 @@ class EvidenceSection:
         self.askFile, self.askFolder = self._askFile, self._askFolder
         self._exportToolTip = ui.exportButton.toolTip
         self._parameterNode = None
-        self._shown: dict[str, Any] | None = {}
+        self._shown: dict[str, Any] | None = None
+        self._shownOf: str | None = ""  # the result's node; two results may have equal reports
         ui.saveReportButton.clicked.connect(self.onSave)
         ui.detailsButton.toggled.connect(self.onDetails)
         ui.exportButton.clicked.connect(self.onExport)
@@ -43,10 +44,11 @@ class EvidenceSection:
         self._parameterNode = parameterNode
 
     def update(self) -> None:
-        report = self.report()
-        if report == self._shown:
+        report, node = self.report(), None if self._parameterNode is None else self._parameterNode.lastOutput
+        shownOf = None if node is None else node.GetID()
+        if (report, shownOf) == (self._shown, self._shownOf):
             return
-        self._shown = report
+        self._shown, self._shownOf = report, shownOf
         for button in (self.ui.saveReportButton, self.ui.detailsButton):
             button.enabled = report is not None
         self._updateExport()

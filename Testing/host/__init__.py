@@ -121,7 +121,7 @@ def process_events(seconds: float = 0.0) -> None:
         time.sleep(0.002)
 
 
-def wait_until(predicate: Callable[[], object], timeout: float = 20.0) -> None:
+def wait_until(predicate: Callable[[], object], timeout: float = 120.0) -> None:
     """Let Qt work until ``predicate()`` is true; AssertionError after ``timeout`` seconds."""
     end = time.monotonic() + timeout
     while not predicate():

@@ -18,7 +18,7 @@ def begin(user: User, study, **choices) -> None:
 
 
 def idle(user: User) -> None:
-    user.wait(lambda: not user.panel.workers.isBusy, 20)
+    user.wait(lambda: not user.panel.workers.isBusy)
 
 
 def test_cancel_leaves_nothing(user, head):
@@ -110,7 +110,7 @@ def test_a_worker_that_dies_is_a_message_and_the_next_job_works(user, head):
     begin(user, head)
     user.wait(lambda: user.ui.progressBar.value > 0)
     os.kill(user.panel.workers.first.pid, KILL)
-    user.wait(lambda: not user.panel.restoring.isRunning, 10)
+    user.wait(lambda: not user.panel.restoring.isRunning)
     assert "worker process stopped" in user.ui.statusLabel.text
     assert user.p.lastOutput is None
     user.choose(method="adf")

@@ -51,14 +51,14 @@ def test_a_stuck_worker_is_killed_some_time_after_a_cancel(host, launched, monke
     worker = launched
     sent = upload(host, worker, [study(1, 64, 64)] * 400)
     id, heard = ask(worker, "restore", sent, **LONG)
-    host.wait_until(lambda: heard.progress, 60)
+    host.wait_until(lambda: heard.progress)
     pid = worker.pid
     os.kill(pid, signal.SIGSTOP)
     worker.cancel(id)
     _, after = ask(worker, "recommend", sent, noise="gaussian")  # waits for a fresh worker
     finished(host, heard)
     assert heard.cancelled
-    host.wait_until(lambda: not is_alive(pid), 120)  # its launcher may be seen to end first
+    host.wait_until(lambda: not is_alive(pid))  # its launcher may be seen to end first
     assert finished(host, after).reply
     assert worker.pid != pid
     assert files(worker) == {sent.path.name}
@@ -68,7 +68,7 @@ def test_a_killed_worker_is_a_sentence_and_the_next_job_works(host, worker):
     sent = upload(host, worker, [study(1, 64, 64)] * 400)
     _, lost = ask(worker, "restore", sent, **LONG)
     _, waiting = ask(worker, "recommend", sent, noise="gaussian")
-    host.wait_until(lambda: lost.progress, 60)
+    host.wait_until(lambda: lost.progress)
     os.kill(worker.pid, signal.SIGKILL)
     assert "try again" in finished(host, lost).message
     assert finished(host, waiting).reply
@@ -132,7 +132,7 @@ def test_closing_at_any_moment_is_quick_and_leaves_nothing(host, worker, monkeyp
         finished(host, first)
         _, job = ask(worker, "restore", sent, **LONG)
         ask(worker, "recommend", sent)
-        host.wait_until(lambda: job.progress, 60)
+        host.wait_until(lambda: job.progress)
         worker.receive(id, [np.zeros((1, 64, 64), np.float32)] * 400, **heard.copying())
         worker.upload([study(64, 512, 512)], {}, **heard.copying())
         os.kill(worker.pid, signal.SIGSTOP)

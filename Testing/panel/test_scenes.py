@@ -131,7 +131,7 @@ def test_random_scenes_reloads_and_jobs_raise_nothing_and_leave_no_orphan(user, 
         user.press("applyButton")
     if user.p.preview:
         user.choose(preview=False)
-    user.wait(lambda: not user.panel.workers.isBusy, 20)
+    user.wait(lambda: not user.panel.workers.isBusy)
     user.rest(0.3)
     hidden = [node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLVolumeNode") if node.GetHideFromEditors()]
     assert hidden == [], "a preview was left in the scene"

@@ -6,7 +6,6 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, settings
 
 from Testing.support.paths import REPOSITORY
@@ -91,7 +90,6 @@ def test_no_test_asserts_a_time():
     assert not found(timed_assertions)
 
 
-@pytest.mark.xfail(strict=True, reason="tests of the panel and of the worker have shorter ones")
 def test_timeouts_only_guard_against_a_hang():
     assert not found(short_timeouts)
 

@@ -55,7 +55,7 @@ class Application:
                 return
             time.sleep(0.002)
 
-    def wait_until(self, predicate: Callable[[], object], timeout: float = 60.0) -> None:
+    def wait_until(self, predicate: Callable[[], object], timeout: float = 120.0) -> None:
         """Let Qt work until ``predicate()`` is true; AssertionError after ``timeout`` seconds."""
         end = time.monotonic() + timeout
         while not predicate():

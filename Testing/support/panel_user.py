@@ -43,7 +43,7 @@ class User:
         """Do nothing for a while; whatever is due happens."""
         self.application.process_events(seconds)
 
-    def wait(self, predicate: Callable[[], object], timeout: float = 60.0) -> None:
+    def wait(self, predicate: Callable[[], object], timeout: float = 120.0) -> None:
         self.application.wait_until(predicate, timeout)
 
     def wait_until_read(self) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import sys
 import tempfile
 import textwrap
+import time
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,10 @@ def running(python=None):
     finally:
         pid = worker.pid
         worker.close()
-    assert pid is None or not is_alive(pid)
+    end = time.monotonic() + 120
+    while pid is not None and is_alive(pid):  # on a busy machine a killed process takes a while
+        assert time.monotonic() < end, "the worker outlives its closing"
+        time.sleep(0.01)
     assert not worker.isBusy
 
 
@@ -104,7 +108,7 @@ def ask(worker, do, upload, **plan) -> tuple[int, Heard]:
     return worker.submit(worker.exchange.request(do, upload, **plan), **heard.callbacks()), heard
 
 
-def finished(host, heard: Heard, timeout: float = 60) -> Heard:
+def finished(host, heard: Heard, timeout: float = 120) -> Heard:
     host.wait_until(lambda: heard.ended, timeout)
     return heard
 

@@ -58,7 +58,7 @@ def served(scratch):
         assert reply(process)["event"] == "ready"
         yield exchange, process
         process.stdin.close()
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
         process.stdout.close()
 
 
