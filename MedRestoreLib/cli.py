@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .errors import InvalidPlan, MedRestoreError
+from .errors import InvalidPlan, MedRestoreError, printable
 from .noise import IDS
 from .pipeline.device import NAMES
 
@@ -184,7 +184,7 @@ def restore(
     else:
         typer.echo(result.report.verdict)
         for what, path in written.items():
-            typer.echo(f"{what.replace('_', ' '):12} {path}")
+            typer.echo(printable(f"{what.replace('_', ' '):12} {path}"))
 
 
 @app.command()
@@ -314,15 +314,16 @@ def _by_name(pairs: list[str] | None) -> dict[str, Any]:
 
 def _companions(out: Path) -> dict[str, Path]:
     """The files that may go beside OUT, which keeps its suffix where the companion is an image."""
-    suffix = ".nii.gz" if out.name.lower().endswith(".nii.gz") else out.suffix
-    stem = out.with_name(out.name.removesuffix(suffix) if suffix else out.name)
-    image_suffix = suffix if suffix in (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha") else ".nrrd"
+    from .files.formats import removed_suffix, suffix_of
+
+    suffix = suffix_of(out)
+    stem = out.name[: len(out.name) - len(suffix)]
     return {
-        "removed": stem.with_name(f"{stem.name}.removed{image_suffix}"),
-        "report": stem.with_name(f"{stem.name}.report.html"),
-        "report_json": stem.with_name(f"{stem.name}.report.json"),
-        "figure": stem.with_name(f"{stem.name}.figure.png"),
-        "film": stem.with_name(f"{stem.name}.film.webp"),
+        "removed": out.with_name(f"{stem}.removed{removed_suffix(suffix)}"),
+        "report": out.with_name(f"{stem}.report.html"),
+        "report_json": out.with_name(f"{stem}.report.json"),
+        "figure": out.with_name(f"{stem}.figure.png"),
+        "film": out.with_name(f"{stem}.film.webp"),
     }
 
 
@@ -341,12 +342,13 @@ def _progress_bar(title: str) -> Iterator[Callable[[float, str], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    description = TextColumn("{task.description}", markup=False)
+    columns = (description, BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=1.0)
+        task = bar.add_task(printable(title), total=1.0)
 
         def update(fraction: float, message: str) -> None:
-            bar.update(task, completed=fraction, description=f"{title}: {message}")
+            bar.update(task, completed=fraction, description=printable(f"{title}: {message}"))
 
         yield update
 
@@ -359,10 +361,10 @@ def _print_table(title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*columns, title=title)
+    table = Table(*columns, title=printable(title))
     for row in rows:
-        table.add_row(*map(str, row))
-    Console().print(table)
+        table.add_row(*(printable(str(cell)) for cell in row))
+    Console(markup=False, emoji=False).print(table)  # a file may be called [red] or :smile:
 
 
 def _shown(value: Any) -> str:
