@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,6 +48,7 @@ class Denoising:
         """What ``plan`` says is done to ``image``, on ``device``."""
         method = checks.find_method(plan.method)
         noise = model(plan.noise).bind(image.voxels, plan.level)
+        noise = replace(noise, spectrum=plan.spectrum, remove_bias=plan.remove_bias)
         offset, scale = domains.find(method.domain).range(noise, image.voxels)
         options = method.parsed(plan.options)
         return cls(method, method.load(), noise, plan.dimensions, options, offset, scale, device)

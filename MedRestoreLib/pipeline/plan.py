@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from .. import modalities
-from ..errors import InvalidPlan, UnknownNoise
+from ..errors import InvalidPlan
 from ..image import Image
 from ..methods import catalogue
 from ..methods.catalogue import Method
-from ..noise import Estimate
+from ..noise import Estimate, NoiseMap, Spectrum
 from .checks import as_mask, check, check_image, check_level, extremes, find_method, find_noise
+from .estimates import estimated
 
 # Where no better model is known.
 ANY_NOISE = "gaussian"
@@ -46,8 +47,12 @@ class Plan:
         device: "auto", "cpu", "cuda" or "mps".
         memory_gb: working memory of one tile, or None for the device's default.
         options: the method's own parameters, for experts.
-        estimate: the estimate behind ``level``; None if the user gave the level. If the estimation failed and the
-            method is blind, ``estimate.level`` is None and ``level`` is a default.
+        estimate: the estimate behind ``level``; None if the user gave the level. Where it is not sure (``careful``),
+            ``level`` is a low one, so that rather noise stays than structure goes.
+        spectrum: of the noise, None where it is white; ``level`` is its total, whatever the spectrum.
+        noise_map: where the noise is stronger than elsewhere, None where it is even; ``level`` is its root mean square.
+        remove_bias: take out the mean that noise adds to magnitudes. ``recommend`` does so only where the noise of the
+            air confirms the model.
         reason: why this method and noise model, in one sentence.
     """
 
@@ -61,7 +66,20 @@ class Plan:
     memory_gb: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     estimate: Estimate | None = None
+    spectrum: Spectrum | None = field(default=None, repr=False)
+    noise_map: NoiseMap | None = field(default=None, repr=False)
+    remove_bias: bool = True
     reason: str = ""
+
+    @property
+    def careful(self) -> bool:
+        """Whether no level was given and none is sure, so that ``level`` is rather too low than too high."""
+        return self.estimate is not None and not self.estimate.sure
+
+    @property
+    def noise_words(self) -> str:
+        """How the noise differs from white and even noise, for a person; "" where it does not."""
+        return "; ".join(shape.words for shape in (self.spectrum, self.noise_map) if shape is not None)
 
     @property
     def level_is_default(self) -> bool:
@@ -73,7 +91,9 @@ class Plan:
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
         values["mask"] = None if self.mask is None else int(self.mask.sum())
         values["options"] = dict(self.options)
-        values["estimate"] = None if self.estimate is None else asdict(self.estimate)
+        values["estimate"] = None if self.estimate is None else self.estimate.to_dict()
+        for name in ("spectrum", "noise_map"):
+            values[name] = None if values[name] is None else values[name].to_list()
         return values
 
 
@@ -93,7 +113,7 @@ def estimate_noise(image: Image, noise: str = "auto") -> tuple[str, Estimate]:
     """
     check_image(image)
     noise = _choose_noise(image)[0] if noise == "auto" else noise
-    return noise, find_noise(noise).estimate(image.voxels)
+    return noise, estimated(image.voxels, noise)
 
 
 def add_noise(image: Image, noise: str, level: float, seed: int = 0) -> Image:
@@ -111,30 +131,15 @@ def add_noise(image: Image, noise: str, level: float, seed: int = 0) -> Image:
 def recommend(image: Image, **edits: Any) -> Plan:
     """The plan for this study; ``edits`` are the fields of ``Plan`` that are already decided ("auto" leaves them open).
 
+    Where the noise level cannot be told, it is a careful one: see ``Plan.careful``.
+
     Raises:
-        MedRestoreError: the study or an edit is unfit, or the noise level cannot be estimated; the message says what
-            to do.
+        MedRestoreError: the study or an edit is unfit; the message says what to do.
 
     >>> clean = Image.from_array(np.add.outer(np.arange(64.0), np.arange(64.0)), modality="MR")
     >>> plan = recommend(add_noise(clean, "rician", 5.0), level=5.0)
     >>> plan.method, plan.noise
     ('bm3d', 'rician')
-    """
-    plan = _drafted(image, edits)
-    if plan.level_is_default and not (plan.estimate.level is None and find_method(plan.method).blind):
-        found = "no noise was found" if plan.estimate.level == 0 else f"the {plan.noise} noise level cannot be told"
-        raise UnknownNoise(f"{found}: {plan.estimate.reason} Give a level.", field="level")
-    check(image, plan)
-    return plan
-
-
-def draft(image: Image, **edits: Any) -> Plan:
-    """As ``recommend``, for a person to complete: a level that cannot be estimated is the model's default.
-
-    ``Plan.level_is_default`` says so, and ``Plan.estimate`` why.
-
-    Raises:
-        MedRestoreError: the study or an edit is unfit; the message says what to do.
     """
     plan = _drafted(image, edits)
     check(image, plan)
@@ -158,7 +163,9 @@ def revise(image: Image, plan: Plan | None, **edits: Any) -> Plan:
     if not (same_method and same_noise):
         kept = ["method", "noise", "strength", "mask", "device", "memory_gb"]
         kept += ["options", "dimensions"] if same_method else []
-        kept += ["level", "estimate"] if same_noise and "level" not in edits and not plan.level_is_default else []
+        same_level = same_noise and "level" not in edits and not plan.level_is_default
+        kept += ["level", "estimate", "remove_bias"] if same_level else []
+        kept += ["spectrum", "noise_map"] if same_noise else []
         return recommend(image, **{name: getattr(plan, name) for name in kept} | edits)
     if "mask" in edits:
         edits["mask"] = as_mask(edits["mask"], image)
@@ -192,9 +199,14 @@ def _drafted(image: Image, edits: Mapping[str, Any]) -> Plan:
     check_image(image)
     noise, method, reason = _choose(image, edits)
     if "level" not in edits:
-        model = find_noise(noise)
-        estimate = edits["estimate"] = model.estimate(image.voxels)
-        edits["level"] = float(estimate.level or model.usual_level(*extremes(image)))
+        estimate = edits["estimate"] = estimated(image.voxels, noise)
+        edits["level"] = float(estimate.level or find_noise(noise).usual_level(*extremes(image)))
+        edits.setdefault("remove_bias", estimate.confirmed)
+    if not {"spectrum", "noise_map"} & edits.keys() and find_noise(noise).shaped:
+        estimate = estimated(image.voxels, noise)
+        if estimate.sure or "estimate" in edits:
+            edits |= {"spectrum": estimate.spectrum, "noise_map": estimate.noise_map}
+            edits.setdefault("remove_bias", estimate.spectrum is None and estimate.noise_map is None)
     if "mask" in edits:
         edits["mask"] = as_mask(edits["mask"], image)
     options = dict(edits.get("options", {}))

@@ -100,8 +100,13 @@ def _level(plan: Plan, denoising: Denoising) -> Level:
         estimated=estimate is not None and not plan.level_is_default,
         assumed=plan.level_is_default,
         confidence=None if estimate is None else estimate.confidence,
-        reason="The level was given." if estimate is None else estimate.reason,
+        careful=plan.careful,
+        reason=_given(plan) if estimate is None else estimate.reason,
     )
+
+
+def _given(plan: Plan) -> str:
+    return f"The level was given{plan.noise_words and f'; the noise is {plan.noise_words}'}."
 
 
 def _described(name: str) -> str | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from ..noise import Estimate
+from ..noise import Estimate, NoiseMap, Spectrum
 from ..pipeline.plan import Plan
+
+_SHAPES = {"spectrum": Spectrum, "noise_map": NoiseMap}
 
 
 def to_plain(fields: Plan | Mapping[str, Any]) -> dict[str, Any]:
@@ -24,7 +25,9 @@ def to_plain(fields: Plan | Mapping[str, Any]) -> dict[str, Any]:
         if value is not None and name != "mask"
     }
     if isinstance(values.get("estimate"), Estimate):
-        values["estimate"] = asdict(values["estimate"])
+        values["estimate"] = values["estimate"].to_dict()
+    for name in _SHAPES.keys() & values.keys():
+        values[name] = values[name].to_list()
     if "options" in values:
         values["options"] = {name: np.asarray(value).tolist() for name, value in values["options"].items()}
     return values
@@ -35,4 +38,7 @@ def from_plain(values: Mapping[str, Any]) -> dict[str, Any]:
     fields = dict(values)
     if fields.get("estimate") is not None:
         fields["estimate"] = Estimate(**fields["estimate"])
+    for name, kind in _SHAPES.items():
+        if fields.get(name) is not None:
+            fields[name] = kind.from_list(fields[name])
     return fields

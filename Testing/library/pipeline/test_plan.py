@@ -9,7 +9,7 @@ import pytest
 
 import MedRestoreLib as mr
 from MedRestoreLib.noise import IDS, model
-from MedRestoreLib.pipeline.plan import draft, revise
+from MedRestoreLib.pipeline.plan import revise
 
 RAMP = np.add.outer(np.arange(64.0), np.arange(64.0))
 
@@ -89,7 +89,6 @@ def test_magnitudes_below_zero_are_not_taken_for_magnitudes():
         (study("MR"), {"level": 1e4}, mr.InvalidPlan, "out of range", "level"),
         (study("US"), {"level": 50.0}, mr.InvalidPlan, "out of range", "level"),
         (counts(), {"level": 1e-6}, mr.InvalidPlan, "less than one count", "level"),
-        (mr.Image.from_array(RAMP), {}, mr.UnknownNoise, "Give a level", "level"),
         (study(), {"level": 3.0, "strength": 1.5}, mr.InvalidPlan, "between 0 and 1", "strength"),
         (study(), {"level": 3.0, "dimensions": 3, "method": "bm3d"}, mr.InvalidPlan, "works in 2", "dimensions"),
         (study(), {"level": 3.0, "device": "tpu"}, mr.InvalidPlan, "device 'tpu'", "device"),
@@ -149,15 +148,21 @@ def test_what_cannot_be_done_is_said_in_one_line_with_the_field_that_would_cure_
     assert "--" not in str(caught.value), "a flag of the command line"
 
 
-def test_a_draft_has_a_default_where_the_level_cannot_be_told_and_says_so():
-    plan = draft(mr.Image.from_array(RAMP))
-    assert plan.level_is_default
+@pytest.mark.parametrize("modality", ["NM", "MR", "PT", "CT", "OT"])
+def test_where_the_level_cannot_be_told_a_careful_plan_restores_and_says_so(modality):
+    ramp = mr.Image.from_array(RAMP, modality=modality)
+    plan = mr.recommend(ramp)
+    assert plan.careful
     assert plan.level > 0
     assert plan.estimate.reason
-    told = draft(study())
-    assert not told.level_is_default
-    assert told.to_dict() == mr.recommend(study()).to_dict()
-    assert not draft(study(), level=3.0).level_is_default
+    report = mr.restore(ramp, plan).report
+    assert any("careful" in note and "would make it sure" in note for note in report.notes)
+    assert np.abs(mr.restore(ramp, plan).removed.voxels).max() < 0.05 * RAMP.max()
+
+
+def test_a_level_that_is_told_or_given_is_not_called_careful():
+    assert not mr.recommend(study()).careful
+    assert not mr.recommend(study(), level=3.0).careful
 
 
 def test_a_plan_is_checked_again_when_it_is_edited():
