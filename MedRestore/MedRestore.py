@@ -93,6 +93,7 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from MedRestorePanel.preview import Preview
         from MedRestorePanel.restoring import RestoreSection
         from MedRestorePanel.segments import SegmentsSection
+        from MedRestorePanel.several import SeveralSection
         from MedRestorePanel.study import StudySection
         from MedRestorePanel.views import Views
         from MedRestorePanel.workers import Workers
@@ -104,7 +105,7 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.ui.resultSelector.addAttribute(kind, "MedRestore.part", "restored")  # removed parts are no results
 
         self.logic = MedRestoreLogic()
-        self.workers = Workers()
+        self.workers = Workers(onHeld=self.updateLater)
         self.views = Views(self.ui, showError=self.showError)
         self.study = StudySection(self.ui, self.workers, onChosen=self.onChosen)
         self.preview = Preview(self.ui, self.workers, self.study)
@@ -113,7 +114,16 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         )
         self.segments = SegmentsSection(self.ui, self.views.volumes, showError=self.showError)
         self.evidence = EvidenceSection(self.ui, say=self.showError)
-        self.parts = [self.study, self.preview, self.restoring, self.views, self.evidence, self.segments]
+        self.several = SeveralSection(self.ui, self.workers, edits=self.study.computing, onChosen=self.onPair)
+        self.parts = [
+            self.study,
+            self.preview,
+            self.restoring,
+            self.views,
+            self.evidence,
+            self.segments,
+            self.several,
+        ]
 
         scene = slicer.mrmlScene
         for event in (scene.StartCloseEvent, scene.StartImportEvent):
@@ -218,6 +228,10 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Show the input, unless it is on show, or a comparison is."""
         if not self.views.mode and not isShown(volume):
             showVolume(volume)
+
+    def onPair(self, volume: slicer.vtkMRMLVolumeNode, result: slicer.vtkMRMLVolumeNode) -> None:
+        """Show a study and a result of it that was made before."""
+        self._parameterNode.inputVolume, self._parameterNode.lastOutput = volume, result
 
     def onRestored(self, node: slicer.vtkMRMLVolumeNode) -> None:
         """Show a new result in the views, in the place of the study it came from."""

@@ -11,7 +11,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from .words import explained
+from .words import explained, inAWord
 
 if TYPE_CHECKING:
     from .parameters import MedRestoreParameterNode
@@ -59,7 +59,7 @@ class EvidenceSection:
         from MedRestoreLib.reporting import page
         from MedRestoreLib.reporting.report import Report
 
-        self.ui.verdictLabel.text = f"<b>{escape(_word(report))}.</b> {escape(report['verdict'])}"
+        self.ui.verdictLabel.text = f"<b>{escape(inAWord(report))}.</b> {escape(report['verdict'])}"
         self.ui.evidenceBrowser.setHtml(page.brief(Report.from_dict(report)))
 
     def report(self) -> dict[str, Any] | None:
@@ -128,11 +128,3 @@ def _free(folder: Path) -> Path:
     """The folder, or where it is there already the first of its name and a number."""
     numbered = (folder.with_name(f"{folder.name}_{number}") for number in range(2, 1000))
     return next(path for path in (folder, *numbered) if not path.exists())
-
-
-def _word(report: dict[str, Any]) -> str:
-    """The verdict in a word."""
-    gain, audit = report.get("gain") or {}, report.get("audit") or {}
-    if audit.get("flags"):
-        return _("Look closely")
-    return _("Better") if gain.get("reliable") else _("Unsure")

@@ -137,14 +137,17 @@ class StudySection(VTKObservationMixin):
     def edits(self) -> dict[str, Any]:
         """The plan's fields as the panel has them, for the worker; without the mask."""
         p = self._parameterNode
-        edits = {"method": p.method, "noise": p.noise, "strength": p.strength, "device": p.device}
+        edits = {"method": p.method, "noise": p.noise, **self.computing()}
         if p.level > 0:  # else the method finds it by itself
             edits["level"] = p.level
         if p.dimensions != "auto":
             edits["dimensions"] = int(p.dimensions)
-        if p.memory > 0:
-            edits["memory_gb"] = p.memory
         return edits
+
+    def computing(self) -> dict[str, Any]:
+        """The plan's fields that are no matter of the study: how strong, and with which means."""
+        p = self._parameterNode
+        return {"strength": p.strength, "device": p.device} | ({"memory_gb": p.memory} if p.memory > 0 else {})
 
     def onEstimate(self) -> None:
         """Read the level off the study again, for the noise model that is chosen."""

@@ -9,7 +9,7 @@ The only part of the library that imports ``slicer`` and ``vtk``; it knows nothi
 
 from .alike import default_thresholds, segment_alike
 from .dicom import export_dicom, source_files
-from .hierarchy import modality_of, set_modality, study_volumes
+from .hierarchy import modality_of, restorable_volumes, set_modality, study_volumes
 from .masks import mask_of
 from .output import Output
 from .provenance import report_of
@@ -36,6 +36,7 @@ __all__ = [
     "modified",
     "removed_of",
     "report_of",
+    "restorable_volumes",
     "restore",
     "sample",
     "segment_alike",
