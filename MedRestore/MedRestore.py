@@ -26,6 +26,7 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
+from MedRestorePanel import settings
 from MedRestorePanel.console import MedRestoreLogic
 from MedRestorePanel.samples import SAMPLES, registerSampleData
 from MedRestorePanel.slices import isShown, showVolume
@@ -57,12 +58,16 @@ class MedRestore(ScriptedLoadableModule):
         parent.acknowledgementText = _(
             "MedRestore is free software under the Apache License 2.0. Not a medical device."
         )
-        slicer.app.connect("startupCompleted()", lambda: registerSampleData(self.resourcePath("Icons")))
+        slicer.app.connect("startupCompleted()", self.onStartupCompleted)
 
     def setup(self) -> None:
         """Add "Restore..." to the menu of volumes in the Data module."""
         plugin = slicer.qSlicerSubjectHierarchyScriptedPlugin(None)
         plugin.setPythonSource(str(FOLDER / "SubjectHierarchyPlugins" / "MedRestoreSubjectHierarchyPlugin.py"))
+
+    def onStartupCompleted(self) -> None:
+        registerSampleData(self.resourcePath("Icons"))
+        self.settingsPage = settings.addPage()
 
 
 class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -90,6 +95,7 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         uiWidget.setMRMLScene(slicer.mrmlScene)
 
         from MedRestorePanel.evidence import EvidenceSection
+        from MedRestorePanel.presets import PresetSection
         from MedRestorePanel.preview import Preview
         from MedRestorePanel.restoring import RestoreSection
         from MedRestorePanel.segments import SegmentsSection
@@ -108,6 +114,7 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.workers = Workers(onHeld=self.updateLater)
         self.views = Views(self.ui, showError=self.showError)
         self.study = StudySection(self.ui, self.workers, onChosen=self.onChosen)
+        self.presets = PresetSection(self.ui, self.study, folder=settings.presetFolder, say=self.showError)
         self.preview = Preview(self.ui, self.workers, self.study)
         self.restoring = RestoreSection(
             self.ui, self.workers, self.study, onStarted=self.preview.remove, onRestored=self.onRestored
@@ -117,6 +124,7 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.several = SeveralSection(self.ui, self.workers, edits=self.study.computing, onChosen=self.onPair)
         self.parts = [
             self.study,
+            self.presets,
             self.preview,
             self.restoring,
             self.views,

@@ -11,6 +11,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from .settings import exportFolder
 from .words import explained, inAWord
 
 if TYPE_CHECKING:
@@ -118,10 +119,11 @@ class EvidenceSection:
 
     def _askFile(self) -> str:
         title, kinds = _("Save report"), _("Page (*.html);;JSON (*.json)")
-        return qt.QFileDialog.getSaveFileName(None, title, "MedRestore report.html", kinds)
+        proposed = str(Path(exportFolder()) / "MedRestore report.html")
+        return qt.QFileDialog.getSaveFileName(None, title, proposed, kinds)
 
     def _askFolder(self) -> str:
-        return qt.QFileDialog.getExistingDirectory(None, _("Folder for the derived DICOM"))
+        return qt.QFileDialog.getExistingDirectory(None, _("Folder for the derived DICOM"), exportFolder())
 
 
 def _free(folder: Path) -> Path:

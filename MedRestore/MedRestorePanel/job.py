@@ -13,6 +13,7 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from . import stepping
+from .settings import resultsInFolder
 from .words import explained
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # How the bar is shared: sending the study, restoring it, fetching the result.
 SENT, RESTORED = 0.02, 0.97
+
+FOLDER = "MedRestore"  # of results in the subject hierarchy, where the settings want one
 
 
 @dataclass(frozen=True)
@@ -128,13 +131,15 @@ class Job(VTKObservationMixin):
         self._steps = stepping.run(fetching(), lambda nothing: self._add(report), failed)
 
     def _add(self, report: dict[str, Any]) -> None:
-        from MedRestoreLib import MedRestoreError
+        from MedRestoreLib import MedRestoreError, mrml
 
         try:
             node = self._output.add(report, self.order.keepRemoved)
         except MedRestoreError as error:
             self._fail(explained(error))
             return
+        if resultsInFolder():
+            mrml.put_into_folder(node, FOLDER)
         self._end()
         self._onDone(node)
 

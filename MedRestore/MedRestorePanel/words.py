@@ -18,6 +18,7 @@ FIELDS = {
     "mask": _("Only inside"),
     "strength": _("Strength"),
     "dimensions": _("Dimensions"),
+    "options": _("Options"),
     "device": _("Device"),
     "memory_gb": _("Memory of a tile (GB)"),
 }

@@ -14,7 +14,7 @@ from .masks import mask_of
 from .output import Output
 from .provenance import report_of
 from .restore import restore
-from .results import removed_of, source_of
+from .results import put_into_folder, removed_of, source_of
 from .samples import sample
 from .segments import compare, measure, table_of
 from .sequences import sequence_of
@@ -34,6 +34,7 @@ __all__ = [
     "measure",
     "modality_of",
     "modified",
+    "put_into_folder",
     "removed_of",
     "report_of",
     "restorable_volumes",

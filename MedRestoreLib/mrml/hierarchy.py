@@ -49,6 +49,19 @@ def place_beside(node: slicer.vtkMRMLNode, neighbour: slicer.vtkMRMLNode) -> Non
         hierarchy.CreateItem(parent, node)
 
 
+def move_into_folder(node: slicer.vtkMRMLNode, name: str) -> None:
+    """Move a node of the subject hierarchy into a folder beside it, which is made where there is none."""
+    hierarchy = _hierarchy(node)
+    item = 0 if hierarchy is None else hierarchy.GetItemByDataNode(node)
+    if not item:
+        return
+    parent = hierarchy.GetItemParent(item)
+    if hierarchy.GetItemName(parent) == name:
+        return
+    folder = hierarchy.GetItemChildWithName(parent, name) or hierarchy.CreateFolderItem(parent, name)
+    hierarchy.SetItemParent(item, folder)
+
+
 def study_volumes(node: slicer.vtkMRMLNode) -> list[slicer.vtkMRMLVolumeNode]:
     """All volumes of the node's study in the subject hierarchy, in its order, without what MedRestore made.
 

@@ -7,6 +7,8 @@ import tempfile
 import slicer
 from PySide6 import QtCore, QtWidgets
 
+from Testing.host.ctk import ctkSettingsDialog
+
 Property, Signal, Slot = QtCore.Property, QtCore.Signal, QtCore.Slot
 VERSION = "5.13.0"
 
@@ -93,9 +95,16 @@ class qSlicerApplication(QtWidgets.QApplication):
         QtCore.QSettings.setDefaultFormat(QtCore.QSettings.IniFormat)
         QtCore.QSettings.setPath(QtCore.QSettings.IniFormat, QtCore.QSettings.UserScope, self._folder.name)
         self._settings = QtCore.QSettings()
+        self._dialog = ctkSettingsDialog(self._settings)
         self._manager = qSlicerModuleManager(self)
         self._logic = self._layouts = self._window = None
         self._testing = False
+
+    slicerUserSettingsFilePath = QtCore.Property(str, lambda self: f"{self._folder.name}/Slicer.ini", constant=True)
+
+    @Slot(result=object)
+    def settingsDialog(self):
+        return self._dialog
 
     @Slot(result=object)
     def applicationLogic(self):

@@ -39,6 +39,7 @@ LIBRARY = {
     | {"version", "weights"},
     "service": {"errors", "files", "image", "noise", "pipeline", "progress", "version"},
     "mrml": {"errors", "files", "image", "methods", "metrics", "modalities", "pipeline", "progress", "samples"},
+    "presets": {"errors", "files", "pipeline"},
     "cli": {"errors", "files", "image", "methods", "noise", "pipeline", "reporting", "service"},
     "__main__": {"cli", "service"},
     "__init__": {"errors", "files", "image", "methods", "pipeline", "reporting", "service", "version"},
