@@ -121,7 +121,7 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         )
         self.segments = SegmentsSection(self.ui, self.views.volumes, showError=self.showError)
         self.evidence = EvidenceSection(self.ui, say=self.showError)
-        self.several = SeveralSection(self.ui, self.workers, edits=self.study.computing, onChosen=self.onPair)
+        self.several = SeveralSection(self.ui, self.workers, presets=self.presets, onChosen=self.onPair)
         self.parts = [
             self.study,
             self.presets,

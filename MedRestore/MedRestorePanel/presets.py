@@ -80,12 +80,22 @@ class PresetSection:
         p = self._parameterNode
         ready = p is not None and p.inputVolume is not None and bool(p.method and p.noise) and not self.study.isReading
         self.ui.presetComboBox.enabled = ready
-        self._box.setChoices(self._choices())
+        self._box.setChoices(self.choices(_("None")))
         current = self._current() if ready else ""
         if self._box.read() != current:
             self._box.write(current)
         for name, can in (("save", ready), ("delete", bool(current)), ("export", bool(current))):
             self.actions[name].enabled = can
+
+    def choices(self, without: str) -> list[Choice]:
+        """Items for a box: no preset, in the words ``without``, the presets, and the files that hold none."""
+        broken = [heading(_("{file}: cannot be used").format(file=file), why) for file, why in self._wrong.items()]
+        return [Choice(without, ""), *(Choice(p.name, p.name, p.note) for p in self._presets.values()), *broken]
+
+    def edits(self, name: str) -> dict[str, Any]:
+        """What a preset decides, for a study that nobody looks at; without one, how strong and with which means."""
+        preset = self._presets.get(name)
+        return self.study.computing() if preset is None else preset.edits()
 
     def onPreset(self) -> None:
         """A person chose one in the box."""
@@ -148,10 +158,6 @@ class PresetSection:
             self.say(explained(error))
             return False
         return True
-
-    def _choices(self) -> list[Choice]:
-        broken = [heading(_("{file}: cannot be used").format(file=file), why) for file, why in self._wrong.items()]
-        return [Choice(_("None"), ""), *(Choice(p.name, p.name, p.note) for p in self._presets.values()), *broken]
 
     def _current(self) -> str:
         alike = [name for name, preset in self._presets.items() if self._isAsChosen(preset)]

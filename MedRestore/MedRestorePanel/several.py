@@ -11,12 +11,14 @@ import vtk
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
+from .choices import ChoiceConnector
 from .job import Job, Order, Pace
 from .setup import install
 from .words import explained, inAWord
 
 if TYPE_CHECKING:
     from .parameters import MedRestoreParameterNode
+    from .presets import PresetSection
     from .workers import Workers
 
 STEPS = 1000  # of the bar
@@ -31,7 +33,7 @@ class SeveralSection(VTKObservationMixin):
     Args:
         ui: the panel's widgets.
         workers: where the work is done.
-        edits: called without arguments, gives the fields of ``Plan`` that are decided for all volumes.
+        presets: the ``PresetSection``: one of them may be chosen for all volumes.
         onChosen: called with a volume and the result made from it, when a person chooses their line.
     """
 
@@ -40,11 +42,11 @@ class SeveralSection(VTKObservationMixin):
         ui: Any,
         workers: Workers,
         *,
-        edits: Callable[[], dict[str, Any]],
+        presets: PresetSection,
         onChosen: Callable[[slicer.vtkMRMLVolumeNode, slicer.vtkMRMLVolumeNode], None],
     ) -> None:
         VTKObservationMixin.__init__(self)
-        self.ui, self.workers, self.edits, self.onChosen = ui, workers, edits, onChosen
+        self.ui, self.workers, self.presets, self.onChosen = ui, workers, presets, onChosen
         self._parameterNode = None
         self._ticked: set[str] = set()  # ids of volumes
         self._outcomes: dict[str, str] = {}  # of the volumes that were restored, or could not be
@@ -54,6 +56,7 @@ class SeveralSection(VTKObservationMixin):
         self._count = 0
         self._job: Job | None = None
         self._isUpdateDue = False
+        self._box = ChoiceConnector(ui.severalPresetComboBox)
         ui.severalProgressBar.setRange(0, STEPS)
         ui.severalButton.clicked.connect(self.onButton)
         ui.severalStudyButton.clicked.connect(self.onStudy)
@@ -87,12 +90,13 @@ class SeveralSection(VTKObservationMixin):
         if self._parameterNode is None or ui.severalCollapsibleButton.collapsed:
             return
         self._fill()
+        self._box.setChoices(self.presets.choices(_("As recommended for each")))
         running, missing = self.isRunning, self._missing()
         ui.severalButton.text = _("Cancel") if running else _("Restore the ticked volumes")
         ui.severalButton.enabled = running or not missing
         ui.severalButton.toolTip = _("Stop. What is restored already stays.") if running else missing
         ui.severalProgressBar.visible = running
-        for widget in (ui.severalStudyButton, ui.severalAllButton, ui.severalList):
+        for widget in (ui.severalAllButton, ui.severalList, ui.severalPresetComboBox):
             widget.enabled = not running
         ui.severalStudyButton.enabled = not running and self._parameterNode.inputVolume is not None
 
@@ -165,12 +169,8 @@ class SeveralSection(VTKObservationMixin):
             if volume is None:
                 continue
             try:
-                order = Order(
-                    mrml.whole_study(volume),
-                    self.edits(),
-                    keepRemoved=self._parameterNode.keepRemoved,
-                    others=(volume,),
-                )
+                edits, keep = self.presets.edits(self._box.read()), self._parameterNode.keepRemoved
+                order = Order(mrml.whole_study(volume), edits, keepRemoved=keep, others=(volume,))
                 self._job = self._start(identifier, volume.GetName(), order)
             except MedRestoreError as error:
                 self._outcomes[identifier] = _failed(explained(error))

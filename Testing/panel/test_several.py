@@ -66,6 +66,25 @@ def test_one_bad_study_does_not_end_the_rest(user, section):
     assert section.severalLabel.text.startswith("1 of 3 ")
 
 
+def test_all_are_restored_with_one_preset(user, section, tmp_path, monkeypatch):
+    import slicer
+
+    from MedRestoreLib import mrml, presets
+
+    presets.Shelf(tmp_path).keep(presets.Preset("Gentle", method="adf", strength=0.25))
+    monkeypatch.setattr(user.panel.presets, "folder", lambda: str(tmp_path))
+    user.panel.presets._load()
+    for number in range(2):
+        add_head(f"head {number}", seed=number, slices=1)
+    user.rest()
+    user.press("severalAllButton")
+    section.severalPresetComboBox.setCurrentIndex(section.severalPresetComboBox.findText("Gentle"))
+    restore(user)
+    results = [n for n in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if "restored" in n.GetName()]
+    plans = [mrml.report_of(result)["plan"] for result in results]
+    assert [(plan["method"], plan["strength"]) for plan in plans] == [("adf", 0.25)] * 2
+
+
 def test_cancel_ends_all_and_what_was_restored_stays(user, section):
     for number in range(3):
         add_head(f"head {number}", seed=number, slices=1)
