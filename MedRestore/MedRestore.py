@@ -28,6 +28,7 @@ from slicer.util import VTKObservationMixin
 
 from MedRestorePanel import settings
 from MedRestorePanel.console import MedRestoreLogic
+from MedRestorePanel.help import helpLinks
 from MedRestorePanel.samples import SAMPLES, registerSampleData
 from MedRestorePanel.slices import isShown, showVolume
 
@@ -55,6 +56,7 @@ class MedRestore(ScriptedLoadableModule):
             "Removes noise from SPECT, MRI and ultrasound studies. The restored study appears beside the original, "
             "with the same geometry, units and totals, and with evidence of what was removed. For research use only."
         )
+        parent.helpText += f"<p>{helpLinks()}</p>"
         parent.acknowledgementText = _(
             "MedRestore is free software under the Apache License 2.0. Not a medical device."
         )
@@ -97,6 +99,7 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from MedRestorePanel.evidence import EvidenceSection
         from MedRestorePanel.presets import PresetSection
         from MedRestorePanel.preview import Preview
+        from MedRestorePanel.problem import ProblemReport
         from MedRestorePanel.restoring import RestoreSection
         from MedRestorePanel.segments import SegmentsSection
         from MedRestorePanel.several import SeveralSection
@@ -104,6 +107,7 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from MedRestorePanel.views import Views
         from MedRestorePanel.workers import Workers
 
+        self.ui.helpLabel.text = helpLinks()
         for widget in vars(self.ui).values():  # however long a node's name is, the panel stays narrow
             if isinstance(widget, slicer.qMRMLNodeComboBox):
                 widget.sizeAdjustPolicy = qt.QComboBox.AdjustToMinimumContentsLengthWithIcon
@@ -122,6 +126,7 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.segments = SegmentsSection(self.ui, self.views.volumes, showError=self.showError)
         self.evidence = EvidenceSection(self.ui, say=self.showError)
         self.several = SeveralSection(self.ui, self.workers, presets=self.presets, onChosen=self.onPair)
+        self.problem = ProblemReport(self.ui, self.workers, said=lambda: self.ui.statusLabel.text)
         self.parts = [
             self.study,
             self.presets,
@@ -131,6 +136,7 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.evidence,
             self.segments,
             self.several,
+            self.problem,
         ]
 
         scene = slicer.mrmlScene

@@ -39,6 +39,12 @@ class Workers:
     def isBusy(self) -> bool:
         return self.first.isBusy or (self._second is not None and self._second.worker.isBusy)
 
+    @property
+    def details(self) -> str:
+        """The last that the workers wrote on standard error."""
+        workers = [self.first] + ([] if self._second is None else [self._second.worker])
+        return "\n".join(filter(None, (worker.details for worker in workers)))
+
     def isHeldBy(self, who: object) -> bool:
         """Whether the first worker is theirs, or nobody's."""
         return self._holder in (None, who)
