@@ -148,9 +148,10 @@ class RestoreSection:
 
         p = self._parameterNode
         study, result = self.study.study(), None if p is None else p.lastOutput
-        if study is None or result is None or study is not p.inputVolume:  # a restored sequence is always a new one
+        if study is None or result is None or mrml.source_of(result) is not p.inputVolume:
             return None
-        return result if mrml.source_of(result) is study else None
+        isWhole = mrml.sequence_of(result)[1] is not None
+        return result if isWhole == (study is not p.inputVolume) else None
 
     def _done(self, node: slicer.vtkMRMLVolumeNode) -> None:
         seconds = self._job.seconds
