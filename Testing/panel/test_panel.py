@@ -262,7 +262,8 @@ def test_a_second_apply_offers_to_replace_the_first_result(user, head):
 def test_a_restored_cine_is_replaced_with_its_removed_part(user):
     from MedRestoreLib import mrml
 
-    shown, browser = add_cine([np.random.default_rng(k).gamma(16, 5, (1, 48, 48)).astype(np.uint8) for k in range(3)])
+    frames = [np.random.default_rng(k).gamma(16, 5, (1, 48, 48)).astype(np.uint8) for k in range(3)]
+    shown, _ = add_cine(frames)
     user.open(shown, method="adf")
     first = user.apply()
     removed = mrml.removed_of(first)

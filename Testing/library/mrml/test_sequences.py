@@ -173,7 +173,7 @@ def test_another_result_takes_the_place_of_an_earlier_one_and_of_its_removed_par
 
 
 def test_a_result_takes_as_many_frames_as_its_input_has_by_now(scene):
-    sequence, browser = add_sequence(frames(4))
+    sequence, _ = add_sequence(frames(4))
     first = mrml.restore(sequence, **QUICK)
     sequence.RemoveDataNodeAtValue(sequence.GetNthIndexValue(3))
     mrml.restore(sequence, output=first, **QUICK)
