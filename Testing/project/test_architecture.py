@@ -39,6 +39,7 @@ LIBRARY = {
     | {"version", "weights"},
     "service": {"errors", "files", "image", "noise", "pipeline", "progress", "reporting", "version"},
     "mrml": {"errors", "files", "image", "methods", "metrics", "modalities", "pipeline", "progress", "samples"},
+    "presets": {"errors", "files", "pipeline"},
     "cli": {"errors", "files", "image", "methods", "modalities", "noise", "pipeline", "reporting", "service", "version"}
     | {"weights"},
     "__main__": {"cli", "service"},
