@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import escape
 
 import qt
 import slicer
@@ -59,8 +58,9 @@ class EvidenceSection:
         from MedRestoreLib.reporting import page
         from MedRestoreLib.reporting.report import Report
 
-        self.ui.verdictLabel.text = f"<b>{escape(_word(report))}.</b> {escape(report['verdict'])}"
-        self.ui.evidenceBrowser.setHtml(page.brief(Report.from_dict(report)))
+        told = Report.from_dict(report)
+        self.ui.verdictLabel.text = page.verdict(told)
+        self.ui.evidenceBrowser.setHtml(page.brief(told))
 
     def report(self) -> dict[str, Any] | None:
         """The report of the result on show, as ``Report.to_dict()`` gives it; None where there is none."""
@@ -128,11 +128,3 @@ def _free(folder: Path) -> Path:
     """The folder, or where it is there already the first of its name and a number."""
     numbered = (folder.with_name(f"{folder.name}_{number}") for number in range(2, 1000))
     return next(path for path in (folder, *numbered) if not path.exists())
-
-
-def _word(report: dict[str, Any]) -> str:
-    """The verdict in a word."""
-    gain, audit = report.get("gain") or {}, report.get("audit") or {}
-    if audit.get("flags"):
-        return _("Look closely")
-    return _("Better") if gain.get("reliable") else _("Unsure")
