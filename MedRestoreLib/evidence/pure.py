@@ -9,7 +9,7 @@ from .probing import Response
 from .risk import Terms
 
 SURROUND = 9  # voxels: side of the square around a voxel that says how bright its place is
-HOT_SHARE, HOT = 99.5, 1.5  # brighter than 1.5 times this percentile of the places is left out
+USUAL, HOT = 99.0, 2.0  # within so many voxels of a place brighter than twice this percentile, nothing is judged
 
 
 class Pure:
@@ -35,13 +35,13 @@ class Pure:
         But for hot spots such as an injection site, whose squared errors would drown those of the anatomy. How hot a
         place is, is told by the voxels around it: chosen by its own value, the estimate would be biased.
         """
-        from scipy.ndimage import uniform_filter
+        from scipy.ndimage import maximum_filter, uniform_filter
 
         if not noisy.any():
             return np.zeros(noisy.shape, bool)
         squares = uniform_filter(noisy.astype(np.float32), (1, 1, SURROUND, SURROUND), mode="nearest") * SURROUND**2
         around = (squares - noisy) / (SURROUND**2 - 1)
-        return around <= HOT * np.percentile(around, HOT_SHARE)
+        return maximum_filter(around, (1, 1, SURROUND, SURROUND)) <= HOT * np.percentile(around, USUAL)
 
     def terms(self, noisy: np.ndarray, response: Response, where: np.ndarray) -> Terms:
         """The terms of the estimate; ``noisy`` is in the study's unit, ``where`` as ``judged`` gives it."""

@@ -17,6 +17,7 @@ from ..noise import Noise
 from ..reporting.report import Level, Provenance, Report, Study
 from ..version import __version__
 from . import device as devices
+from .choice import misfits, view_of
 from .denoising import Denoising
 from .plan import Plan
 from .tiles import Run
@@ -73,7 +74,7 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
             torch=_torch_version(),
         ),
         notes=(*run.notes, *noise.caveats, *filter(None, (level.caution, image.colour is not None and _COLOUR_KEPT))),
-        cautions=_cautions(level, run),
+        cautions=(*_cautions(level, run), *_outside(image, denoising)),
     )
 
 
@@ -87,8 +88,7 @@ def _gain(image: Image, plan: Plan, denoising: Denoising, sample: np.ndarray) ->
 
 def is_reconstruction(image: Image) -> bool:
     """Whether its DICOM header calls it a reconstruction (Image Type, PS3.3 C.8.4.9.1.1: RECON TOMO, RECON GATED)."""
-    types = {str(value) for header in image.source.headers[:1] for value in header.get("ImageType", None) or ()}
-    return any(value.startswith("RECON") for value in types)
+    return view_of(image).startswith("RECON")
 
 
 def _level_error(plan: Plan, noise: Noise, sample: np.ndarray) -> float:
@@ -109,6 +109,13 @@ def _cautions(level: Level, run: Run) -> tuple[str, ...]:
         worst = max((low, high), key=lambda factor: abs(factor - 1))
         found.append(f"the method changed a frame's counts by {100 * (1 / worst - 1):+.0f} %, which was made up for")
     return tuple(found)
+
+
+def _outside(image: Image, denoising: Denoising) -> tuple[str, ...]:
+    """Where a learned method was used on a study unlike those that it was validated on."""
+    method = denoising.method
+    found = misfits(image, denoising.noise, method)
+    return (f"{method.title} was not validated on such studies ({'; '.join(found)})",) if found else ()
 
 
 def centred_sample(voxels: np.ndarray, limit: int, dimensions: int) -> np.ndarray:

@@ -125,11 +125,13 @@ def _study(report: Report, figures: Iterable[str | Path], heading: int) -> str:
     study, noise = report.study, report.noise
     size = f"{' × '.join(map(str, study.size))} (frames, slices, rows, columns)"
     level = {"noise": noise.title, "level": f"{_number(noise.level)} ({noise.unit})", "level_is": noise.source}
-    plan = {name: value for name, value in report.plan.items() if name != "estimate"}  # stands under the noise
+    # The estimate stands under the noise, the ranking in a table of its own.
+    plan = {name: value for name, value in report.plan.items() if name not in ("estimate", "ranking")}
     notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
     sections = {
         "What was found": _facts({**vars(study), "size": size, **level, "reason": noise.reason}),
         "What was done": _facts(plan),
+        "Why this method": _ranking_table(report.plan.get("ranking") or ()),
         "What was gained": _gain_table(report.gain),
         "What was removed": _audit_table(report.audit),
         "What was kept": _totals_table(report.totals),
@@ -170,6 +172,29 @@ def _gain_table(gain: Gain | None) -> str:
     ]
     note = f"<p>{escape(_sentence(gain.sentence))} Errors are mean squares, in {escape(gain.domain)}.</p>"
     return note + _table(("At full strength", "Value"), rows)
+
+
+def _ranking_table(ranking: Sequence[Mapping[str, Any]]) -> str:
+    """The comparison of methods on the study itself; "" where there was none."""
+    if not ranking:
+        return ""
+    best = min(ranking, key=lambda row: row["score"])
+    rows = [
+        (
+            row["method"],
+            f"{row['score']:.4f}",
+            f"{row['score'] - best['score']:+.4f} ± {2 * row['error']:.4f}",
+            f"{100 * row['removed']:.0f} %",
+            f"{row['strength']:.2f}",
+        )
+        for row in ranking
+    ]
+    note = (
+        f"<p>{escape(_sentence(ranking[0]['measure']))}, on pieces of this study; less is better. Of methods that are "
+        "equal but for chance, the gentlest is recommended: it stands first.</p>"
+    )
+    head = ("Method", "Expected error", "Above the least", "Of the noise's variance removed", "Best strength")
+    return note + _table(head, rows)
 
 
 def _audit_table(audit: Audit | None) -> str:

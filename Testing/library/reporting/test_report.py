@@ -125,6 +125,18 @@ def test_the_page_needs_nothing_but_itself_and_escapes_what_it_shows(tmp_path):
     assert all("scope" in attributes for tag, attributes in page.seen if tag == "th")
 
 
+def test_the_page_shows_the_comparison_behind_the_method(tmp_path):
+    report = make()[2]
+    assert "Why this method" not in Page(report.write(tmp_path / "r.html")).text
+    rows = [
+        {"method": name, "score": score, "error": 0.001, "removed": 0.8, "strength": 1.0, "measure": "deviance"}
+        for name, score in (("gauss", 0.7), ("median", 0.75))
+    ]
+    page = Page(replace(report, plan={**report.plan, "ranking": rows}).write(tmp_path / "r.html"))
+    assert "Why this method" in page.text
+    assert "+0.0500 ± 0.0020" in page.text
+
+
 def test_the_verdict_names_the_gain_or_says_there_is_none():
     _, _, good = make()
     assert good.gain.reliable
