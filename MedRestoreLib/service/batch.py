@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import Cancelled, MedRestoreError, OutputError, UnsupportedImage
+from ..errors import Cancelled, MedRestoreError, OutputError, UnsupportedImage, printable
 from ..files import studies as files
 from ..files.atomic import PARTIAL, cannot_write, remove_partials
 from ..files.held import alone
@@ -25,7 +25,7 @@ from ..progress import Progress, ignore
 from . import rescue
 from .inputs import Passed, Study, find
 from .outputs import output_paths, record_of
-from .records import Record, fingerprint, hashes
+from .records import Record, fingerprint
 
 HEARING_SECONDS = 0.25  # how often ``progress`` is called while others work, so that it can end the batch
 NO_MEMORY = "there is not enough memory for this study; restore it alone, or with a lighter method such as adf."
@@ -136,7 +136,7 @@ class Task:
     def failed(self, message: str, start: float | None = None) -> Row:
         """The row of a study that failed; ``start`` is when it was begun."""
         seconds = 0.0 if start is None else round(time.perf_counter() - start, 2)
-        return Row(_printable(self.output), "failed", seconds=seconds, message=_printable(message))
+        return Row(printable(str(self.output)), "failed", seconds=seconds, message=printable(message))
 
     @property
     def _lock(self) -> Path:
@@ -145,25 +145,25 @@ class Task:
         return self.target / f"{PARTIAL}{digest[:12]}.lock"
 
     def _done(self, start: float, progress: Progress) -> Row:
-        name, output = _printable(self.output), self.target / self.output
+        name, output = printable(str(self.output)), self.target / self.output
         record, digest = record_of(output), fingerprint(self.study, self.edits)
         former = Record.read(record)
         if former is not None and former.holds(digest, output):
             return Row(name, "already done", **former.row)
-        image = files.read(self.study.source)
+        image = files.read(self.study.source, memory_gb=self.edits.get("memory_gb"))
         result = restore(image, recommend(image, **self.edits), progress=progress)
         report = result.report.to_dict()
         plan, gain = report["plan"], report["gain"]
         output.parent.mkdir(parents=True, exist_ok=True)
         record.unlink(missing_ok=True)  # it is no longer true
-        files.write(result.image, output, derivation=result.report.derivation, label=plan["method"])
+        written = files.write_hashed(result.image, output, derivation=result.report.derivation, label=plan["method"])
         row = {
             "method": plan["method"],
             "noise": plan["noise"],
             "level": plan["level"],
             "gain_db": gain["gain_db"] if gain else None,
         }
-        Record(digest, hashes(output), row, report).write(record)
+        Record(digest, written, row, report).write(record)
         return Row(name, "restored", **row, seconds=round(time.perf_counter() - start, 2))
 
 
@@ -172,7 +172,7 @@ def _one_by_one(tasks: Sequence[Task], progress: Progress) -> list[Row]:
     for index, task in enumerate(tasks):
 
         def one(fraction: float, message: str, index: int = index, task: Task = task) -> None:
-            message = f"{_printable(task.output)} ({index + 1} of {len(tasks)})"
+            message = f"{printable(str(task.output))} ({index + 1} of {len(tasks)})"
             progress((index + fraction) / len(tasks), message)
 
         one(0.0, "")
@@ -218,12 +218,7 @@ def _on_executor(tasks: Sequence[Task], executor: Executor, progress: Progress) 
 
 
 def _skipped(passed: Passed) -> Row:
-    return Row(_printable(passed.path), "skipped", message=f"{_printable(passed.path.name)} {passed.reason}.")
-
-
-def _printable(text: str | Path) -> str:
-    """A text, or a path, without bytes that are no text."""
-    return str(text).encode("utf-8", "replace").decode()
+    return Row(printable(str(passed.path)), "skipped", message=f"{printable(passed.path.name)} {passed.reason}.")
 
 
 def _prepare(target: Path) -> None:

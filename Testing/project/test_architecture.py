@@ -39,7 +39,8 @@ LIBRARY = {
     | {"version", "weights"},
     "service": {"errors", "files", "image", "noise", "pipeline", "progress", "version"},
     "mrml": {"errors", "files", "image", "methods", "metrics", "modalities", "pipeline", "progress", "samples"},
-    "cli": {"errors", "files", "image", "methods", "noise", "pipeline", "reporting", "service"},
+    "cli": {"errors", "files", "image", "methods", "modalities", "noise", "pipeline", "reporting", "service", "version"}
+    | {"weights"},
     "__main__": {"cli", "service"},
     "__init__": {"errors", "files", "image", "methods", "pipeline", "reporting", "service", "version"},
 }
@@ -248,7 +249,7 @@ def test_no_function_takes_more_than_nine_parameters_but_the_command_lines():
     assert not [
         f"{path}: {node.name}"
         for path, tree in ours.items()
-        if path != "MedRestoreLib/cli.py"
+        if not path.startswith("MedRestoreLib/cli/")
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef) and parameters(node) > 9
     ]
