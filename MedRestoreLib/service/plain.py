@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from ..noise import Estimate, NoiseMap, Spectrum
+from ..pipeline.choice import Candidate
 from ..pipeline.plan import Plan
 
 _SHAPES = {"spectrum": Spectrum, "noise_map": NoiseMap}
@@ -28,6 +30,8 @@ def to_plain(fields: Plan | Mapping[str, Any]) -> dict[str, Any]:
         values["estimate"] = values["estimate"].to_dict()
     for name in _SHAPES.keys() & values.keys():
         values[name] = values[name].to_list()
+    if "ranking" in values:
+        values["ranking"] = [asdict(candidate) for candidate in values["ranking"]]
     if "options" in values:
         values["options"] = {name: np.asarray(value).tolist() for name, value in values["options"].items()}
     return values
@@ -41,4 +45,6 @@ def from_plain(values: Mapping[str, Any]) -> dict[str, Any]:
     for name, kind in _SHAPES.items():
         if fields.get(name) is not None:
             fields[name] = kind.from_list(fields[name])
+    if "ranking" in fields:
+        fields["ranking"] = tuple(Candidate(**candidate) for candidate in fields["ranking"])
     return fields
