@@ -130,7 +130,9 @@ def expected_gain(
     where = estimator.judged(noisy, covered)
     if not where.any():
         return Gain.unavailable("no part of the study shows this noise.")
-    response = probe(denoise, noise.stabilise(noisy), covered & where, probes=probes, seed=seed)
+    response = probe(
+        denoise, noise.stabilise(noisy), covered & where, probes=probes, seed=seed, spectrum=noise.spectrum
+    )
     risk = Risk.of(estimator.terms(noisy, response, where), float(np.hypot(2 * level_error, estimator.power_error)))
     if not np.isfinite(risk.improvement):
         return Gain.unavailable("the method returned values that are not numbers.")

@@ -24,6 +24,7 @@ MOST = 20_000  # blocks transformed
 FEWEST = 60  # flat blocks below which nothing is said
 ENOUGH = 150  # flat blocks from which they are trusted: in a smaller study none need be flat
 EARLY = 0.4  # density of the fourth band over the third: less is anatomy's
+CONTRADICTED = 1.15  # flat blocks that have so much more noise than an estimate for white noise says: it is wrong
 FLAT = 0.07  # share of the blocks that is flattest
 DEEP = 12  # slices from which blocks are cubes
 FOREGROUND = 0.12  # of the study's brightness: blocks below it are air
@@ -312,12 +313,13 @@ def refined(estimate: Estimate, voxels: np.ndarray, level_of: Callable[[float], 
         The estimate that is sure, the one for white noise where both are; else a careful one.
     """
     found = measure(voxels) if estimate.level != 0 else None
-    if (
-        found is None
-        or found.sigma < SILENT * np.ptp(voxels)
-        or (estimate.sure and (found.confidence <= SURE or found.white))
-    ):
+    if found is None or found.sigma < SILENT * np.ptp(voxels):
         return estimate
+    if estimate.sure and (found.confidence <= SURE or found.white):
+        # Air may be calmer than tissue: then it does not tell the noise of tissue.
+        sigma = found.sigma if found.growth < GROWN else found.least
+        if found.blocks < ENOUGH or level_of(sigma) < CONTRADICTED * estimate.level:
+            return estimate
     if found.confidence > SURE:
         where = "differences of frames" if found.repeats else f"{found.blocks} flat blocks"
         reason = f"Noise of {found.sigma:.3g} in {where}; {found.words}."

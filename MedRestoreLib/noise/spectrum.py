@@ -80,6 +80,16 @@ class Spectrum:
         ]
         return block.reshape(size, size)
 
+    def autocorrelation(self, lags: int) -> np.ndarray:
+        """At 1, 2... ``lags`` voxels, the mean of rows and columns: ``(lags,)``."""
+        rows, columns = (_cosines(lags + 1, len(profile)) @ profile for profile in self.profiles[1:])
+        return (rows + columns)[1:] / 2
+
+    @property
+    def in_plane(self) -> Spectrum:
+        """That of single slices."""
+        return Spectrum(self.density.mean(axis=0, keepdims=True))
+
     def gains(self, shape: Sequence[int]) -> np.ndarray:
         """The square root of the density at the frequencies of ``numpy.fft.rfftn`` of ``(slices, rows, columns)``."""
         axes = [np.abs(np.fft.fftfreq(side)) for side in shape[:-1]] + [np.fft.rfftfreq(shape[-1])]

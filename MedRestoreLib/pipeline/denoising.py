@@ -14,6 +14,7 @@ from ..methods.catalogue import Denoiser, Method
 from ..noise import Noise, model
 from . import checks, domains
 from .domains import Domain
+from .evening import evened, unevenness
 
 if TYPE_CHECKING:
     import torch
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, eq=False)
 class Denoising:
     """A method with all that it is told about one study. Called on voxels, or parts of them, it restores them.
+
+    The noise of the voxels must be even: see ``evening``.
 
     Attributes:
         method: the row of the catalogue.
@@ -50,7 +53,8 @@ class Denoising:
         method = checks.find_method(plan.method)
         noise = model(plan.noise).bind(image.voxels, plan.level)
         noise = replace(noise, spectrum=plan.spectrum, remove_bias=plan.remove_bias)
-        offset, scale = domains.find(method.domain).range(noise, image.voxels)
+        even = evened(image.voxels, unevenness(plan.noise_map, image.voxels.shape))
+        offset, scale = domains.find(method.domain).range(noise, even)
         options = method.parsed(plan.options)
         return cls(method, method.load(), noise, plan.dimensions, options, offset, scale, device)
 
@@ -62,7 +66,9 @@ class Denoising:
     @property
     def sigma(self) -> float:
         """The noise level as the method takes it."""
-        return self.domain.sigma(self.noise, self.scale)
+        sigma, spectrum = self.domain.sigma(self.noise, self.scale), self.noise.spectrum
+        # Structure is in low frequencies, and so is what a method must tell it from.
+        return sigma if spectrum is None or self.method.coloured else sigma * spectrum.plateau**0.5
 
     @property
     def reach(self) -> int:
@@ -97,6 +103,8 @@ class Denoising:
         scaled = torch.from_numpy(np.ascontiguousarray(values - above, dtype=np.float32))
         batch = scaled[:, None] if self.dimensions == 2 else scaled[None, None]
         options = {**self.options, **self.domain.options(self.noise, self.scale)}
+        if self.method.coloured:
+            options["spectrum"] = self.noise.spectrum
         with torch.inference_mode():
             result = self.implementation(batch.to(self.device), self.sigma, **options)
         result = result.reshape(scaled.shape).cpu().numpy()

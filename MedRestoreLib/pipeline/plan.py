@@ -241,7 +241,10 @@ def _drafted(image: Image, edits: Mapping[str, Any]) -> Plan:
 def _choice(image: Image, plan: Plan, best_strength: bool) -> Choice:
     """The method, given or chosen."""
     if not plan.method:
-        return choose(image, plan, _shapes(image))
+        choice = choose(image, plan, _shapes(image))
+        if not best_strength or choice.ranking or plan.level_is_default:
+            return choice
+        return replace(choice, ranking=compare(image, plan, [choice.method]))
     method = find_method(plan.method)
     check_fit(image, plan.noise, method)
     ranking = compare(image, plan, [method]) if best_strength and not plan.level_is_default else ()

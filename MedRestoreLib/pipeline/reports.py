@@ -19,6 +19,7 @@ from ..version import __version__
 from . import device as devices
 from .choice import misfits, view_of
 from .denoising import Denoising
+from .evening import evened, unevenness
 from .plan import Plan
 from .tiles import Run
 
@@ -27,6 +28,7 @@ EVIDENCE_VOXELS = 320 * 320
 
 # The relative error of an estimated level by its confidence: measured on phantoms and clean MR studies with noise.
 LEVEL_ERROR, SURE_ENOUGH, UNSURE_ERROR = 0.015, 0.95, 0.17
+SHAPED_ERROR = 0.05  # the least of noise that is coloured or uneven (Testing/benchmarks/mr_noise.py)
 
 # A method that changes a frame's total by more is not to be trusted with its parts.
 TOTALS_FACTORS = (0.97, 1.03)
@@ -45,7 +47,9 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
     """
     denoising = run.denoising
     method, noise = denoising.method, denoising.noise
-    sample = centred_sample(image.voxels, min(run.limit, EVIDENCE_VOXELS), plan.dimensions)
+    uneven = unevenness(plan.noise_map, image.voxels.shape)
+    before, after = evened(image.voxels, uneven), evened(run.voxels, uneven)
+    sample = centred_sample(before, min(run.limit, EVIDENCE_VOXELS), plan.dimensions)
     level = _level(plan, denoising)
     return Report(
         study=Study(
@@ -58,7 +62,7 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
         plan=plan.to_dict(),
         noise=level,
         gain=_gain(image, plan, denoising, sample),
-        audit=audit(image.voxels, run.voxels, noise, grid=image),
+        audit=audit(before, after, noise, grid=image),
         totals=totals(image.voxels, run.voxels, spacing=image.spacing, unit=image.unit),
         provenance=Provenance(
             software=f"MedRestore {__version__}",
@@ -98,7 +102,8 @@ def _level_error(plan: Plan, noise: Noise, sample: np.ndarray) -> float:
     counts = sample * noise.level
     if noise.keeps_totals and np.abs(counts - np.rint(counts)).max() < 1e-3:
         return 0.0  # whole counts: the level is exact
-    return LEVEL_ERROR + UNSURE_ERROR * max(SURE_ENOUGH - plan.estimate.confidence, 0)
+    least = LEVEL_ERROR if plan.spectrum is None and plan.noise_map is None else SHAPED_ERROR
+    return least + UNSURE_ERROR * max(SURE_ENOUGH - plan.estimate.confidence, 0)
 
 
 def _cautions(level: Level, run: Run) -> tuple[str, ...]:

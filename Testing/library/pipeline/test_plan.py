@@ -47,6 +47,12 @@ def test_a_volume_is_recommended_a_method_for_volumes_unless_its_slices_are_thic
     assert mr.recommend(mr.Image(slices, modality="MR", spacing=(1, 1, 5)), level=3.0).method == "bm3d"
 
 
+@pytest.mark.parametrize("modality", ["CT", "PT", "OT"])
+def test_a_volume_of_any_other_kind_is_restored_in_three_dimensions(modality):
+    volume = mr.Image(np.repeat(study().voxels, 12, axis=1), modality=modality)
+    assert mr.recommend(volume, level=3.0).dimensions == 3
+
+
 def test_a_cine_is_recommended_a_quick_method():
     frames = mr.Image.from_array(np.repeat(study().voxels, 20, axis=0), modality="US")
     assert mr.recommend(frames, level=0.2).method == "unet_att_small"
