@@ -25,6 +25,7 @@ from .inputs import real
 
 MOST = {2: 400_000, 3: 1_500_000}  # voxels restored, by dimensions
 COLUMNS = 4
+REPEAT = 12  # which of the repeats is restored
 
 
 def studies() -> Iterator[tuple[str, mr.Image]]:
@@ -53,10 +54,7 @@ def restored(image: mr.Image) -> dict[str, Any]:
     if noise_map is not None and count < slices:  # the part's share of the map
         full = noise_map.on(image.voxels.shape[1:])[first : first + count]
         noise_map = type(noise_map)(full[:: max(count // 8, 1), :: max(rows // 12, 1), :: max(columns // 12, 1)])
-    # The level refers to the maximum, and the part has another.
-    rician = model("rician")
-    same = rician.bind(image.voxels, plan.level).sigma / rician.bind(part.voxels, plan.level).sigma
-    result = mr.restore(part, replace(plan, noise_map=noise_map, level=plan.level * same))
+    result = mr.restore(part, _for_part(replace(plan, noise_map=noise_map), image, part))
     gain = result.report.gain
     return {
         "size": list(image.voxels.shape),
@@ -81,24 +79,30 @@ def repeats() -> dict[str, Any]:
     path = real("mri", "epi_repeats_studyforrest", "epi_24_repeats_half_scale.nii.gz")
     image = replace(mr.read(path), modality="MR")
     plan = mr.recommend(image)
-    result = mr.restore(image, plan)
-    first, after = image.voxels[12], result.image.voxels[12]
-    others = np.delete(image.voxels, 12, axis=0)
+    one = mr.Image(image.voxels[REPEAT : REPEAT + 1], spacing=image.spacing, modality="MR")
+    result = mr.restore(one, _for_part(plan, image, one))
+    others = np.delete(image.voxels, REPEAT, axis=0)
     reference, own = others.mean(axis=0), others.var(axis=0, ddof=1)
     inside = reference > 0.3 * np.percentile(reference, 99)
     rest = own[inside].mean() / len(others)  # the reference's own noise
-    before_error, after_error = (np.square(one - reference)[inside].mean() - rest for one in (first, after))
-    noise = result.report.noise
-    sigma = model("rician").bind(image.voxels, noise.level).sigma
+    before, after = (
+        np.square(voxels[0] - reference)[inside].mean() - rest for voxels in (one.voxels, result.image.voxels)
+    )
     return {
-        "sigma": sigma,
-        "sigma_of_repeats": {
-            "median": float(np.median(np.sqrt(own[inside]))),
-            "rms": float(np.sqrt(own[inside].mean())),
-        },
+        "sigma": model("rician").bind(image.voxels, plan.level).sigma,
+        "sigma_of_repeats": float(np.median(np.sqrt(own[inside]))),
         "predicted_db": result.report.gain.gain_db,
-        "measured_db": float(10 * np.log10(before_error / after_error)),
+        "spread_db": result.report.gain.spread_db,
+        "measured_db": float(10 * np.log10(before / after)),
+        "verdict": result.report.verdict,
     }
+
+
+def _for_part(plan: mr.Plan, whole: mr.Image, part: mr.Image) -> mr.Plan:
+    """The plan with the level of the same noise in a part: levels refer to the maximum, and a part has another."""
+    rician = model("rician")
+    sigmas = [rician.bind(image.voxels, plan.level).sigma for image in (whole, part)]
+    return replace(plan, level=plan.level * sigmas[0] / sigmas[1])
 
 
 def draw(found: dict[str, dict[str, Any]], path: Path) -> None:
