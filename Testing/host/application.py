@@ -8,8 +8,6 @@ import tempfile
 import slicer
 from PySide6 import QtCore, QtWidgets
 
-from Testing.host.ctk import ctkSettingsDialog
-
 Property, Signal, Slot = QtCore.Property, QtCore.Signal, QtCore.Slot
 VERSION = "5.13.0"
 
@@ -125,9 +123,8 @@ class qSlicerApplication(QtWidgets.QApplication):
         self._settings = QtCore.QSettings()
         self._log = ctkErrorLogModel(self)
         logging.getLogger().addHandler(_ToLog(self._log))
-        self._dialog = ctkSettingsDialog(self._settings)
         self._manager = qSlicerModuleManager(self)
-        self._logic = self._layouts = self._window = None
+        self._logic = self._layouts = self._window = self._dialog = None
         self._testing, self._locale = False, "en_US"
 
     slicerUserSettingsFilePath = Property(str, lambda self: f"{self._folder.name}/Slicer.ini", constant=True)
