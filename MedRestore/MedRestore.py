@@ -48,6 +48,7 @@ class MedRestore(ScriptedLoadableModule):
 
     def __init__(self, parent: Any) -> None:
         ScriptedLoadableModule.__init__(self, parent)
+        slicer.app.loadTranslations(self.resourcePath("Translations"))
         parent.title = _("MedRestore")
         parent.categories = [translate("qSlicerAbstractCoreModule", "Filtering")]
         parent.dependencies = ["SubjectHierarchy"]

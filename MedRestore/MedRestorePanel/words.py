@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from slicer.i18n import tr as _
+from slicer.i18n import translate
 
 if TYPE_CHECKING:
     from MedRestoreLib import MedRestoreError
@@ -35,6 +36,11 @@ def explained(error: MedRestoreError) -> str:
     """What is wrong, what to do, and where in the panel that is done."""
     where = _fields().get(error.field)
     return _sentence(str(error)) + (" " + _("See '{field}'.").format(field=where) if where else "")
+
+
+def ofLibrary(text: str) -> str:
+    """A title, summary or unit of the library's tables in the user's language."""
+    return translate("MedRestoreLib", text)
 
 
 def inAWord(report: dict[str, Any]) -> str:

@@ -81,6 +81,7 @@ def close_scene() -> None:
     for name in list(app._manager._modules):
         app._manager.moduleAboutToBeUnloaded(name)
     app._layouts.setMRMLScene(None)
+    app._forget_translations()
     app._hierarchy.observers.clear()
     slicer.mrmlScene.Clear(True)
     app._window = app._layouts = app._dialog = None
