@@ -1,6 +1,11 @@
 """The errors a user can meet. Each message says what is wrong and what to do, in one line, and names no patient."""
 
 
+def printable(text: str) -> str:
+    """A text without what moves a cursor, colours a terminal or is no character: names of files may hold all that."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+
+
 class MedRestoreError(Exception):
     """Base of every error that MedRestore raises on purpose.
 
@@ -10,8 +15,7 @@ class MedRestoreError(Exception):
     """
 
     def __init__(self, message: str = "", *, field: str = "") -> None:
-        # A file's name or header may hold what moves a cursor or cannot be printed.
-        super().__init__("".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in message))
+        super().__init__(printable(message))
         self.field = field
 
 

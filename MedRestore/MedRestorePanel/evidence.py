@@ -6,14 +6,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import escape
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
 from .settings import exportFolder
-from .words import explained, inAWord
+from .words import explained
 
 if TYPE_CHECKING:
     from .parameters import MedRestoreParameterNode
@@ -62,8 +61,9 @@ class EvidenceSection:
         from MedRestoreLib.reporting import page
         from MedRestoreLib.reporting.report import Report
 
-        self.ui.verdictLabel.text = f"<b>{escape(inAWord(report))}.</b> {escape(report['verdict'])}"
-        self.ui.evidenceBrowser.setHtml(page.brief(Report.from_dict(report)))
+        told = Report.from_dict(report)
+        self.ui.verdictLabel.text = page.verdict(told)
+        self.ui.evidenceBrowser.setHtml(page.brief(told))
 
     def report(self) -> dict[str, Any] | None:
         """The report of the result on show, as ``Report.to_dict()`` gives it; None where there is none."""

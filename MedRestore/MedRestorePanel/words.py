@@ -44,8 +44,5 @@ def ofLibrary(text: str) -> str:
 
 
 def inAWord(report: dict[str, Any]) -> str:
-    """The verdict of a report (``Report.to_dict()``) in a word or two."""
-    gain, audit = report.get("gain") or {}, report.get("audit") or {}
-    if audit.get("flags"):
-        return _("Look closely")
-    return _("Better") if gain.get("reliable") else _("Unsure")
+    """The word of a report's verdict (``Report.to_dict()``): gain, careful gain, no reliable gain or harm."""
+    return report["verdict"].partition(":")[0]

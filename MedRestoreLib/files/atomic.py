@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import OutputError
@@ -18,13 +20,27 @@ from . import held
 PARTIAL = ".medrestore-partial-"
 
 
+@dataclass(frozen=True)
+class Staging:
+    """Where something is written before it takes its place.
+
+    Attributes:
+        path: a path of the target's name in a temporary folder.
+        hashes: once it has taken its place, SHA-256 of every file that was written, read again from the disk, by its
+            path relative to the target's folder.
+    """
+
+    path: Path
+    hashes: dict[str, str] = field(default_factory=dict)
+
+
 @contextmanager
-def staged(target: Path) -> Iterator[Path]:
+def staged(target: Path) -> Iterator[Staging]:
     """A path of the same name in a temporary folder beside ``target``.
 
-    What the block writes there, and beside it, is flushed to the disk and takes its place when the block ends. A header
-    and its data files appear together: a former header goes first, the new one comes last. If the block fails, nothing
-    is left.
+    What the block writes there, and beside it, is read again, flushed to the disk, and takes its place when the block
+    ends. A header and its data files appear together: a former header goes first, the new one comes last. If the block
+    fails, nothing is left.
 
     Raises:
         OutputError: the disk is full, or the place cannot be written to.
@@ -32,7 +48,9 @@ def staged(target: Path) -> Iterator[Path]:
     folder = holder = None
     try:
         folder, holder = held.new_folder(lambda: _made(target.with_name(f"{PARTIAL}{uuid.uuid4().hex[:12]}")))
-        yield folder / target.name
+        staging = Staging(folder / target.name)
+        yield staging
+        staging.hashes.update(hashes_below(folder))
         for entry in folder.iterdir():
             _flush(entry)
         companions = [entry for entry in folder.iterdir() if entry.name != target.name]
@@ -56,9 +74,21 @@ def write_bytes(path: Path, data: bytes) -> Path:
     Raises:
         OutputError: the folder does not exist or is not writable, or the disk is full.
     """
-    with staged(path) as partial:
-        partial.write_bytes(data)
+    with staged(path) as staging:
+        staging.path.write_bytes(data)
     return path
+
+
+def hashes_below(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below a folder, by its path relative to it."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return {file.relative_to(folder).as_posix(): sha256(file) for file in files}
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's contents."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def remove_partials(folder: Path) -> None:

@@ -24,6 +24,8 @@ class Format:
         refuses: why the format cannot hold an image, and what to do; "" if it can.
         companion: the file that ``write`` puts beside a path, None for none.
         explained: ``write`` also takes ``derivation`` and ``label``.
+        keeps_all: ``write`` keeps whatever an Image holds.
+        becomes: the suffix that a batch writes restored studies with; "" for their own.
     """
 
     name: str
@@ -33,6 +35,8 @@ class Format:
     refuses: Callable[[Image], str] = lambda image: ""
     companion: Callable[[Path], Path | None] = lambda path: None
     explained: bool = False
+    keeps_all: bool = False
+    becomes: str = ""
 
 
 def _refused_by_series(image: Image) -> str:
@@ -48,17 +52,19 @@ def _refused_by_dicom_file(image: Image) -> str:
     return _refused_by_series(image)
 
 
+_KEEPS_ALL = ".nrrd"  # the format for what another one cannot hold
+
 FORMATS = (
     Format("DICOM", (".dcm",), dicom.read_file, derived.write, _refused_by_dicom_file, explained=True),
     Format("DICOM series", ("",), dicom.read_folder, derived.write, _refused_by_series, explained=True),
-    Format("NRRD", (".nrrd", ".nhdr"), nrrd.read, nrrd.write, companion=nrrd.companion),
-    Format("NIfTI", (".nii", ".nii.gz"), nifti.read, nifti.write),
-    Format("MetaImage", (".mha",), metaimage.read, metaimage.write),
-    Format("MetaImage", (".mhd",), metaimage.read),
+    Format("NRRD", (".nrrd", ".nhdr"), nrrd.read, nrrd.write, companion=nrrd.companion, keeps_all=True),
+    Format("NIfTI", (".nii", ".nii.gz"), nifti.read, nifti.write, keeps_all=True),
+    Format("MetaImage", (".mha",), metaimage.read, metaimage.write, keeps_all=True),
+    Format("MetaImage", (".mhd",), metaimage.read, becomes=".mha"),
     Format("picture", (".png",), pictures.read, pictures.write, pictures.refuses),
-    Format("picture", (".tif", ".tiff", ".jpg", ".jpeg", ".bmp"), pictures.read),
-    Format("video", (".mp4",), video.read, video.write, video.refuses),
-    Format("video", (".mov", ".avi", ".mpeg", ".mpg", ".mkv", ".m4v", ".wmv", ".webm"), video.read),
+    Format("picture", (".tif", ".tiff", ".jpg", ".jpeg", ".bmp"), pictures.read, becomes=".png"),
+    Format("video", (".mp4",), video.read, video.write, video.refuses, becomes=_KEEPS_ALL),
+    Format("video", (".mov", ".avi", ".mpeg", ".mpg", ".mkv", ".m4v", ".wmv", ".webm"), video.read, becomes=_KEEPS_ALL),
 )
 _BY_SUFFIX = {suffix: row for row in FORMATS for suffix in row.suffixes}
 WRITTEN = tuple(suffix for suffix, row in _BY_SUFFIX.items() if row.write and suffix)
@@ -69,6 +75,17 @@ def suffix_of(path: Path) -> str:
     """Lower-case suffix, ``.nii.gz`` as one; "" when the name has none."""
     name = path.name.lower()
     return ".nii.gz" if name.endswith(".nii.gz") else Path(name).suffix
+
+
+def restored_suffix(suffix: str) -> str:
+    """The suffix that a batch writes studies with which were read with this one."""
+    return _BY_SUFFIX[suffix].becomes or suffix
+
+
+def removed_suffix(suffix: str) -> str:
+    """The suffix for what was removed from a study that is written with this one: it may be negative, or fractions."""
+    row = _BY_SUFFIX.get(suffix)
+    return suffix if row is not None and row.keeps_all else _KEEPS_ALL
 
 
 def format_of(path: Path) -> Format | None:

@@ -51,7 +51,7 @@ class Budget:
 
 
 def truncated(path: Path, declared: int, there: int) -> UnsupportedImage:
-    """The error for a file that holds fewer bytes of voxels, at most ``there``, than its header declares."""
+    """The error for a file that holds fewer bytes of voxels than its header declares."""
     return UnsupportedImage(
         f"{path} is truncated: its header declares {declared} bytes of voxels, {there} are there; fetch it again."
     )
@@ -74,9 +74,14 @@ def beside(header: Path, name: str) -> Path:
 
 def demand_possible(path: Path, there: int, count: int, encoding: str = "raw") -> None:
     """Raise UnsupportedImage where ``there`` bytes of a file cannot be ``count`` bytes of voxels."""
-    most = there * _EXPANSIONS.get(encoding, _DEFLATE_LIMIT)
-    if count > most:
-        raise truncated(path, count, most)
+    if count <= there * _EXPANSIONS.get(encoding, _DEFLATE_LIMIT):
+        return
+    if encoding == "raw":
+        raise truncated(path, count, there)
+    raise UnsupportedImage(
+        f"{path} is truncated: its header declares {count} bytes of voxels, more than its {there} bytes can unpack to; "
+        "fetch it again."
+    )
 
 
 def read_voxels(stream: BinaryIO, count: int, path: Path, encoding: str = "raw") -> np.ndarray:
@@ -110,8 +115,10 @@ def fill(stream: Any, count: int, path: Path) -> np.ndarray:
                 raise truncated(path, count, done)
             voxels[done : done + len(piece)] = np.frombuffer(piece, np.uint8)
             done += len(piece)
-    except EOFError as error:
-        raise truncated(path, count, done) from error
+    except EOFError as error:  # what came before the end is lost with it
+        raise UnsupportedImage(
+            f"{path} is truncated: its compressed data end before {count} bytes of them are unpacked; fetch it again."
+        ) from error
     except (zlib.error, gzip.BadGzipFile) as error:
         raise UnsupportedImage(f"the compressed voxels of {path} are damaged; fetch it again.") from error
     return voxels

@@ -94,7 +94,12 @@ def write(image: Image, path: str | Path, *, derivation: str = "", label: str = 
     Raises:
         OutputError: the place is not writable, the disk is full, or the format cannot hold this study.
     """
-    path = Path(path)
+    write_hashed(image, Path(path), derivation=derivation, label=label)
+    return Path(path)
+
+
+def write_hashed(image: Image, path: Path, *, derivation: str = "", label: str = "restored") -> dict[str, str]:
+    """As ``write``; gives SHA-256 of every file as it was before it took its name, by its path from the folder."""
     check_writable(path)
     check_format(image, path)
     check_space(image, path)
@@ -103,13 +108,13 @@ def write(image: Image, path: str | Path, *, derivation: str = "", label: str = 
     assert row.write is not None
     about = {"derivation": derivation, "label": label} if row.explained else {}
     try:
-        with staged(path) as partial:
-            row.write(image, partial, **about)
+        with staged(path) as staging:
+            row.write(image, staging.path, **about)
     except MedRestoreError:
         raise
     except Exception as error:
         raise OutputError(f"{path} cannot be written ({type(error).__name__}); choose .nrrd.") from error
-    return path
+    return staging.hashes
 
 
 def write_text(path: str | Path, text: str) -> Path:

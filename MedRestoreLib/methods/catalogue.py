@@ -1,6 +1,6 @@
 """One table of every method. Reading it imports neither torch nor a method.
 
-Rows stand in the order of preference: ``recommended`` takes the first that is meant for a study.
+Rows stand in the order of preference; ``pipeline.choice`` compares those that are meant for a study.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .. import weights as files
 from ..noise import IDS as EVERY_NOISE
 from . import options
+from .validity import Validity
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -79,12 +80,16 @@ class Method:
         reach: how many voxels away a voxel can influence the result; or ``"module:function"`` of sigma and the options,
             which says so.
         patch: the smallest side of an image that it takes, voxels.
-        bytes_per_voxel: peak working memory per voxel, measured on 512 x 512 voxels or 64 x 64 x 64.
+        bytes_per_voxel: peak working memory per voxel.
+        least_bytes: and what it takes besides, on one thread, however small the image: tables of chunks.
+        stencil: each voxel comes of its surroundings by the same arithmetic, wherever it stands, so that windows of
+            any size give the same bytes.
         align: windows must begin at multiples of this, voxels, so that they share the whole image's grid of blocks.
         recommended_for: the studies it is the first choice for.
         compressed: it has an option ``compressed``, the dynamic range of a log-compressed display in dB, which
             ``recommend`` fills in.
         blind: it ignores ``Plan.level``, which only the report uses.
+        validity: the studies that a learned method was measured on; None for methods without learning.
         weights: name of its weights in the manifest, which its function gets as ``weights``; "" for methods without.
         licence: of the implementation.
     """
@@ -101,10 +106,13 @@ class Method:
     reach: int | str
     patch: int
     bytes_per_voxel: int
+    least_bytes: int = 0
     align: int = 1
+    stencil: bool = False
     recommended_for: tuple[FirstChoice, ...] = ()
     compressed: bool = False
     blind: bool = False
+    validity: Validity | None = None
     weights: str = ""
     licence: str = "Apache-2.0"
 
@@ -130,6 +138,10 @@ class Method:
         """How many voxels away a voxel can influence the result at this level and with these options."""
         return self.reach if isinstance(self.reach, int) else _imported(self.reach)(sigma, **chosen)
 
+    def voxels_within(self, gigabytes: float) -> int:
+        """How many voxels it restores at once within so much working memory; 0 if none."""
+        return max(0, int((1e9 * gigabytes - self.least_bytes) / self.bytes_per_voxel))
+
     def first_choice(self, modality: str, noise: str, shapes: Collection[str]) -> FirstChoice | None:
         """Why it is the first choice for such studies; None if it is not, or its weights are not installed."""
         if noise not in self.noises or (self.learned and not files.installed(self.weights)):
@@ -148,21 +160,19 @@ def find(id: str) -> Method:
     raise KeyError(id)
 
 
-def recommended(modality: str, noise: str, shapes: Collection[str]) -> tuple[Method, str]:
-    """The method to recommend, and why; KeyError for a noise model that no row is the first choice for.
+def recommended(modality: str, noise: str, shapes: Collection[str]) -> list[tuple[Method, str]]:
+    """The methods to recommend and why, in the order of preference; none for an unknown noise model.
 
     Args:
         modality: DICOM code.
         noise: id of the noise model.
         shapes: VOLUME and CINE, if the study is one.
 
-    >>> recommended("MR", "rician", {VOLUME})[0].id, recommended("MR", "rician", ())[0].id
-    ('prinlm3d', 'bm3d')
+    >>> [method.id for method, reason in recommended("MR", "rician", {VOLUME})]
+    ['prinlm3d', 'bm3d']
     """
-    for method in METHODS:
-        if choice := method.first_choice(modality, noise, shapes):
-            return method, choice.reason
-    raise KeyError(noise)
+    found = ((method, method.first_choice(modality, noise, shapes)) for method in METHODS)
+    return [(method, choice.reason) for method, choice in found if choice]
 
 
 def _imported(name: str) -> Callable:
@@ -177,6 +187,16 @@ ULTRASOUND = ("US", "OT")
 
 UNET_ATT = 'After "Speckle suppression by attention and structural distillation" (in Chinese); changes are ours'
 MANJON = "Manjón, Coupé, Buades, Collins and Robles, Medical Image Analysis 16(1), 2012"
+
+# What the networks were measured on (Resources/cards).
+BONE_SCANS = Validity(
+    "simulated bone scans and a real one",
+    ("NM",),
+    peak_counts=(26, 2600),
+    pixel_mm=(2.0, 5.0),
+    views=("STATIC", "WHOLE BODY"),
+)
+BREASTS = Validity("ultrasound frames of breasts", ("US",))
 
 # What the networks of a domain share. They work on blocks of 16 voxels (``networks.counts``, ``networks.speckle``).
 _NETWORK = {"dimensions": (2,), "patch": 16, "align": 16}
@@ -196,12 +216,13 @@ METHODS = (
         "rate",
         id="emanet",
         title="EMANet",
-        summary="A network trained on simulated bone scans: first choice for raw counts of scintigraphy.",
+        summary="A network trained on simulated bone scans: recommended for raw counts where it beats BM3D.",
         citation="After Yu, Luo, Chen, Guo and Luo, Journal of Optoelectronics Laser 34(7), 2023; changes are ours",
         modalities=("NM",),
         reach=96,  # beyond this nothing above rounding was seen
-        bytes_per_voxel=310,
+        bytes_per_voxel=300,
         recommended_for=(FirstChoice("EMANet was trained for it", modalities=("NM",)),),
+        validity=BONE_SCANS,
         weights="emanet_bone",
     ),
     network(
@@ -212,8 +233,9 @@ METHODS = (
         citation="After Zhang, Zuo, Chen, Meng and Zhang, IEEE TIP 26(7), 2017; changes are ours",
         modalities=("NM",),
         reach=40,  # the strict bound
-        bytes_per_voxel=130,
+        bytes_per_voxel=220,
         recommended_for=(FirstChoice("DnCNN for bone scans was trained for it", modalities=("NM",)),),
+        validity=BONE_SCANS,
         weights="dncnn_bone",
     ),
     network(
@@ -224,11 +246,12 @@ METHODS = (
         citation=UNET_ATT,
         modalities=ULTRASOUND,
         reach=117,  # the strict bound
-        bytes_per_voxel=200,
+        bytes_per_voxel=210,
         recommended_for=(
             FirstChoice("UNet-Att, small was trained for it and is quick enough for a cine", ULTRASOUND, CINE),
             FirstChoice("UNet-Att, small was trained for it", ULTRASOUND),
         ),
+        validity=BREASTS,
         weights="unet_att_small",
     ),
     network(
@@ -239,8 +262,9 @@ METHODS = (
         citation=UNET_ATT,
         modalities=ULTRASOUND,
         reach=117,  # the strict bound
-        bytes_per_voxel=400,
+        bytes_per_voxel=370,
         recommended_for=(FirstChoice("UNet-Att was trained for it", ULTRASOUND),),
+        validity=BREASTS,
         weights="unet_att",
     ),
     Method(
@@ -255,7 +279,7 @@ METHODS = (
         noises=WHITE_NOISE,
         reach="prinlm3d:reach",
         patch=4,
-        bytes_per_voxel=70,
+        bytes_per_voxel=90,
         recommended_for=(FirstChoice("PRI-NLM3D makes use of all three dimensions and is quick", ("MR",), VOLUME),),
     ),
     Method(
@@ -270,7 +294,7 @@ METHODS = (
         noises=WHITE_NOISE,
         reach="odct3d:reach",
         patch=4,
-        bytes_per_voxel=40,
+        bytes_per_voxel=50,
     ),
     Method(
         id="bm4d",
@@ -284,7 +308,8 @@ METHODS = (
         noises=WHITE_NOISE,
         reach=26,
         patch=4,
-        bytes_per_voxel=250,
+        bytes_per_voxel=70,
+        least_bytes=230_000_000,
         align=2,
     ),
     Method(
@@ -299,7 +324,8 @@ METHODS = (
         noises=("speckle",),
         reach="srad:reach",
         patch=3,
-        bytes_per_voxel=90,
+        bytes_per_voxel=80,
+        stencil=True,
         recommended_for=(FirstChoice("SRAD is quick enough for a cine", shape=CINE),),
         compressed=True,
     ),
@@ -315,7 +341,8 @@ METHODS = (
         noises=("speckle",),
         reach="nllr:reach",
         patch=20,
-        bytes_per_voxel=1200,
+        bytes_per_voxel=300,
+        least_bytes=90_000_000,
         align=4,
         recommended_for=(FirstChoice("NLLR is the most careful despeckler"),),
         compressed=True,
@@ -332,7 +359,8 @@ METHODS = (
         noises=EVERY_NOISE,
         reach=90,
         patch=8,
-        bytes_per_voxel=800,
+        bytes_per_voxel=60,
+        least_bytes=180_000_000,
         align=3,
         recommended_for=(FirstChoice("BM3D is the best of the methods without learning for single slices"),),
     ),
@@ -348,7 +376,8 @@ METHODS = (
         noises=EVERY_NOISE,
         reach=96,  # the strict bound is wnnm.reach; beyond this nothing above 1.2e-4 was seen
         patch=24,
-        bytes_per_voxel=700,
+        bytes_per_voxel=200,
+        least_bytes=60_000_000,
         align=4,
     ),
     Method(
@@ -363,6 +392,7 @@ METHODS = (
         noises=EVERY_NOISE,
         reach="adf:reach",
         patch=3,
-        bytes_per_voxel=40,
+        bytes_per_voxel=50,
+        stencil=True,
     ),
 )

@@ -38,13 +38,7 @@ def check(image: Image, plan: Plan) -> None:
         able = " or ".join(map(str, method.dimensions))
         raise InvalidPlan(f"{plan.method} works in {able} dimensions.", field="dimensions")
     check_options(method, plan.options)
-    sides = image.voxels.shape[-plan.dimensions :]
-    if min(sides) < method.patch:
-        raise UnsupportedImage(
-            f"the image is {' x '.join(map(str, sides))}, smaller than the {method.patch} that {plan.method} needs; "
-            "use a method with a smaller patch, such as adf.",
-            field="method",
-        )
+    _check_size(image, plan, method)
     if plan.mask is not None:
         as_mask(plan.mask, image)
     if plan.memory_gb is not None and not (is_number(plan.memory_gb) and plan.memory_gb > 0):
@@ -52,6 +46,22 @@ def check(image: Image, plan: Plan) -> None:
     if method.learned:
         weights.find(method.weights).contents()
     devices.check_name(plan.device)
+
+
+def _check_size(image: Image, plan: Plan, method: Method) -> None:
+    """Raise UnsupportedImage for an image that is smaller than the method's patch."""
+    sides = image.voxels.shape[-plan.dimensions :]
+    if min(sides) >= method.patch:
+        return
+    small = f"the image is {' x '.join(map(str, sides))}, smaller than the {method.patch} that {plan.method} needs"
+    fit = [
+        row.id
+        for row in catalogue.METHODS
+        if plan.noise in row.noises and row.patch <= min(image.voxels.shape[-min(row.dimensions) :])
+    ]
+    if not fit:
+        raise UnsupportedImage(f"{small}; no method takes one so small.")
+    raise UnsupportedImage(f"{small}; choose one that takes it, such as {fit[-1]}.", field="method")
 
 
 def check_image(image: Image) -> None:

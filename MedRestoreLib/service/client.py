@@ -57,7 +57,7 @@ class Worker:
         exchange = self._running()
         mask = edits.pop("mask", None if plan is None else plan.mask)
         mask = None if mask is None else as_mask(mask, image)
-        described = {"spacing": image.spacing, "modality": image.modality, "unit": image.unit}
+        described = {name: getattr(image, name) for name in ("spacing", "spacing_known", "modality", "unit")}
         with contextlib.ExitStack() as leaving:
 
             def send(frames: Sequence[np.ndarray], about: Mapping[str, Any]) -> Upload:

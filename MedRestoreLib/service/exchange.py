@@ -59,8 +59,8 @@ class Exchange:
         Args:
             frames: arrays ``(slices, rows, columns[, components])`` of one shape and real type, one a frame. A mask is
                 sent likewise, as one frame.
-            described: ``Image``'s ``spacing``, ``modality`` and ``unit``; other entries are not needed. ``dtype``: the
-                type that the study is stored in, where it is not the arrays'.
+            described: ``Image``'s ``spacing``, ``spacing_known``, ``modality`` and ``unit``; other entries are not
+                needed. ``dtype``: the type that the study is stored in, where it is not the arrays'.
 
         Returns:
             What requests name the study by (the value of ``StopIteration``). Stopped before that, no file is left.
@@ -74,7 +74,7 @@ class Exchange:
             raise UnsupportedImage(f"frames of shape {first.shape} and type {first.dtype} cannot be restored.")
         if any(frame.shape != first.shape or frame.dtype != first.dtype for frame in frames):
             raise UnsupportedImage("the frames differ in size or type; resample the sequence first.")
-        about = {name: described[name] for name in ("modality", "unit", "dtype") if name in described}
+        about = {name: described[name] for name in ("modality", "unit", "dtype", "spacing_known") if name in described}
         about["spacing"] = [float(s) for s in described.get("spacing", (1.0, 1.0, 1.0))]
         path = self.folder / f"{self._next()}-study.npy"
         try:
@@ -181,23 +181,27 @@ def command(python: str, folder: Path) -> list[str]:
 def kill(folder: Path, pid: int | None) -> None:
     """Kill the worker of an exchange folder, and its launcher if there is one.
 
-    On Linux these are the processes of this user whose command names the folder: a launcher may end before its worker,
-    and in a container of its own a worker has another number there than here. Elsewhere it is the process ``pid``.
+    On Linux these are the processes of this user whose command ends as ``command`` does: a launcher may end before its
+    worker, and in a container of its own a worker has another number there than here, and the folder another parent.
+    Elsewhere it is the process ``pid``.
     """
     pids = [] if pid in (None, 1) else [pid]
     if Path("/proc/self/cmdline").exists():
-        name = os.fsencode(folder.name)
-        pids = [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if name in _command_line(entry)]
+        pids = [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _serves(entry, folder.name)]
     for one in pids:
         with contextlib.suppress(OSError):  # it is gone, or another user's
             os.kill(one, getattr(signal, "SIGKILL", signal.SIGTERM))  # on Windows this one ends it at once, too
 
 
-def _command_line(process: Path) -> bytes:
+def _serves(process: Path, name: str) -> bool:
+    """Whether a process of this user, given by its folder in /proc, is the worker of the folder called ``name``."""
     try:
-        return (process / "cmdline").read_bytes()
-    except OSError:
-        return b""
+        words = os.fsdecode((process / "cmdline").read_bytes()).rstrip("\0").split("\0")
+        mine = process.stat().st_uid == os.geteuid()
+    except OSError:  # it has ended
+        return False
+    *_, module, verb, place = ["", "", *words]
+    return mine and (module, verb, Path(place).name) == ("MedRestoreLib", "worker", name)
 
 
 def search_path() -> str:

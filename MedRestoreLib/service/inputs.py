@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..files import studies as files
+from ..files.formats import restored_suffix
 from ..files.headers import is_dicom, read_header
 from ..files.parts import parts
 from ..files.quiet import quiet_pydicom
@@ -15,8 +16,6 @@ from ..files.series import series_of, why_unreadable
 from ..files.studies import Series
 
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
-# What formats that are not written become.
-_WRITTEN_AS = {".mhd": ".mha", **dict.fromkeys((".tif", ".tiff", ".jpg", ".jpeg", ".bmp"), ".png")}
 
 
 @dataclass(frozen=True)
@@ -74,9 +73,7 @@ def _studies_in(place: Path, below: Path, names: list[str]) -> Iterator[Study | 
             if reason := why_unreadable(path):
                 yield Passed(below / name, reason)
             elif suffix in files.IMAGES:
-                kept = suffix in files.WRITTEN and suffix != ".mp4"
-                written = suffix if kept else _WRITTEN_AS.get(suffix, ".nrrd")
-                yield Study(path, tuple(parts(path)), below, name, name[: -len(suffix)], written)
+                yield Study(path, tuple(parts(path)), below, name, name[: -len(suffix)], restored_suffix(suffix))
             elif suffix in _DICOM_SUFFIXES or is_dicom(path):
                 candidates.append(path)
         except OSError as error:

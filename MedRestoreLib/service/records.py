@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..files.atomic import sha256
 from ..files.parts import parts
 from ..files.studies import write_text
 from ..image import Image
@@ -58,12 +59,16 @@ class Record:
 
     def holds(self, fingerprint: str, output: Path) -> bool:
         """Whether ``output`` is what was written from this input and plan."""
-        return self.fingerprint == fingerprint and bool(self.files) and hashes(output) == self.files
+        if self.fingerprint != fingerprint:
+            return False
+        found = hashes(output)
+        beside = [output.parent / name for name in self.files.keys() - found.keys()]
+        return bool(found) and {**found, **{path.name: sha256(path) for path in beside if path.is_file()}} == self.files
 
 
 def hashes(output: Path) -> dict[str, str]:
     """SHA-256 of every file of an output, by its path relative to the output's folder; {} where there is none."""
-    return {file.relative_to(output.parent).as_posix(): _sha256(file) for file in parts(output)}
+    return {file.relative_to(output.parent).as_posix(): sha256(file) for file in parts(output)}
 
 
 def fingerprint(study: Study, edits: Mapping[str, Any]) -> str:
@@ -73,10 +78,5 @@ def fingerprint(study: Study, edits: Mapping[str, Any]) -> str:
         mask = edits["mask"].voxels[0] if isinstance(edits["mask"], Image) else np.asarray(edits["mask"])
         plan["mask"] = [mask.shape, hashlib.sha256(np.ascontiguousarray(mask != 0)).hexdigest()]
     series = "" if isinstance(study.source, Path) else study.source.uid
-    about = json.dumps([__version__, series, sorted(map(_sha256, study.files)), plan], sort_keys=True, default=repr)
+    about = json.dumps([__version__, series, sorted(map(sha256, study.files)), plan], sort_keys=True, default=repr)
     return hashlib.sha256(about.encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -165,6 +165,7 @@ class _Server:
         return replace(
             study,
             spacing=about.get("spacing", study.spacing),
+            spacing_known=about.get("spacing_known", study.spacing_known),
             modality=about.get("modality", study.modality),
             unit=about.get("unit", study.unit),
             source=Source(dtype=about.get("dtype", study.source.dtype)),

@@ -440,8 +440,8 @@
         <translation>Speicher je Kachel (GB):</translation>
     </message>
     <message>
-        <source>0 takes the device's default. Smaller if memory runs out.</source>
-        <translation>0 nimmt die Vorgabe des Geräts. Kleiner, wenn der Speicher nicht reicht.</translation>
+        <source>The most that a tile may take; 0 is the device's default. It does not change the result.</source>
+        <translation>So viel darf eine Kachel höchstens belegen; 0 nimmt die Vorgabe des Geräts. Das Ergebnis ändert sich dadurch nicht.</translation>
     </message>
     <message>
         <source>default</source>
@@ -471,8 +471,8 @@
         <translation>EMANet</translation>
     </message>
     <message>
-        <source>A network trained on simulated bone scans: first choice for raw counts of scintigraphy.</source>
-        <translation>Ein Netz, an simulierten Knochenszintigrammen trainiert: erste Wahl für rohe Zählraten der Szintigraphie.</translation>
+        <source>A network trained on simulated bone scans: recommended for raw counts where it beats BM3D.</source>
+        <translation>Ein Netz, an simulierten Knochenszintigrammen trainiert: empfohlen für rohe Zählraten, bei denen es BM3D übertrifft.</translation>
     </message>
     <message>
         <source>DnCNN for bone scans</source>
@@ -1308,18 +1308,6 @@ den Ordner wheels kopieren und in Slicers Python-Konsole eingeben
     <message>
         <source>See '{field}'.</source>
         <translation>Siehe '{field}'.</translation>
-    </message>
-    <message>
-        <source>Look closely</source>
-        <translation>Genau hinsehen</translation>
-    </message>
-    <message>
-        <source>Better</source>
-        <translation>Besser</translation>
-    </message>
-    <message>
-        <source>Unsure</source>
-        <translation>Unsicher</translation>
     </message>
 </context>
 <context>

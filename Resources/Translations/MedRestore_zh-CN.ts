@@ -440,7 +440,7 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>0 takes the device's default. Smaller if memory runs out.</source>
+        <source>The most that a tile may take; 0 is the device's default. It does not change the result.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -471,7 +471,7 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>A network trained on simulated bone scans: first choice for raw counts of scintigraphy.</source>
+        <source>A network trained on simulated bone scans: recommended for raw counts where it beats BM3D.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -1304,18 +1304,6 @@ copy the folder wheels, and enter in Slicer's Python console
     </message>
     <message>
         <source>See '{field}'.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Look closely</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Better</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Unsure</source>
         <translation type="unfinished"></translation>
     </message>
 </context>

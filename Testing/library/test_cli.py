@@ -264,6 +264,29 @@ def test_bad_studies_are_one_line_and_nothing_is_written(tmp_path, make, options
     assert listing(tmp_path) == before
 
 
+STRANGE = ("[bold]a[", ":smile:", "two\nlines", "\x1b[31mred", os.fsdecode(b"\xff"))
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_strange_name_is_shown_as_it_is_and_moves_nothing(tmp_path, volume, name):
+    """Markup in it is no markup, and what a terminal would obey is not printed."""
+    path = tmp_path / "in" / f"{name}.nrrd"
+    path.parent.mkdir()
+    shutil.copy(volume, path)
+    shown = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in path.name)
+    plan = ("--method", "adf", "--level", "5")
+    for result in (
+        run("inspect", path),
+        run("restore", path, tmp_path / path.name, *plan),
+        run("batch", path.parent, tmp_path / "out", *plan),
+    ):
+        assert result.returncode == 0, result.stderr
+        assert shown in result.stdout
+        assert "\x1b" not in result.stdout
+    path.write_bytes(path.read_bytes()[:-20])
+    refused(run("inspect", path), shown)
+
+
 def test_one_of_several_series_can_be_chosen_and_nan_replaced(tmp_path):
     study = two_series(tmp_path)
     result = run("restore", study, tmp_path / "out.nrrd", "--series", "2", "--method", "adf", "--level", "5")

@@ -69,7 +69,7 @@ def test_a_result_lies_beside_its_input_with_geometry_window_and_evidence(user, 
     assert np.allclose(sums, before, atol=1e-3)
     report = json.loads(restored.GetAttribute("MedRestore.report"))
     assert report["plan"]["method"] == "adf"
-    assert report["verdict"] in user.ui.verdictLabel.text
+    assert report["word"].capitalize() in user.ui.verdictLabel.text
     assert not user.ui.evidenceBrowser.visible
     user.press("detailsButton")
     assert user.ui.evidenceBrowser.visible

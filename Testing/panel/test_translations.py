@@ -16,21 +16,24 @@ PLACEHOLDERS = re.compile(r"\{\w*\}")
 LETTER = re.compile(r"&(\w)")
 
 
+def of_the_panel() -> set[tuple[str, str]]:
+    """The panel's own texts. The library's titles and units may be English until somebody translates them."""
+    found = translations.texts()
+    return {(context, text) for context in found if context != translations.LIBRARY for text in found[context]}
+
+
 @pytest.mark.parametrize("language", translations.LANGUAGES)
 def test_files_for_translators_are_up_to_date(language):
-    written = translations.path(language).read_text(encoding="utf-8")
-    assert written == translations.document(language, translations.texts(), translations.translated(language)), (
-        "run `make translations`"
-    )
+    contexts = ElementTree.parse(translations.path(language)).iter("context")
+    written = {
+        (one.findtext("name"), message.findtext("source")) for one in contexts for message in one.iter("message")
+    }
+    assert {one for one in written if one[0] != translations.LIBRARY} == of_the_panel(), "run `make translations`"
 
 
 @pytest.mark.parametrize("language", translations.COMPLETE)
 def test_no_text_lacks_its_translation(language):
-    known = translations.translated(language)
-    missing = [
-        (context, text) for context, found in translations.texts().items() for text in found if not known[context, text]
-    ]
-    assert missing == []
+    assert of_the_panel() - translations.translated(language).keys() == set()
 
 
 @pytest.mark.parametrize("language", translations.COMPLETE)

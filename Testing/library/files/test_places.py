@@ -136,9 +136,9 @@ def test_header_and_data_appear_together_or_not_at_all(tmp_path: Path, monkeypat
 
 def test_nothing_is_left_when_a_writer_fails(tmp_path: Path) -> None:
     def fail() -> None:
-        with staged(tmp_path / "a") as partial:
-            partial.write_bytes(b"half")
-            assert partial.parent.name.startswith(PARTIAL)
+        with staged(tmp_path / "a") as staging:
+            staging.path.write_bytes(b"half")
+            assert staging.path.parent.name.startswith(PARTIAL)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

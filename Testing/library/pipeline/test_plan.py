@@ -103,8 +103,15 @@ def test_magnitudes_below_zero_are_not_taken_for_magnitudes():
             mr.Image.from_array(RAMP[:6, :6]),
             {"level": 3.0, "method": "bm3d"},
             mr.UnsupportedImage,
-            "smaller than",
+            "such as adf",
             "method",
+        ),
+        (
+            mr.Image.from_array(RAMP[:2]),
+            {"level": 3.0, "method": "adf"},
+            mr.UnsupportedImage,
+            "no method takes one so small",
+            "",
         ),
         (mr.Image.from_array(np.full((64, 64), 7.0)), {"level": 3.0}, mr.UnsupportedImage, "same value", ""),
         (

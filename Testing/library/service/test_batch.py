@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -185,7 +186,7 @@ def test_what_cannot_be_read_is_a_row_of_its_own(studies, tmp_path):
     rows = {row.study: row for row in mr.batch(studies, tmp_path / "out", **EDITS)}
     assert rows["nowhere.nii"].status == "skipped"
     assert rows["nowhere.nii"].message == "nowhere.nii is a link to nowhere."
-    assert rows["bad?.nrrd"].status == "failed"
+    assert rows["bad\N{REPLACEMENT CHARACTER}.nrrd"].status == "failed"
     json.dumps([row.to_dict() for row in rows.values()], ensure_ascii=False).encode()
 
 
@@ -229,6 +230,33 @@ def test_an_output_that_was_changed_or_is_incomplete_is_done_again(studies, tmp_
     assert hashes(out) == first
 
 
+def test_what_changes_an_output_before_its_record_stands_is_noticed(studies, tmp_path, monkeypatch):
+    """The record says what was written, not what lay there afterwards."""
+    out, put = tmp_path / "out", os.replace
+
+    def put_and_damage(source, target):
+        put(source, target)
+        if Path(target).name == "one.nrrd":
+            Path(target).write_bytes(Path(target).read_bytes()[:-100])
+
+    monkeypatch.setattr(os, "replace", put_and_damage)
+    mr.batch(studies, out, **EDITS)
+    monkeypatch.undo()
+    rows = {row.study: row.status for row in mr.batch(studies, out, **EDITS)}
+    assert [study for study, status in rows.items() if status == "restored"] == ["one.nrrd"]
+
+
+def test_memory_that_is_allowed_counts_for_reading_too(tmp_path):
+    """A header that declares more than any file may take is believed where as much is allowed."""
+    (tmp_path / "in").mkdir()
+    header = "NRRD0005\ntype: uint8\ndimension: 3\nsizes: 30000 30000 1\nencoding: gzip\n\n"
+    (tmp_path / "in" / "large.nrrd").write_bytes(header.encode() + gzip.compress(os.urandom(900_000)))
+    (row,) = mr.batch(tmp_path / "in", tmp_path / "out", **EDITS)
+    assert "allow as much memory" in row.message
+    (row,) = mr.batch(tmp_path / "in", tmp_path / "out", memory_gb=8.0, **EDITS)
+    assert "truncated" in row.message
+
+
 def test_a_study_is_done_again_when_its_data_file_or_the_mask_changes(tmp_path):
     (tmp_path / "in").mkdir()
     mr.write(noisy(1), tmp_path / "in" / "pair.nhdr")
@@ -249,16 +277,16 @@ def test_a_study_is_done_again_when_its_data_file_or_the_mask_changes(tmp_path):
 def test_a_record_goes_before_its_output_is_replaced(studies, tmp_path, monkeypatch):
     out = tmp_path / "out"
     mr.batch(studies, out, **EDITS)
-    write, seen = files.write, []
+    write, seen = files.write_hashed, []
 
     def watching(image, path, **about):
         seen.append((path.exists(), path.with_name(f"{path.name}.json").exists()))
         raise mr.OutputError("the disk is full")
 
-    monkeypatch.setattr(files, "write", watching)
+    monkeypatch.setattr(files, "write_hashed", watching)
     mr.batch(studies, out, method="adf", strength=0.5)
     assert seen == [(True, False)] * 5
-    monkeypatch.setattr(files, "write", write)
+    monkeypatch.setattr(files, "write_hashed", write)
     assert [row.status for row in mr.batch(studies, out, **EDITS)].count("restored") == 5
 
 

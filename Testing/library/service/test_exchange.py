@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import MedRestoreLib as mr
-from MedRestoreLib.service.exchange import Exchange
+from MedRestoreLib.service.exchange import Exchange, command, kill
 from MedRestoreLib.service.slabs import SLAB_BYTES
 
 TYPES = ("uint8", "int16", ">i2", "float32", "float64", "bool")
@@ -119,3 +123,30 @@ def test_a_request_is_one_line_of_json_whatever_the_plan_holds():
         assert read["plan"]["estimate"]["level"] == pytest.approx(5, rel=0.1)
         again = exchange.request("restore", upload, plan.to_dict(), mask=mask)
         assert again["plan"] == read["plan"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="elsewhere a worker goes by its number")
+def test_a_kill_meets_no_process_that_merely_names_the_folder():
+    with Exchange() as exchange:
+        wait = "import time; time.sleep(600)"
+        bystanders = [[sys.executable, "-c", wait, str(exchange.folder)], [sys.executable, "-c", wait, "worker", "x"]]
+        worker = [sys.executable, "-c", wait, *command("python", exchange.folder)[1:]]
+        running = [subprocess.Popen(one) for one in (*bystanders, worker)]
+        for process in running:  # until its command has taken the place of ours
+            while str(exchange.folder) not in (said := Path(f"/proc/{process.pid}/cmdline").read_text()):
+                if "worker\0x" in said:
+                    break
+                time.sleep(0.01)
+        kill(exchange.folder, None)
+        assert running[2].wait() < 0
+        assert [process.poll() for process in running[:2]] == [None, None]
+        for process in running[:2]:
+            process.kill()
+            process.wait()
+
+
+def test_a_spacing_that_is_not_known_stays_so_in_the_worker():
+    image = mr.Image.from_array(np.ones((4, 4)), spacing_known=False)
+    with Exchange() as exchange:
+        upload = exchange.send(image.voxels, {"spacing": image.spacing, "spacing_known": image.spacing_known})
+        assert exchange.request("restore", upload)["image"]["spacing_known"] is False
