@@ -179,6 +179,11 @@ class StudySection(VTKObservationMixin):
         )
         self._recognise(noise=noise)
 
+    def isInVolume(self) -> bool:
+        """Whether the method will work in three dimensions."""
+        method, dimensions = self._method(), self._parameterNode.dimensions
+        return method is not None and (dimensions == "3" or (dimensions == "auto" and method.dimensions[0] == 3))
+
     def onEstimate(self) -> None:
         """Read the level off the study again, for the noise model that is chosen."""
         self._newNoise()

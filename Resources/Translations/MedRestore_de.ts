@@ -886,6 +886,10 @@
         <source>Restoring the slice on show...</source>
         <translation>Die gezeigte Schicht wird restauriert...</translation>
     </message>
+    <message>
+        <source>A first look, from the slices nearby. The exact one follows...</source>
+        <translation>Ein erster Blick, aus den benachbarten Schichten. Das genaue Bild folgt...</translation>
+    </message>
 </context>
 <context>
     <name>MedRestorePanel.problem</name>

@@ -886,6 +886,10 @@
         <source>Restoring the slice on show...</source>
         <translation type="unfinished"></translation>
     </message>
+    <message>
+        <source>A first look, from the slices nearby. The exact one follows...</source>
+        <translation type="unfinished"></translation>
+    </message>
 </context>
 <context>
     <name>MedRestorePanel.problem</name>
