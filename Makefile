@@ -19,7 +19,7 @@ define CHECK_PYTHON
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz kills lint docs bench train-gpu clean
+.PHONY: help demo test fuzz kills lint docs bench translations train-gpu clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -45,6 +45,9 @@ kills: .venv/ready  ## 300 batches killed, each gone on with (ARGS='--kills N --
 
 bench: .bench-venv/ready  ## our methods against their peers (ARGS=--quick for a trial), in an environment of its own
 	$(BENCH)/python -m Testing.benchmarks.run $(ARGS)
+
+translations: .venv/ready  ## the panel's texts for translators, Resources/Translations/*.ts, brought up to date
+	$(BIN)/python -m Testing.translations
 
 train-gpu: .venv/ready  ## all weights that ship, trained again in ten minutes on a data-centre GPU (see training/README.md)
 	$(BIN)/python -m training all --budget 9m --device cuda $(ARGS)

@@ -72,7 +72,7 @@ def texts() -> list[str]:
     docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
     found = {string_of(node) for node in nodes if id(node) not in docstrings}
     panel = ElementTree.parse(REPOSITORY / "MedRestore/Resources/UI/MedRestore.ui")
-    found |= {(element.text or "").removesuffix(":") for element in panel.iter("string")}
+    found |= {(element.text or "").removesuffix(":").replace("&", "") for element in panel.iter("string")}
     return sorted(map(plain, found - {""}))
 
 
