@@ -23,6 +23,7 @@ from .headers import frame_groups, read_header, text, whole
 from .payload import Budget
 from .quiet import quiet_pydicom
 from .series import Series, choose, list_series, naming, parts_of_file, slices_of
+from .sidecar import not_magnitude
 from .stacks import Slice, arrange, parts_of
 
 _PARTS_OF_COMPLEX = ("phase", "real part", "imaginary part")
@@ -114,8 +115,7 @@ def _image_header(path: Path, budget: Budget) -> Any:
 def _demand_values(path: Path, one: Slice) -> None:
     """Raise where voxels are no values that may be averaged."""
     if one.component in _PARTS_OF_COMPLEX:
-        why = "its values wrap around" if one.component == "phase" else "its noise is not that of magnitudes"
-        raise UnsupportedImage(f"{path} is the {one.component} of a complex image: {why}; give the magnitude.")
+        raise UnsupportedImage(not_magnitude(path, one.component))
 
 
 def _image(stored: np.ndarray, headers: list[Any], native: Native, geometry: dict[str, Any]) -> Image:

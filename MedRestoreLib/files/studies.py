@@ -22,6 +22,7 @@ from .headers import is_dicom
 from .parts import parts
 from .payload import Budget
 from .series import Series, list_series, unreadable, why_unreadable
+from .sidecar import heeded
 
 __all__ = [
     "IMAGES",
@@ -179,7 +180,7 @@ def _read(path: Path, series: str | None, budget: Budget) -> Image:
         raise UnsupportedImage(
             f"{path} is not a study that MedRestore reads (DICOM, NRRD, NIfTI, MHA, picture, video)."
         )
-    return row.read(path, budget)
+    return heeded(row.read(path, budget), path)
 
 
 def _finite(image: Image, path: Path, replace_nan: float | None) -> Image:
