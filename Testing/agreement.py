@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 import MedRestoreLib as mr
-from Testing.support.dicom_objects import AXIAL, CLASSES, dicom, enhanced, head, item, save, series
+from Testing.support.dicom_objects import AXIAL, CLASSES, dicom, enhanced, head, item, mosaics, save, series
 from training.simulate.dicom import as_nm, as_us
 
 # What may be said of a restored object: rescale is an extension of the SOP class in NM and MR.
@@ -139,6 +139,7 @@ STUDIES: dict[str, Callable[[Path], Path]] = {
     "MR series at two times": lambda folder: _twice(folder / "twice"),
     "CT series with padding": lambda folder: _ct(folder / "ct"),
     "enhanced MR": lambda folder: _enhanced(folder / "enhanced.dcm"),
+    "MR mosaics": lambda folder: mosaics(folder / "mosaics", 2),
     "SPECT": lambda folder: _spect(folder / "spect.dcm"),
     "bone scan": lambda folder: as_nm(
         mr.Image.from_array(head(1)[0], modality="NM", unit="counts", spacing=(2.4, 2.4, 1)), folder / "bone.dcm"
@@ -240,6 +241,8 @@ def dcmtk(source: Path, out: Path, image: mr.Image) -> Found | None:
         words = "".join(line for line in drawn.open() if not line.startswith("#")).split()
     columns, rows, most = map(int, words[1:4])
     grey = np.array(words[4:], float).reshape(rows, columns) / most
+    if (rows, columns) != image.voxels.shape[2:]:  # a mosaic
+        return Found(faults=faults)
     values = image.with_padding()[0, 0].astype(np.float64)
     if image.source.native is not None and out.is_file():  # the file's first frame may be another slice
         values = image.with_padding().reshape(-1, rows, columns)[int(np.argmin(image.source.native.order))]

@@ -10,6 +10,7 @@ import pytest
 from Testing.agreement import JUDGES, STUDIES, Found, restored
 
 FAR, OFF = 1e-5, 1e-6  # mm, which NIfTI's 32-bit floats leave, and part of the range
+FAR_MOSAIC = 1e-3  # of a mosaic dcm2niix takes the normal of slices as Siemens states it, rounded
 OFF_DRAWN = 2e-3  # dcm2pnm draws values rounded to whole numbers, of which the studies have about a thousand
 
 
@@ -21,7 +22,7 @@ def test_other_programs_find_the_same_values_in_the_same_places(name: str, tmp_p
         pytest.skip("none of the programs that judge this study is installed")
     for judge, said in found.items():
         assert said.faults == (), judge
-        assert not said.place > FAR, judge
+        assert not said.place > (FAR_MOSAIC if "mosaic" in name else FAR), judge
         assert not said.values > (OFF_DRAWN if judge == "dcmtk" else OFF), judge
 
 
