@@ -19,7 +19,7 @@ define CHECK_PYTHON
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz kills lint bench train-gpu clean
+.PHONY: help demo test fuzz kills lint docs bench train-gpu clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -35,6 +35,10 @@ fuzz: .venv/ready  ## 3,000 damaged files through the command line (ARGS="--coun
 
 lint: .venv/ready  ## ruff: rules and formatting
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+docs: .venv/ready  ## the documentation, with a gallery in which every method restores the same studies, to build/docs
+	$(BIN)/python -m Testing.gallery build/gallery
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 kills: .venv/ready  ## 300 batches killed, each gone on with (ARGS='--kills N --seed N' for others)
 	OMP_NUM_THREADS=1 $(BIN)/python -m Testing.kills $(ARGS)

@@ -31,6 +31,10 @@ class Modality:
     compressed: bool = False
     window: tuple[float, float] | None = None
 
+    def has(self, name: str) -> bool:
+        """Whether this is the row of a DICOM code or alias, in any case."""
+        return name.upper() == self.code or name.lower() in self.aliases
+
 
 MODALITIES = (
     Modality(
@@ -49,6 +53,30 @@ MODALITIES = (
     Modality("OT", "Other", noise="gaussian", aliases=("other",)),
 )
 
+# DICOM codes (PS3.3 C.7.3.1.1.1) of other acquisitions that give images: their noise is taken for Gaussian.
+OTHERS = (
+    *("BI", "BMD", "CR", "DG", "DMS", "DX", "ECG", "EPS", "ES", "GM", "HD", "IO", "IVOCT", "IVUS", "KER", "LEN", "LS"),
+    *(
+        "MG",
+        "NEAR",
+        "OAM",
+        "OCT",
+        "OP",
+        "OPM",
+        "OPT",
+        "OPV",
+        "OSS",
+        "PA",
+        "PX",
+        "RF",
+        "RG",
+        "RTIMAGE",
+        "SC",
+        "SM",
+        "TG",
+    ),
+    *("VA", "XA", "XC"),
+)
 UNKNOWN = "OT"  # DICOM's code for other
 RETIRED = ("ST",)  # DICOM codes that files of former years still have: ST was SPECT
 
@@ -59,7 +87,16 @@ def find(code: str) -> Modality:
     >>> find("MRI").code, find("ST").code, find("XA").code
     ('MR', 'NM', 'OT')
     """
-    for row in MODALITIES:
-        if code.upper() == row.code or code.lower() in row.aliases:
-            return row
-    return MODALITIES[-1]
+    return next((row for row in MODALITIES if row.has(code)), MODALITIES[-1])
+
+
+def named(text: str) -> Modality:
+    """The row that a person means by a DICOM code or alias; KeyError where nobody could tell.
+
+    >>> named("PET").code, named("xa").code
+    ('PT', 'OT')
+    """
+    row = find(text)
+    if not row.has(text) and text.upper() not in OTHERS:
+        raise KeyError(text)
+    return row

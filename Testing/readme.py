@@ -14,6 +14,7 @@ from MedRestoreLib.modalities import MODALITIES
 from Testing.support.paths import REPOSITORY
 
 PATH = REPOSITORY / "README.md"
+CARDS = "https://github.com/MedRestore/SlicerMedRestore/blob/main/Resources/cards"
 
 
 def main() -> None:
@@ -30,7 +31,7 @@ def methods() -> str:
     """One row for each row of the catalogue."""
     rows = []
     for row in catalogue.METHODS:
-        card = f" ([card](Resources/cards/{row.weights}.md))" if row.learned else ""
+        card = f" ([card]({CARDS}/{row.weights}.md))" if row.learned else ""
         rows.append((f"`{row.id}`", f"{row.title}{card}", row.summary, row.citation))
     return _table(("id", "method", "what it does", "source"), rows)
 

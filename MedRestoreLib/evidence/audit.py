@@ -23,12 +23,15 @@ LEAK_BLOCK = 32  # voxels
 LEAK_BLOCKS = 256  # the blocks with the strongest edges are tested
 LEAK_VOXELS = 768  # of a block's 1024; blocks with fewer are left out
 LEAK_LEVEL = 0.01
+STEEPEST = 0.05  # of the judged voxels are those with the steepest edges
+HARMFUL = 1.5  # mean of the squared standardised residual there; noise alone gives 1, good methods leave 0.7 to 0.9
 
 FINE, COARSE = 1.0, 2.0  # voxels: widths of the two Gaussians whose difference is the matched filter
 EDGE_SNR = 4.0  # from here the output has an edge
 NO_EDGE_SNR = 2.0  # below, the input has none
 UNSUPPORTED_SHARE = 0.05  # of the output's edges; by chance, 2.3 % of those at 4 are below 2 in the input
 
+DISTINCT = 0.5  # in standard deviations of the noise: regions closer in brightness are one
 BIAS_FLOOR = 0.1  # in standard deviations of the noise: below, a bias is significant but means nothing
 
 
@@ -84,6 +87,19 @@ class Audit:
     def flags(self) -> tuple[str, ...]:
         """Names of the findings that a person should look at."""
         return tuple(name for name, finding in self.findings.items() if finding.flagged)
+
+    @property
+    def harm(self) -> str:
+        """What was lost or added that is no noise, as a part of a sentence; "" where nothing is known of that.
+
+        That is a blob, or edges that were blurred by more than the noise that was removed from them.
+        """
+        blobs, leakage = self.findings.get("blobs"), self.findings.get("leakage")
+        if blobs is not None and blobs.flagged:
+            return blobs.sentence
+        if leakage is not None and leakage.flagged and (leakage.measures.get("power_at_edges") or 0) > HARMFUL:
+            return "at edges, more structure than noise was removed."
+        return ""
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Audit:
@@ -271,8 +287,20 @@ def _leakage(residual: Residual, rng: np.random.Generator) -> Finding:
         sentence = f"More was removed at edges than beside them in {100 * share:.0f} % of {len(chosen)} blocks."
     else:
         sentence = f"Edges left no trace in what was removed ({len(chosen)} blocks, p = {p:.2g})."
-    measures = {"greatest_correlation": greatest, "p": p, "blocks": len(chosen), "share_of_blocks": share}
+    measures = {
+        "greatest_correlation": greatest,
+        "p": p,
+        "blocks": len(chosen),
+        "share_of_blocks": share,
+        "power_at_edges": _power_at_edges(residual, np.hypot(rows, columns)),
+    }
     return Finding("Structure in the residual", flagged, sentence, measures)
+
+
+def _power_at_edges(residual: Residual, slope: np.ndarray) -> float:
+    """Mean of the squared standardised residual where the output is steepest."""
+    slopes, squares = slope[residual.where], np.square(residual.standardised[residual.where])
+    return float(squares[slopes >= np.quantile(slopes, 1 - STEEPEST)].mean(dtype=np.float64))
 
 
 def _unsupported(residual: Residual) -> Finding:
@@ -303,11 +331,10 @@ def _unsupported(residual: Residual) -> Finding:
 
 def _bias(residual: Residual) -> Finding:
     means, errors = [], []
-    for number in range(len(REGIONS)):
-        values = residual.standardised[residual.where & (residual.regions == number)]
-        if values.size > REGION_WINDOW**2:
-            means.append(float(values.mean(dtype=np.float64)))
-            errors.append(float(2 * values.std(dtype=np.float64) / np.sqrt(values.size)))
+    for voxels in _distinct(residual):
+        values = residual.standardised[voxels]
+        means.append(float(values.mean(dtype=np.float64)))
+        errors.append(float(2 * values.std(dtype=np.float64) / np.sqrt(values.size)))
     biased = [abs(m) > max(e, BIAS_FLOOR) for m, e in zip(means, errors, strict=True)]
     if any(biased):
         worst = max(means, key=abs)
@@ -317,6 +344,23 @@ def _bias(residual: Residual) -> Finding:
     else:
         sentence = "Mean grey values were kept in dark and bright regions alike."
     return Finding("Mean shift", any(biased), sentence, {"mean_in_sigma": means, "two_standard_errors": errors})
+
+
+def _distinct(residual: Residual) -> list[np.ndarray]:
+    """The judged voxels of each brightness region, dark to bright; regions that the noise hides are taken as one.
+
+    What a method leaves of the noise sorts the voxels of a flat area into regions, and every one would look biased.
+    """
+    regions: list[np.ndarray] = []
+    level = residual.expected / residual.std
+    for number in range(len(REGIONS)):
+        voxels = residual.where & (residual.regions == number)
+        if np.count_nonzero(voxels) <= REGION_WINDOW**2:
+            continue
+        if regions and level[voxels].mean() - level[regions[-1]].mean() < DISTINCT:
+            voxels |= regions.pop()
+        regions.append(voxels)
+    return regions
 
 
 def _blobs(places: tuple[Place, ...]) -> Finding:

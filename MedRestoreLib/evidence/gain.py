@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,14 @@ import numpy as np
 from ..noise import Noise
 from .probing import Denoise, probe
 from .pure import Pure
-from .risk import BLOCK, Risk
+from .risk import BLOCK, DECIBELS, Risk
 from .sure import Sure
 
 ESTIMATORS = {estimator.name: estimator for estimator in (Sure, Pure)}
 EXCESS_CORRELATION = 0.1  # beyond what white noise leaves: a tenth of the residual is not noise
+LEAST_CHANGE = 0.1  # dB: a smaller gain or loss is none
+LARGEST_SPREAD = 1.5  # dB: a gain that is less exact is not called reliable
+CONFIDENCE = 2.0  # standard errors on either side hold the truth in 95 % of studies
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,13 @@ class Gain:
         available: False where no estimator holds; all numbers are then None.
         domain: what the risks are mean squared errors of.
         input_risk, expected_risk: mean squared error of the noisy and of the restored study against the truth.
-        standard_error: of ``input_risk - expected_risk``, by a block bootstrap.
+        standard_error: of ``input_risk - expected_risk``: by a block bootstrap, with the error of the noise level.
         gain_db: ``10 log10(input_risk / expected_risk)``; None where the estimate is not positive.
+        spread_db: what is written behind ±: two standard errors of ``gain_db``; None where the latter is.
+        least_db, most_db: the gain lies between them with a probability of 95 %; ``most_db`` is None for no limit.
         best_strength: the strength, 0 to 1, whose blend with the noisy study has the least expected error.
-        reliable: the gain is more than one standard error, and the residual is as white as the noise model says.
-        sentence: for a person.
+        white: the residual is as white as the noise model says; without that, no number is to be relied on.
+        sentence: for a person, a part of a sentence with a full stop.
     """
 
     estimator: str
@@ -41,43 +46,70 @@ class Gain:
     expected_risk: float | None
     standard_error: float | None
     gain_db: float | None
+    spread_db: float | None
+    least_db: float | None
+    most_db: float | None
     best_strength: float | None
-    reliable: bool
+    white: bool
     sentence: str
+
+    @property
+    def certain(self) -> bool:
+        """The error falls: even the least gain is one, and the residual is white."""
+        return self.white and self.least_db is not None and self.least_db > LEAST_CHANGE
+
+    @property
+    def reliable(self) -> bool:
+        """The error falls, and by how much is known to ``LARGEST_SPREAD``."""
+        return self.certain and self.spread_db is not None and self.spread_db < LARGEST_SPREAD
+
+    @property
+    def loss(self) -> bool:
+        """The error grows: even the most that can be gained is a loss, and the residual is white."""
+        return self.white and self.most_db is not None and self.most_db < -LEAST_CHANGE
 
     @classmethod
     def unavailable(cls, sentence: str) -> Gain:
         """No estimate, and why."""
-        return cls("", False, "", None, None, None, None, None, False, sentence)
+        return cls("", False, "", None, None, None, None, None, None, None, None, False, sentence)
 
     @classmethod
     def of(cls, risk: Risk, estimator: str, excess_correlation: float) -> Gain:
         """The judgement of a risk estimate."""
-        reliable, sentence = _judged(risk, estimator, excess_correlation)
-        return cls(
+        left, error = risk.after / risk.before, risk.standard_error / risk.before
+        white = excess_correlation <= EXCESS_CORRELATION
+        gain = cls(
             estimator=estimator,
             available=True,
             domain=risk.domain,
             input_risk=risk.before * risk.unit,
             expected_risk=risk.after * risk.unit,
             standard_error=risk.standard_error * risk.unit,
-            gain_db=risk.gain_db,
+            gain_db=_decibels(left),
+            spread_db=float(CONFIDENCE * DECIBELS * error / left) if left > 0 else None,
+            least_db=_decibels(left + CONFIDENCE * error),
+            most_db=_decibels(left - CONFIDENCE * error),
             best_strength=risk.best_strength,
-            reliable=reliable,
-            sentence=sentence,
+            white=white,
+            sentence="",
         )
+        return replace(gain, sentence=_told(gain, excess_correlation))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Gain:
-        """From ``to_dict``."""
-        return cls(**{field.name: values[field.name] for field in fields(cls)})
+        """From ``to_dict``; reports of former versions know no limits of the gain, and are not relied on."""
+        return cls(
+            **{field.name: values.get(field.name) for field in fields(cls)} | {"white": bool(values.get("white"))}
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return asdict(self)
+        return asdict(self) | {"reliable": self.reliable}
 
 
-def expected_gain(noisy: np.ndarray, denoise: Denoise, noise: Noise, *, seed: int = 0, probes: int = 2) -> Gain:
+def expected_gain(
+    noisy: np.ndarray, denoise: Denoise, noise: Noise, *, level_error: float = 0.0, seed: int = 0, probes: int = 2
+) -> Gain:
     """Estimate what ``denoise`` gains on this study, without knowing the truth: see ``Sure`` and ``Pure``.
 
     Runs ``denoise`` ``1 + probes`` times; hand in part of a large study.
@@ -86,41 +118,50 @@ def expected_gain(noisy: np.ndarray, denoise: Denoise, noise: Noise, *, seed: in
         noisy: float32 ``(frames, slices, rows, columns)`` in the study's unit.
         denoise: stabilised voxels (noise of standard deviation 1) to stabilised voxels, same shape, full strength.
         noise: the model, bound to the study.
+        level_error: relative standard error of the noise's standard deviation, as the level gives it.
         seed, probes: of the random perturbations.
     """
     if not noise.risk:
-        return Gain.unavailable(
-            "The gain cannot be estimated: speckle is correlated, and no unbiased estimate holds for it."
-        )
+        return Gain.unavailable("speckle is correlated, and no unbiased estimate of the gain holds for it.")
     if min(noisy.shape[-2:]) <= BLOCK:
-        return Gain.unavailable("No reliable gain: the study is too small to estimate one.")
+        return Gain.unavailable("the study is too small to estimate a gain.")
     estimator = ESTIMATORS[noise.risk](noise)
     covered = noise.covers(noisy)
     where = estimator.judged(noisy, covered)
     if not where.any():
-        return Gain.unavailable("No reliable gain: no part of the study shows this noise.")
-    response = probe(denoise, noise.stabilise(noisy), covered, probes=probes, seed=seed)
-    risk = Risk.of(estimator.terms(noisy, response, where))
+        return Gain.unavailable("no part of the study shows this noise.")
+    response = probe(denoise, noise.stabilise(noisy), covered & where, probes=probes, seed=seed)
+    risk = Risk.of(estimator.terms(noisy, response, where), float(np.hypot(2 * level_error, estimator.power_error)))
     if not np.isfinite(risk.improvement):
-        return Gain.unavailable("No reliable gain: the method returned values that are not numbers.")
+        return Gain.unavailable("the method returned values that are not numbers.")
     return Gain.of(risk, estimator.name, response.excess_correlation)
 
 
-def _judged(risk: Risk, estimator: str, excess: float) -> tuple[bool, str]:
-    """Whether the gain is reliable, and the sentence that says so or why not."""
-    if excess > EXCESS_CORRELATION:
-        return False, (
-            f"No reliable gain: neighbouring voxels of what was removed are correlated ({excess:.2f} more than white "
-            "noise leaves), so the noise model or its level does not fit, or structure was removed."
+def _told(gain: Gain, excess: float) -> str:
+    """The sentence for a gain that was estimated."""
+    if not gain.white:
+        return (
+            f"neighbouring voxels of what was removed are correlated ({excess:.2f} more than white noise leaves), so "
+            "the noise model or its level does not fit, or structure was removed."
         )
-    if risk.gain_db is None:
-        return False, "No reliable gain: less error than none is expected, so the noise level is probably too high."
-    if risk.improvement <= risk.standard_error:
-        return False, (
-            f"No reliable gain: the expected change of {risk.gain_db:+.1f} dB is within its standard error or a loss."
+    found = "the gain" if gain.gain_db is None else f"{gain.gain_db:+.1f} dB (± {gain.spread_db:.1f}, {gain.estimator})"
+    if gain.loss:
+        return (
+            f"at full strength the error is expected to grow: {found}; the best strength is {gain.best_strength:.2f}."
         )
-    spread = max(4.34 * risk.standard_error / risk.after, 0.1)  # d(10 log10 R) = 4.34 dR / R
-    return True, (
-        f"At full strength the error is expected to fall by {risk.gain_db:.1f} dB (± {spread:.1f}, {estimator}); "
-        f"the best strength is {risk.best_strength:.2f}."
-    )
+    if gain.reliable:
+        return (
+            f"at full strength the error is expected to fall by {gain.gain_db:.1f} dB (± {gain.spread_db:.1f}, "
+            f"{gain.estimator}); the best strength is {gain.best_strength:.2f}."
+        )
+    if gain.certain:
+        return (
+            f"at full strength the error is expected to fall by {gain.least_db:.1f} dB at least ({gain.estimator}); "
+            "how much more cannot be told."
+        )
+    return f"whether the error falls cannot be told: {found} on so few data, or at this uncertain level."
+
+
+def _decibels(left: float) -> float | None:
+    """``left`` of the error as a gain; None where there is no number."""
+    return float(-10 * np.log10(left)) if left > 0 else None

@@ -8,6 +8,9 @@ from ..noise import Noise
 from .probing import Response
 from .risk import Terms
 
+SURROUND = 9  # voxels: side of the square around a voxel that says how bright its place is
+USUAL, HOT = 99.0, 2.0  # within so many voxels of a place brighter than twice this percentile, nothing is judged
+
 
 class Pure:
     """Poisson unbiased risk estimate (Luisier, Vonesch, Blu and Unser, Signal Processing 90(2), 2010), in counts.
@@ -21,13 +24,24 @@ class Pure:
     """
 
     name = "PURE"
+    power_error = 0.0  # relative, of the noise's power at a known level: the estimate is exact
 
     def __init__(self, noise: Noise) -> None:
         self.noise = noise
 
     def judged(self, noisy: np.ndarray, covered: np.ndarray) -> np.ndarray:
-        """The voxels that are judged: all if there is any count, as a voxel without one is a measurement, too."""
-        return np.full(noisy.shape, bool(noisy.any()))
+        """The voxels that are judged: all if there is any count, as a voxel without one is a measurement, too.
+
+        But for hot spots such as an injection site, whose squared errors would drown those of the anatomy. How hot a
+        place is, is told by the voxels around it: chosen by its own value, the estimate would be biased.
+        """
+        from scipy.ndimage import maximum_filter, uniform_filter
+
+        if not noisy.any():
+            return np.zeros(noisy.shape, bool)
+        squares = uniform_filter(noisy.astype(np.float32), (1, 1, SURROUND, SURROUND), mode="nearest") * SURROUND**2
+        around = (squares - noisy) / (SURROUND**2 - 1)
+        return maximum_filter(around, (1, 1, SURROUND, SURROUND)) <= HOT * np.percentile(around, USUAL)
 
     def terms(self, noisy: np.ndarray, response: Response, where: np.ndarray) -> Terms:
         """The terms of the estimate; ``noisy`` is in the study's unit, ``where`` as ``judged`` gives it."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 BLOCK = 8  # voxels: side of the blocks whose errors count as independent
+DECIBELS = 10 / np.log(10)  # d(10 log10 R) = 4.34 dR / R
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,7 @@ class Risk:
     Attributes:
         before, after: of the noisy study and of the one restored at full strength. The latter may be negative: an
             unbiased estimate of a small number is.
-        standard_error: of ``before - after``.
+        standard_error: of ``after`` relative to ``before``, times ``before``: by the bootstrap, and from the power.
         best_strength: the a of least risk, 0 to 1.
         unit, domain: as ``Terms``.
     """
@@ -52,23 +53,23 @@ class Risk:
     domain: str
 
     @classmethod
-    def of(cls, terms: Terms) -> Risk:
-        """The risks; not a number where the denoiser's output is none."""
+    def of(cls, terms: Terms, power_error: float = 0.0) -> Risk:
+        """The risks; not a number where the denoiser's output is none.
+
+        ``power_error`` is the relative standard error of the noise's power. Both risks grow with the power, but what
+        was removed does not depend on it: of ``after / before``, only the part ``removed / before`` is uncertain.
+        """
         before = block_mean(terms.power, terms.where)[0]
         improvement, error = block_mean(2 * terms.removable - terms.removed, terms.where)
         removable, removed = (block_mean(values, terms.where)[0] for values in (terms.removable, terms.removed))
         best = float(np.clip(removable / max(removed, np.finfo(np.float32).tiny), 0, 1))
+        error = float(np.hypot(error, power_error * removed))
         return cls(before, before - improvement, error, best, terms.unit, terms.domain)
 
     @property
     def improvement(self) -> float:
         """By how much the error is expected to fall."""
         return self.before - self.after
-
-    @property
-    def gain_db(self) -> float | None:
-        """``10 log10(before / after)``; None unless ``after`` is positive."""
-        return float(10 * np.log10(self.before / self.after)) if self.after > 0 else None
 
 
 def block_mean(values: np.ndarray, where: np.ndarray) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """One table of every method. Reading it imports neither torch nor a method.
 
-Rows stand in the order of preference: ``recommended`` takes the first that is meant for a study.
+Rows stand in the order of preference; ``pipeline.choice`` compares those that are meant for a study.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .. import weights as files
 from ..noise import IDS as EVERY_NOISE
 from . import options
+from .validity import Validity
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -88,6 +89,7 @@ class Method:
         compressed: it has an option ``compressed``, the dynamic range of a log-compressed display in dB, which
             ``recommend`` fills in.
         blind: it ignores ``Plan.level``, which only the report uses.
+        validity: the studies that a learned method was measured on; None for methods without learning.
         weights: name of its weights in the manifest, which its function gets as ``weights``; "" for methods without.
         licence: of the implementation.
     """
@@ -110,6 +112,7 @@ class Method:
     recommended_for: tuple[FirstChoice, ...] = ()
     compressed: bool = False
     blind: bool = False
+    validity: Validity | None = None
     weights: str = ""
     licence: str = "Apache-2.0"
 
@@ -157,21 +160,19 @@ def find(id: str) -> Method:
     raise KeyError(id)
 
 
-def recommended(modality: str, noise: str, shapes: Collection[str]) -> tuple[Method, str]:
-    """The method to recommend, and why; KeyError for a noise model that no row is the first choice for.
+def recommended(modality: str, noise: str, shapes: Collection[str]) -> list[tuple[Method, str]]:
+    """The methods to recommend and why, in the order of preference; none for an unknown noise model.
 
     Args:
         modality: DICOM code.
         noise: id of the noise model.
         shapes: VOLUME and CINE, if the study is one.
 
-    >>> recommended("MR", "rician", {VOLUME})[0].id, recommended("MR", "rician", ())[0].id
-    ('prinlm3d', 'bm3d')
+    >>> [method.id for method, reason in recommended("MR", "rician", {VOLUME})]
+    ['prinlm3d', 'bm3d']
     """
-    for method in METHODS:
-        if choice := method.first_choice(modality, noise, shapes):
-            return method, choice.reason
-    raise KeyError(noise)
+    found = ((method, method.first_choice(modality, noise, shapes)) for method in METHODS)
+    return [(method, choice.reason) for method, choice in found if choice]
 
 
 def _imported(name: str) -> Callable:
@@ -186,6 +187,16 @@ ULTRASOUND = ("US", "OT")
 
 UNET_ATT = 'After "Speckle suppression by attention and structural distillation" (in Chinese); changes are ours'
 MANJON = "Manjón, Coupé, Buades, Collins and Robles, Medical Image Analysis 16(1), 2012"
+
+# What the networks were measured on (Resources/cards).
+BONE_SCANS = Validity(
+    "simulated bone scans and a real one",
+    ("NM",),
+    peak_counts=(26, 2600),
+    pixel_mm=(2.0, 5.0),
+    views=("STATIC", "WHOLE BODY"),
+)
+BREASTS = Validity("ultrasound frames of breasts", ("US",))
 
 # What the networks of a domain share. They work on blocks of 16 voxels (``networks.counts``, ``networks.speckle``).
 _NETWORK = {"dimensions": (2,), "patch": 16, "align": 16}
@@ -205,12 +216,13 @@ METHODS = (
         "rate",
         id="emanet",
         title="EMANet",
-        summary="A network trained on simulated bone scans: first choice for raw counts of scintigraphy.",
+        summary="A network trained on simulated bone scans: recommended for raw counts where it beats BM3D.",
         citation="After Yu, Luo, Chen, Guo and Luo, Journal of Optoelectronics Laser 34(7), 2023; changes are ours",
         modalities=("NM",),
         reach=96,  # beyond this nothing above rounding was seen
         bytes_per_voxel=300,
         recommended_for=(FirstChoice("EMANet was trained for it", modalities=("NM",)),),
+        validity=BONE_SCANS,
         weights="emanet_bone",
     ),
     network(
@@ -223,6 +235,7 @@ METHODS = (
         reach=40,  # the strict bound
         bytes_per_voxel=220,
         recommended_for=(FirstChoice("DnCNN for bone scans was trained for it", modalities=("NM",)),),
+        validity=BONE_SCANS,
         weights="dncnn_bone",
     ),
     network(
@@ -238,6 +251,7 @@ METHODS = (
             FirstChoice("UNet-Att, small was trained for it and is quick enough for a cine", ULTRASOUND, CINE),
             FirstChoice("UNet-Att, small was trained for it", ULTRASOUND),
         ),
+        validity=BREASTS,
         weights="unet_att_small",
     ),
     network(
@@ -250,6 +264,7 @@ METHODS = (
         reach=117,  # the strict bound
         bytes_per_voxel=370,
         recommended_for=(FirstChoice("UNet-Att was trained for it", ULTRASOUND),),
+        validity=BREASTS,
         weights="unet_att",
     ),
     Method(

@@ -14,10 +14,11 @@ from ..methods.catalogue import Denoiser, Method
 from ..noise import Noise, model
 from . import checks, domains
 from .domains import Domain
-from .plan import Plan
 
 if TYPE_CHECKING:
     import torch
+
+    from .plan import Plan
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +91,9 @@ class Denoising:
         """The method on values of its domain."""
         import torch
 
-        scaled = torch.from_numpy(np.ascontiguousarray((values - self.offset) / self.scale, dtype=np.float32))
+        values = (values - self.offset) / self.scale
+        above = np.maximum(values - self.domain.ceiling(self.noise, self.scale), 0)
+        scaled = torch.from_numpy(np.ascontiguousarray(values - above, dtype=np.float32))
         batch = scaled[:, None] if self.dimensions == 2 else scaled[None, None]
         options = {**self.options, **self.domain.options(self.noise, self.scale)}
         with torch.inference_mode():
@@ -100,4 +103,4 @@ class Denoising:
             raise MedRestoreError(
                 f"{self.method.id} gave values that are not numbers; please report it, use another method."
             )
-        return result * np.float32(self.scale) + np.float32(self.offset)
+        return (result + above) * np.float32(self.scale) + np.float32(self.offset)

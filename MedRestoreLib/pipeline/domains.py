@@ -22,6 +22,10 @@ import numpy as np
 from ..evidence.sampling import sample_planes
 from ..noise import Noise
 
+# Hotter than twice this percentile of a study's places is a hot spot, not anatomy.
+USUAL, HOT = 99.0, 2.0
+NOISE_ABOVE = 5.0  # standard deviations of the noise, above the scale: what a method was trained to see
+
 
 class Domain(ABC):
     """One scale of values. Arrays are float32 of any shape; ``noise`` is a model bound to the study.
@@ -43,6 +47,10 @@ class Domain(ABC):
     @abstractmethod
     def sigma(self, noise: Noise, scale: float) -> float:
         """The noise level as the method takes it."""
+
+    def ceiling(self, noise: Noise, scale: float) -> float:
+        """The largest value that the method is given, on its own scale; what exceeds it is added to its result."""
+        return math.inf
 
     def options(self, noise: Noise, scale: float) -> dict[str, Any]:
         """What every method of this domain is told beside the level: keyword arguments of its function."""
@@ -101,15 +109,20 @@ class Linear(Domain):
 
 
 class Rate(Domain):
-    """Counts over K, the counts expected where the clean study is brightest, not clipped: for networks of counts.
+    """Counts over K, the counts expected where the clean study is brightest: for networks of counts.
 
-    The method returns expected counts over K, so nothing is inverted.
+    A hot spot such as an injection site does not count as the brightest: all else would be dark beside it, as no scan
+    was that the networks were trained on. Its counts above K, whose noise is the least of all, pass as they are. The
+    method returns expected counts over K, so nothing is inverted.
     """
 
     def range(self, noise: Noise, voxels: np.ndarray) -> tuple[float, float]:
-        low, scale = STABILISED.range(noise, voxels)
-        brightest = float(noise.unbiased_inverse(np.array([low + scale], np.float32))[0])
-        return 0.0, max(brightest, 1 / noise.level)  # one count at least
+        means = local_means(noise.stabilise(sample_planes(voxels)))
+        greatest, usual = noise.unbiased_inverse(np.array([means.max(), np.percentile(means, USUAL)], np.float32))
+        return 0.0, max(min(float(greatest), HOT * float(usual)), 1 / noise.level)  # one count at least
+
+    def ceiling(self, noise: Noise, scale: float) -> float:
+        return 1.0 + NOISE_ABOVE * self.sigma(noise, scale)
 
     def sigma(self, noise: Noise, scale: float) -> float:
         return 1.0 / math.sqrt(noise.level * scale)
@@ -136,8 +149,13 @@ def unit_range(stabilised: np.ndarray) -> tuple[float, float]:
     They are the extremes of 3x3 means. The extremes of single voxels are those of the noise: they would make the range
     too wide, and methods with parameters for images in [0, 1] would take the noise for less than it is.
     """
-    from scipy.ndimage import uniform_filter
-
-    means = uniform_filter(stabilised, size=(1, 3, 3), mode="nearest")
+    means = local_means(stabilised)
     low, high = float(means.min()), float(means.max())
     return low, high - low if high > low else 1.0
+
+
+def local_means(planes: np.ndarray) -> np.ndarray:
+    """Means of 3x3 voxels around each of ``(n, rows, columns)``."""
+    from scipy.ndimage import uniform_filter
+
+    return uniform_filter(planes, size=(1, 3, 3), mode="nearest")

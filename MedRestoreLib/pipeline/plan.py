@@ -12,9 +12,19 @@ from .. import modalities
 from ..errors import InvalidPlan, UnknownNoise
 from ..image import Image
 from ..methods import catalogue
-from ..methods.catalogue import Method
 from ..noise import Estimate
-from .checks import as_mask, check, check_image, check_level, extremes, find_method, find_noise
+from .checks import (
+    as_mask,
+    check,
+    check_fit,
+    check_image,
+    check_level,
+    check_physics,
+    extremes,
+    find_method,
+    find_noise,
+)
+from .choice import Candidate, Choice, choose, compare
 
 # Where no better model is known.
 ANY_NOISE = "gaussian"
@@ -40,7 +50,8 @@ class Plan:
         noise: "gaussian", "poisson", "rician" or "speckle".
         level: noise level in the model's unit: Gaussian σ in the study's unit, Poisson counts per unit (1 for raw
             counts), Rician σ in percent of the maximum, speckle relative σ.
-        strength: 0 (leave as it is) to 1 (the full method); a blend in the study's unit.
+        strength: 0 (leave as it is) to 1 (the full method); a blend in the study's unit. ``recommend`` takes "auto" for
+            the one that is expected to serve best.
         dimensions: 2 (slice by slice) or 3.
         mask: None, or bool ``(slices, rows, columns)``: restore inside only; the edge is feathered inwards.
         device: "auto", "cpu", "cuda" or "mps".
@@ -49,6 +60,7 @@ class Plan:
         estimate: the estimate behind ``level``; None if the user gave the level. If the estimation failed and the
             method is blind, ``estimate.level`` is None and ``level`` is a default.
         reason: why this method and noise model, in one sentence.
+        ranking: the comparison behind ``method``, the recommended one first; empty where there was none.
     """
 
     method: str
@@ -62,6 +74,7 @@ class Plan:
     options: Mapping[str, Any] = field(default_factory=dict)
     estimate: Estimate | None = None
     reason: str = ""
+    ranking: tuple[Candidate, ...] = ()
 
     @property
     def level_is_default(self) -> bool:
@@ -74,6 +87,7 @@ class Plan:
         values["mask"] = None if self.mask is None else int(self.mask.sum())
         values["options"] = dict(self.options)
         values["estimate"] = None if self.estimate is None else asdict(self.estimate)
+        values["ranking"] = [asdict(candidate) for candidate in self.ranking]
         return values
 
 
@@ -121,7 +135,7 @@ def recommend(image: Image, **edits: Any) -> Plan:
     ('bm3d', 'rician')
     """
     plan = _drafted(image, edits)
-    if plan.level_is_default and not (plan.estimate.level is None and find_method(plan.method).blind):
+    if plan.level_is_default and not find_method(plan.method).blind:
         found = "no noise was found" if plan.estimate.level == 0 else f"the {plan.noise} noise level cannot be told"
         raise UnknownNoise(f"{found}: {plan.estimate.reason} Give a level.", field="level")
     check(image, plan)
@@ -188,35 +202,50 @@ def decided(edits: Mapping[str, Any]) -> dict[str, Any]:
 
 def _drafted(image: Image, edits: Mapping[str, Any]) -> Plan:
     """A plan that is not checked yet; its level may be the model's default."""
+    best_strength = _is_auto(edits.get("strength"))
     edits = decided(edits)
     check_image(image)
-    noise, method, reason = _choose(image, edits)
+    noise, why_noise = _noise_for(image, edits)
     if "level" not in edits:
         model = find_noise(noise)
         estimate = edits["estimate"] = model.estimate(image.voxels)
         edits["level"] = float(estimate.level or model.usual_level(*extremes(image)))
     if "mask" in edits:
         edits["mask"] = as_mask(edits["mask"], image)
+    first = Plan(**{**edits, "method": edits.get("method", ""), "noise": noise})
+    check_level(noise, first.level)
+    check_physics(image, noise, first.level)
+    choice = _choice(image, first, best_strength)
     options = dict(edits.get("options", {}))
-    if method.compressed:
+    if choice.method.compressed:
         options.setdefault("compressed", _dynamic_range_db(image))
-    defaults = {"dimensions": method.dimensions[0], "reason": reason}
-    return Plan(**{**defaults, **edits, "method": method.id, "noise": noise, "options": options})
+    if best_strength and choice.ranking:
+        edits["strength"] = choice.ranking[0].strength
+    defaults = {"dimensions": choice.method.dimensions[0]}
+    found = {"method": choice.method.id, "noise": noise, "options": options, "ranking": choice.ranking}
+    return Plan(**{**defaults, **edits, **found, "reason": _sentence(why_noise, choice.reason)})
 
 
-def _choose(image: Image, edits: Mapping[str, Any]) -> tuple[str, Method, str]:
-    """The noise model and the method, given or chosen, and why in one sentence."""
+def _choice(image: Image, plan: Plan, best_strength: bool) -> Choice:
+    """The method, given or chosen."""
+    if not plan.method:
+        return choose(image, plan, _shapes(image))
+    method = find_method(plan.method)
+    check_fit(image, plan.noise, method)
+    ranking = compare(image, plan, [method]) if best_strength and not plan.level_is_default else ()
+    return Choice(method, "the method was given", ranking)
+
+
+def _noise_for(image: Image, edits: Mapping[str, Any]) -> tuple[str, str]:
+    """The noise model, given or chosen, and why."""
     if "noise" in edits:
-        noise, why_noise = edits["noise"], "the noise model was given"
-    else:
-        noise, why_noise = _choose_noise(image)
-    if "method" not in edits:
-        method, why_method = catalogue.recommended(image.modality, noise, _shapes(image))
-        return noise, method, _sentence(why_noise, why_method)
-    method = find_method(edits["method"])
-    if "noise" not in edits and noise not in method.noises:  # take the physics that the method is made for
-        noise, why_noise = method.noises[0], f"{method.title} is made for {method.noises[0]} noise"
-    return noise, method, _sentence(why_noise, "the method was given")
+        return edits["noise"], "the noise model was given"
+    noise, why = _choose_noise(image)
+    if "method" in edits:
+        method = find_method(edits["method"])
+        if noise not in method.noises:  # take the physics that the method is made for
+            return method.noises[0], f"{method.title} is made for {method.noises[0]} noise"
+    return noise, why
 
 
 def _choose_noise(image: Image) -> tuple[str, str]:

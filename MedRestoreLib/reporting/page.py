@@ -16,6 +16,7 @@ from typing import Any
 from ..evidence.audit import Audit, Finding
 from ..evidence.gain import Gain
 from ..evidence.totals import Change, Totals
+from ..evidence.verdict import GAIN, HARM
 from .report import CAUTION, Report
 
 # Suffix → type and caption.
@@ -24,8 +25,10 @@ FIGURES = {
     ".webp": ("webp", "The cine before (left) and after (right), moving, in one window."),
 }
 
+COLOURS = {GAIN: "gain", HARM: "harm"}  # CSS class of the verdict; "doubt" for the others
+
 STYLE = """
-:root { --ink: #1d2328; --soft: #5b6670; --line: #dde2e6; --good: #1b6e4b; --doubt: #9a4a00; }
+:root { --ink: #1d2328; --soft: #5b6670; --line: #dde2e6; --good: #1b6e4b; --doubt: #9a4a00; --harm: #a3192b; }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 2.5rem 1.5rem; max-width: 62rem; color: var(--ink); background: #fff;
   font: 400 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
@@ -37,6 +40,7 @@ h3 { margin: 1.4rem 0 .4rem; font-weight: 600; font-size: 1rem; }
 .caution, footer { color: var(--soft); font-size: .85rem; }
 .verdict { margin: 1.5rem 0; padding: .8rem 1.1rem; border-left: 4px solid; background: #f6f8f9; font-size: 1.1rem; }
 .verdict.gain { border-color: var(--good); } .verdict.doubt { border-color: var(--doubt); }
+.verdict.harm { border-color: var(--harm); }
 figure { margin: 1.5rem 0; } img { max-width: 100%; height: auto; }
 figcaption { color: var(--soft); font-size: .85rem; }
 .scroll { overflow-x: auto; }
@@ -78,9 +82,20 @@ def summary(studies: Sequence[tuple[str, Report, Iterable[str | Path]]]) -> str:
     return _page("Restored studies", _table(head, rows) + "".join(sections))
 
 
+def table_page(title: str, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """The page of one table; cells that are None are empty."""
+    return _page(title, f"<h1>{escape(title)}</h1>" + _table(head, ([_value(v) for v in row] for row in rows)))
+
+
+def verdict(report: Report) -> str:
+    """The verdict as an HTML fragment, its word in bold."""
+    word, _, sentence = report.verdict.partition(":")
+    return f"<b>{escape(word)}:</b>{escape(sentence)}"
+
+
 def brief(report: Report) -> str:
     """The gist of a report as an HTML fragment for a narrow place: the verdict, what to look at, what was kept."""
-    parts = [f"<p><b>{escape(report.verdict)}</b></p>"]
+    parts = [f"<p>{verdict(report)}</p>"]
     findings = () if report.audit is None else report.audit.findings.values()
     for finding in sorted(findings, key=lambda finding: not finding.flagged):
         parts.append(f"<p>{_mark(finding)}: <i>{escape(finding.title)}.</i> {escape(finding.sentence)}</p>")
@@ -115,11 +130,13 @@ def _study(report: Report, figures: Iterable[str | Path], heading: int) -> str:
     study, noise = report.study, report.noise
     size = f"{' × '.join(map(str, study.size))} (frames, slices, rows, columns)"
     level = {"noise": noise.title, "level": f"{_number(noise.level)} ({noise.unit})", "level_is": noise.source}
-    plan = {name: value for name, value in report.plan.items() if name != "estimate"}  # stands under the noise
+    # The estimate stands under the noise, the ranking in a table of its own.
+    plan = {name: value for name, value in report.plan.items() if name not in ("estimate", "ranking")}
     notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
     sections = {
         "What was found": _facts({**vars(study), "size": size, **level, "reason": noise.reason}),
         "What was done": _facts(plan),
+        "Why this method": _ranking_table(report.plan.get("ranking") or ()),
         "What was gained": _gain_table(report.gain),
         "What was removed": _audit_table(report.audit),
         "What was kept": _totals_table(report.totals),
@@ -128,7 +145,7 @@ def _study(report: Report, figures: Iterable[str | Path], heading: int) -> str:
     }
     return "\n".join(
         [
-            f'<p class="verdict {"gain" if report.reliable else "doubt"}">{escape(report.verdict)}</p>',
+            f'<p class="verdict {COLOURS.get(report.judgement.word, "doubt")}">{escape(report.verdict)}</p>',
             *(_figure(Path(path)) for path in figures),
             *(f"<section><h{heading}>{title}</h{heading}>{body}</section>" for title, body in sections.items() if body),
         ]
@@ -146,9 +163,11 @@ def _figure(path: Path) -> str:
 
 def _gain_table(gain: Gain | None) -> str:
     if gain is None or not gain.available:
-        return f"<p>{escape('The gain was not estimated.' if gain is None else gain.sentence)}</p>"
+        return f"<p>{escape(_sentence('the gain was not estimated.' if gain is None else gain.sentence))}</p>"
     rows = [
-        ("Expected gain", "–" if gain.gain_db is None else f"{gain.gain_db:+.1f} dB"),
+        ("Expected gain", _decibels(gain.gain_db)),
+        ("At least, with 95 % probability", _decibels(gain.least_db)),
+        ("At most", _decibels(gain.most_db)),
         ("Reliable", gain.reliable),
         ("Error of the noisy study", gain.input_risk),
         ("Expected error of the restored study", gain.expected_risk),
@@ -156,8 +175,31 @@ def _gain_table(gain: Gain | None) -> str:
         ("Best strength", gain.best_strength),
         ("Estimator", gain.estimator),
     ]
-    note = f"<p>{escape(gain.sentence)} Errors are mean squares, in {escape(gain.domain)}.</p>"
+    note = f"<p>{escape(_sentence(gain.sentence))} Errors are mean squares, in {escape(gain.domain)}.</p>"
     return note + _table(("At full strength", "Value"), rows)
+
+
+def _ranking_table(ranking: Sequence[Mapping[str, Any]]) -> str:
+    """The comparison of methods on the study itself; "" where there was none."""
+    if not ranking:
+        return ""
+    best = min(ranking, key=lambda row: row["score"])
+    rows = [
+        (
+            row["method"],
+            f"{row['score']:.4f}",
+            f"{row['score'] - best['score']:+.4f} ± {2 * row['error']:.4f}",
+            f"{100 * row['removed']:.0f} %",
+            f"{row['strength']:.2f}",
+        )
+        for row in ranking
+    ]
+    note = (
+        f"<p>{escape(_sentence(ranking[0]['measure']))}, on pieces of this study; less is better. Of methods that are "
+        "equal but for chance, the gentlest is recommended: it stands first.</p>"
+    )
+    head = ("Method", "Expected error", "Above the least", "Of the noise's variance removed", "Best strength")
+    return note + _table(head, rows)
 
 
 def _audit_table(audit: Audit | None) -> str:
@@ -213,6 +255,14 @@ def _table(head: Sequence[str] | None, rows: Iterable[Sequence[Any]]) -> str:
 
 def _cell(value: Any) -> str:
     return value if isinstance(value, _Html) else escape(_value(value))
+
+
+def _sentence(part: str) -> str:
+    return part[:1].upper() + part[1:]
+
+
+def _decibels(gain: float | None) -> str:
+    return "–" if gain is None else f"{gain:+.1f} dB"
 
 
 def _words(name: str) -> str:

@@ -18,6 +18,7 @@ from ..errors import OutputError
 from ..evidence.audit import Audit
 from ..evidence.gain import Gain
 from ..evidence.totals import Totals
+from ..evidence.verdict import Verdict, judge
 from ..files.atomic import write_bytes
 
 CAUTION = "For research use only. Not for diagnosis."
@@ -130,6 +131,7 @@ class Report:
         totals: sums and region means before and after.
         provenance: what made the result.
         notes: sentences for a person: what went differently, and why.
+        cautions: why the result is to be used with care whatever the other evidence says, as parts of a sentence.
     """
 
     study: Study
@@ -140,19 +142,17 @@ class Report:
     totals: Totals
     provenance: Provenance
     notes: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
 
     @property
-    def reliable(self) -> bool:
-        """Whether a gain was estimated that can be relied on."""
-        return self.gain is not None and self.gain.reliable
+    def judgement(self) -> Verdict:
+        """What the evidence says in all: a word of ``evidence.verdict.WORDS`` and a sentence."""
+        return judge(self.gain, self.audit, self.cautions)
 
     @property
     def verdict(self) -> str:
-        """One sentence: what was gained, or why nothing reliable can be said; and what a person should look at."""
-        sentence = "The gain was not estimated." if self.gain is None else self.gain.sentence
-        if not self.flags:
-            return sentence
-        return f"{sentence.rstrip('.')}; worth a look: {', '.join(self.flags).lower()}."
+        """The judgement as it is shown: ``Gain: at full strength the error is expected to fall by 8.1 dB ...``."""
+        return str(self.judgement)
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -161,12 +161,10 @@ class Report:
 
     @property
     def expected_gain(self) -> str:
-        """The gain in a few words."""
-        if self.gain is None or not self.gain.available:
-            return "gain not estimated"
-        if not self.gain.reliable:
-            return "no reliable gain"
-        return f"expected gain {self.gain.gain_db:.1f} dB ({self.gain.estimator})"
+        """The verdict's word, and the gain where one is relied on."""
+        if self.gain is None or not self.gain.reliable:
+            return self.judgement.word
+        return f"{self.judgement.word}, {self.gain.gain_db:.1f} dB ({self.gain.estimator})"
 
     @property
     def headline(self) -> str:
@@ -198,12 +196,14 @@ class Report:
             totals=Totals.from_dict(values["totals"]),
             provenance=_typed(Provenance, values["provenance"]),
             notes=tuple(values["notes"]),
+            cautions=tuple(values.get("cautions", ())),  # former reports have none
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; numbers that are not finite become None."""
         return _plain(
             {
+                "word": self.judgement.word,
                 "verdict": self.verdict,
                 "derivation": self.derivation,
                 "study": asdict(self.study),
@@ -214,6 +214,7 @@ class Report:
                 "totals": self.totals.to_dict(),
                 "provenance": asdict(self.provenance),
                 "notes": self.notes,
+                "cautions": self.cautions,
                 "caution": CAUTION,
             }
         )

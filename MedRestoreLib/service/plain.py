@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..noise import Estimate
+from ..pipeline.choice import Candidate
 from ..pipeline.plan import Plan
 
 
@@ -25,6 +26,8 @@ def to_plain(fields: Plan | Mapping[str, Any]) -> dict[str, Any]:
     }
     if isinstance(values.get("estimate"), Estimate):
         values["estimate"] = asdict(values["estimate"])
+    if "ranking" in values:
+        values["ranking"] = [asdict(candidate) for candidate in values["ranking"]]
     if "options" in values:
         values["options"] = {name: np.asarray(value).tolist() for name, value in values["options"].items()}
     return values
@@ -35,4 +38,6 @@ def from_plain(values: Mapping[str, Any]) -> dict[str, Any]:
     fields = dict(values)
     if fields.get("estimate") is not None:
         fields["estimate"] = Estimate(**fields["estimate"])
+    if "ranking" in fields:
+        fields["ranking"] = tuple(Candidate(**candidate) for candidate in fields["ranking"])
     return fields

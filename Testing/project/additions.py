@@ -2,21 +2,23 @@
 
 python -m Testing.project.additions
 
-Each is the least that works: a method, a network with weights, a noise model, a file format and a modality. They are
-text, not code of the repository, so that nothing else sees them.
+Each is the least that works: a method, a network with weights, a noise model, a file format and a modality. The first
+three are those that CONTRIBUTING.md tells people to make. They are text, not code of the repository, so that nothing
+else sees them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from MedRestoreLib import weights
 from Testing.project import toys
@@ -28,6 +30,30 @@ LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.egg-info", "results")
 PROJECT = [f"Testing/project/test_{name}.py" for name in ("architecture", "extension", "readme")]
 RULES = (PROJECT, "not example and not samples")
 ROWS = "Testing/library/pipeline/test_rows.py"  # what each row of the catalogue claims
+
+
+# Of CONTRIBUTING.md: a file to write, or a text to put below a line or right behind a word; then the text itself.
+STEP = re.compile(
+    r"(?:Write `(?P<file>[^`]+)`|In `(?P<edited>[^`]+)`, (?P<where>below the line|right behind) `(?P<place>[^`]+)`)"
+    r"(?:(?!\n\n).)*:\n\n```\w+\n(?P<text>.*?)^```$",
+    re.S | re.M,
+)
+
+
+def told(title: str) -> dict[str, dict[str, Any]]:
+    """``files`` and ``rows`` of an ``Addition``, as a section of CONTRIBUTING.md has them."""
+    guide = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    section = guide.split(f"\n### {title}\n")[1].split("\n### ")[0]
+    files: dict[str, str] = {}
+    rows: dict[str, dict[str, str]] = {}
+    for step in STEP.finditer(section):
+        if step["file"]:
+            files[step["file"]] = step["text"]
+        else:
+            below = step["where"] == "below the line"
+            place, text = (step["place"] + "\n", step["text"]) if below else (step["place"], step["text"].rstrip("\n"))
+            rows[step["edited"]] = {place: text}
+    return {"files": files, "rows": rows}
 
 
 @dataclass(frozen=True)
@@ -141,11 +167,7 @@ ADDITIONS = (
     Addition(
         "method",
         most=3,
-        files={
-            "MedRestoreLib/methods/median.py": toys.METHOD,
-            "Testing/library/methods/test_median.py": toys.METHOD_TEST,
-        },
-        rows={"MedRestoreLib/methods/catalogue.py": {"METHODS = (\n": toys.METHOD_ROW}},
+        **told("Add a method"),
         works=toys.METHOD_WORKS,
         tests=("Testing/library/methods/test_median.py", ROWS),
         only="median",
@@ -153,12 +175,7 @@ ADDITIONS = (
     Addition(
         "network with weights",
         most=5,
-        files={
-            "MedRestoreLib/networks/shallow.py": toys.NETWORK,
-            "training/recipes/shallow_bone.toml": toys.RECIPE,
-            "Testing/library/networks/test_shallow.py": toys.NETWORK_TEST,
-        },
-        rows={"MedRestoreLib/methods/catalogue.py": {"METHODS = (\n": toys.NETWORK_ROW}},
+        **told("Add a network with its weights"),
         generated=toys.TRAINED,
         works=toys.NETWORK_WORKS,
         tests=("Testing/library/networks/test_shallow.py", ROWS, "Testing/library/test_weights.py"),
@@ -167,8 +184,7 @@ ADDITIONS = (
     Addition(
         "noise model",
         most=2,
-        files={"MedRestoreLib/noise/uniform.py": toys.NOISE},
-        rows={"MedRestoreLib/noise/__init__.py": {'"speckle"': toys.NOISE_ROW}},
+        **told("Add a noise model"),
         works=toys.NOISE_WORKS,
         tests=("Testing/library/noise/test_noise.py", ROWS),
         only="uniform",

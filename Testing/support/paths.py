@@ -5,3 +5,17 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 PANEL = REPOSITORY / "MedRestore"
 MODULE = PANEL / "MedRestore.py"
+
+# The README names files of the repository by where they are on the web, so that package indexes can show it.
+_ONLINE = (
+    "https://github.com/MedRestore/SlicerMedRestore/blob/main/",
+    "https://raw.githubusercontent.com/MedRestore/SlicerMedRestore/main/",
+)
+
+
+def local(link: str) -> Path | None:
+    """The file of the repository that a link leads to; None where it leads elsewhere."""
+    for start in _ONLINE:
+        if link.startswith(start):
+            return REPOSITORY / link.removeprefix(start).split("#")[0]
+    return None if "://" in link else REPOSITORY / link

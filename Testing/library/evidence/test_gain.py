@@ -69,8 +69,8 @@ def test_doing_nothing_gains_nothing():
     noisy, noise = next(realisations("gaussian", phantom(), 0.1))
     gain = expected_gain(noisy, lambda voxels: voxels, noise)
     assert gain.gain_db == pytest.approx(0, abs=0.01)
-    assert not gain.reliable
-    assert gain.sentence.startswith("No reliable gain")
+    assert not gain.certain
+    assert not gain.loss
 
 
 def test_blurring_structure_away_is_no_gain():
@@ -78,7 +78,7 @@ def test_blurring_structure_away_is_no_gain():
     gain = expected_gain(noisy, smooth(3), noise)
     assert gain.gain_db < 0
     assert gain.best_strength < 0.5
-    assert not gain.reliable
+    assert not gain.certain
 
 
 @pytest.mark.parametrize("assumed", [0.5, 1.6])
@@ -113,6 +113,43 @@ def test_a_method_that_returns_nonsense_gains_nothing():
     gain = expected_gain(noisy, lambda voxels: np.where(voxels > 9, np.nan, voxels), noise)
     assert not gain.available
     assert "not numbers" in gain.sentence
+
+
+def test_the_uncertainty_of_the_level_is_in_the_gains():
+    noisy, noise = next(realisations("gaussian", phantom(), 0.1))
+    sure, unsure = (expected_gain(noisy, smooth(0.8), noise, level_error=error) for error in (0.0, 0.1))
+    assert unsure.gain_db == sure.gain_db
+    assert sure.reliable
+    assert unsure.spread_db > max(1.5, 2 * sure.spread_db)
+    assert not unsure.reliable
+    assert unsure.certain
+    assert 0 < unsure.least_db < sure.least_db
+    assert "at least" in unsure.sentence
+
+
+def test_an_injection_site_does_not_drown_the_gain_of_the_anatomy():
+    """Its squared errors would be most of the study's: the restoration is judged where the anatomy is."""
+    clean = 12 * phantom()
+    hot = clean.copy()
+    hot[..., 30:36, 30:36] += 5000
+    plain, site = (
+        expected_gain(model("poisson").add(c, 1.0, np.random.default_rng(0)), smooth(0.8), model("poisson")(1.0))
+        for c in (clean, hot)
+    )
+    assert site.reliable
+    assert site.gain_db == pytest.approx(plain.gain_db, abs=0.7)
+
+
+@pytest.mark.parametrize("level_error", [0.0, 0.05])
+def test_the_true_gain_lies_within_the_stated_spread(level_error):
+    """The level of each copy is off by as much as it is said to be."""
+    clean, rng, hits = phantom(), np.random.default_rng(0), []
+    for noisy, _ in realisations("gaussian", clean, 0.1, 40):
+        noise = model("gaussian")(0.1 * (1 + level_error * float(rng.standard_normal())))
+        gain = expected_gain(noisy, smooth(0.8), noise, level_error=level_error)
+        true = 10 * np.log10(0.1**2 / np.mean((smooth(0.8)(noisy) - clean) ** 2))
+        hits.append(gain.least_db <= true and (gain.most_db is None or true <= gain.most_db))
+    assert np.mean(hits) >= 0.9  # 95 %, and two more by chance
 
 
 def test_a_seed_repeats_the_estimate():

@@ -61,7 +61,7 @@ def test_the_error_falls_and_the_expected_gain_tells_by_how_much(folder):
     error = [float(np.mean((image.voxels - clean.voxels) ** 2)) for image in (noisy, result.image)]
     gain = 10 * np.log10(error[0] / error[1])
     assert gain > 6
-    assert result.report.gain.reliable
+    assert result.report.gain.certain
     assert result.report.gain.gain_db == pytest.approx(gain, abs=1.5)
 
 

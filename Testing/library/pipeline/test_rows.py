@@ -129,9 +129,18 @@ def refused(row: catalogue.Method, given: dict) -> None:
 @pytest.mark.parametrize("modality", [row.code for row in MODALITIES])
 @pytest.mark.parametrize("shape", [(), ("volume",), ("cine",), ("volume", "cine")], ids=str)
 def test_there_is_a_first_choice_for_every_study(noise, modality, shape):
-    row, reason = catalogue.recommended(modality, noise, shape)
-    assert noise in row.noises
-    assert row.title.split(",")[0].split()[0] in reason or row.id.upper() in reason
+    found = catalogue.recommended(modality, noise, shape)
+    assert not found[-1][0].learned, "outside of what the learned methods were validated on, nothing is left"
+    for row, reason in found:
+        assert noise in row.noises
+        assert row.title.split(",")[0].split()[0] in reason or row.id.upper() in reason
+
+
+@every_method
+def test_learned_methods_and_no_others_say_what_they_were_validated_on(row):
+    assert (row.validity is not None) == row.learned
+    if row.learned:
+        assert set(row.validity.modalities) <= set(row.modalities)
 
 
 MEASURED = """

@@ -57,7 +57,7 @@ def scene(size: int = 96) -> np.ndarray:
     return (20.0 + 60.0 * (x**2 + y**2 < 0.1) + 40.0 * (abs(x - 0.1) < 0.04)).astype(np.float32)[None, None]
 
 
-def make(clean: np.ndarray | None = None, width: float = 1.0, **attributes) -> tuple[Image, Image, Report]:
+def make(clean: np.ndarray | None = None, width: float = 0.5, **attributes) -> tuple[Image, Image, Report]:
     """A noisy count study, its restoration by a Gaussian filter, and the report."""
     clean = scene() if clean is None else clean
     noisy = model("poisson").add(clean, 1.0, np.random.default_rng(0))
@@ -103,7 +103,7 @@ def test_a_report_survives_json(tmp_path):
     assert (again.study, again.noise, again.gain, again.totals) == (
         report.study, report.noise, report.gain, report.totals
     )  # fmt: skip
-    assert kept["verdict"] == report.verdict
+    assert (kept["word"], kept["verdict"]) == (report.judgement.word, report.verdict)
     assert kept["gain"]["gain_db"] == report.gain.gain_db
     assert set(kept["audit"]["findings"]) == {"variance", "whiteness", "leakage", "unsupported", "bias", "blobs"}
     assert kept["totals"]["total"]["before"] == report.totals.total.before
@@ -125,27 +125,40 @@ def test_the_page_needs_nothing_but_itself_and_escapes_what_it_shows(tmp_path):
     assert all("scope" in attributes for tag, attributes in page.seen if tag == "th")
 
 
+def test_the_page_shows_the_comparison_behind_the_method(tmp_path):
+    report = make()[2]
+    assert "Why this method" not in Page(report.write(tmp_path / "r.html")).text
+    rows = [
+        {"method": name, "score": score, "error": 0.001, "removed": 0.8, "strength": 1.0, "measure": "deviance"}
+        for name, score in (("gauss", 0.7), ("median", 0.75))
+    ]
+    page = Page(replace(report, plan={**report.plan, "ranking": rows}).write(tmp_path / "r.html"))
+    assert "Why this method" in page.text
+    assert "+0.0500 ± 0.0020" in page.text
+
+
 def test_the_verdict_names_the_gain_or_says_there_is_none():
     _, _, good = make()
     assert good.gain.reliable
     assert f"{good.gain.gain_db:.1f} dB" in good.verdict
+    assert good.judgement.word in ("gain", "careful gain")
     _, _, blurred = make(width=12.0)
-    assert blurred.verdict.startswith("No reliable gain")
-    assert "worth a look" in blurred.verdict
+    assert blurred.judgement.word == "harm"
 
 
-def test_what_is_worth_a_look_is_named_neutrally():
-    """A title names the test, not its good outcome: "worth a look: mean kept" would say the opposite."""
+def test_what_needs_a_close_look_is_named_neutrally():
+    """A title names the test, not its good outcome: "look closely: mean kept" would say the opposite."""
     clean = scene()
     noisy = model("poisson").add(clean, 1.0, np.random.default_rng(0))
     shifted = replace(make()[2], audit=audit(noisy, 1.1 * clean, model("poisson").bind(noisy, 1.0)))
     assert shifted.audit.findings["bias"].flagged
-    assert re.search(r"; worth a look: .*mean shift\.$", shifted.verdict)
+    assert re.search(r"; look closely: .*mean shift\.$", shifted.verdict)
+    assert shifted.judgement.word == "careful gain"
 
 
 def test_a_report_without_gain_and_audit_is_still_a_report(tmp_path):
     bare = replace(make()[2], gain=None, audit=None)
-    assert bare.verdict == "The gain was not estimated."
+    assert bare.verdict == "No reliable gain: the gain was not estimated."
     assert bare.verdict in Page(bare.write(tmp_path / "r.html")).text
 
 
