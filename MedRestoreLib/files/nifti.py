@@ -19,7 +19,7 @@ from .. import modalities
 from ..errors import UnsupportedImage
 from ..image import Image, Source
 from .pairs import is_planar
-from .payload import Budget, demand_possible, fill
+from .payload import Budget, demand_possible, fill, rest
 from .placing import UNKNOWN, geometry_of
 
 _TO_LPS = np.diag([-1.0, -1.0, 1.0])
@@ -176,11 +176,7 @@ def _extensions(path: Path, header: Any, stream: Any) -> bytes:
 
 def _demand_no_more(path: Path, stream: Any, volume: int) -> None:
     """Raise where another whole volume follows: then the header says less than the file holds."""
-    try:
-        more = stream.read(volume)
-    except (EOFError, OSError):
-        return
-    if len(more) == volume and volume > 1:
+    if rest(stream, path, volume) == volume and volume > 1:
         raise UnsupportedImage(f"{path} holds more volumes than its header declares (dim); correct the header.")
 
 

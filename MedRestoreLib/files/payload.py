@@ -24,6 +24,7 @@ _EXPANSIONS = {"raw": 1, "bzip2": 10**6, "hex": 0.5, "text": 4}  # a digit and a
 _SMALL = 2e9  # bytes that any file may take
 _USUAL_EXPANSION = 50  # and how many times its own size a larger one may take: uint8 compressed tenfold comes to 50
 _CHUNK = 1 << 22
+_REST = 1 << 26  # bytes behind the voxels that are unpacked in search of the check sum
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,36 @@ def read_voxels(stream: BinaryIO, count: int, path: Path, encoding: str, dtype: 
         opened = _Inflated(stream)
     elif encoding == "bzip2":
         opened = bz2.BZ2File(stream)
-    return fill(opened, count, path)
+    voxels = fill(opened, count, path)
+    if opened is not stream:
+        rest(opened, path, _REST)
+    return voxels
+
+
+def rest(stream: Any, path: Path, most: int) -> int:
+    """How many bytes follow in an open stream; ``most`` if there are as many.
+
+    Compressed data end in a check sum, which is compared where their end is found.
+
+    Raises:
+        UnsupportedImage: the compressed data are damaged, or end too soon.
+    """
+    left = most
+    try:
+        while left and (piece := stream.read(min(_CHUNK, left))):
+            left -= len(piece)
+    except EOFError as error:
+        raise UnsupportedImage(f"{path} is truncated: its compressed data have no end; fetch it again.") from error
+    except gzip.BadGzipFile as error:
+        if "CRC" in str(error) or "length" in str(error):
+            raise _corrupt(path) from error  # else something that is not compressed follows
+    except (zlib.error, OSError) as error:
+        raise _corrupt(path) from error
+    return most - left
+
+
+def _corrupt(path: Path) -> UnsupportedImage:
+    return UnsupportedImage(f"the compressed voxels of {path} are damaged; fetch it again.")
 
 
 def _spelt(text: bytes, count: int, path: Path, encoding: str, dtype: np.dtype) -> np.ndarray:
@@ -130,7 +160,7 @@ def fill(stream: Any, count: int, path: Path) -> np.ndarray:
             f"{path} is truncated: its compressed data end before {count} bytes of them are unpacked; fetch it again."
         ) from error
     except (zlib.error, gzip.BadGzipFile) as error:
-        raise UnsupportedImage(f"the compressed voxels of {path} are damaged; fetch it again.") from error
+        raise _corrupt(path) from error
     return voxels
 
 
@@ -143,8 +173,8 @@ class _Inflated:
     def read(self, count: int) -> bytes:
         while not self._inflater.eof:
             data = self._inflater.unconsumed_tail or self._stream.read(1 << 16)
-            if not data:
-                return b""
             if piece := self._inflater.decompress(data, count):
                 return piece
+            if not data and not self._inflater.eof:
+                raise EOFError
         return b""
