@@ -65,7 +65,7 @@ FORMATS = (
     Format("picture", (".jpg", ".jpeg", ".bmp"), pictures.read, becomes=".png"),
     Format("TIFF", (".tif", ".tiff"), pictures.read, becomes=_KEEPS_ALL),
     Format("video", (".mp4",), video.read, video.write, video.refuses, becomes=_KEEPS_ALL),
-    Format("video", (".mov", ".avi", ".mpeg", ".mpg", ".mkv", ".m4v", ".wmv", ".webm"), video.read, becomes=_KEEPS_ALL),
+    Format("video", video.OTHERS, video.read, becomes=_KEEPS_ALL),
 )
 _BY_SUFFIX = {suffix: row for row in FORMATS for suffix in row.suffixes}
 WRITTEN = tuple(suffix for suffix, row in _BY_SUFFIX.items() if row.write and suffix)

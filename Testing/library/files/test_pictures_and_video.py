@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from MedRestoreLib.errors import UnsupportedImage
+from MedRestoreLib.errors import OutputError, UnsupportedImage
+from MedRestoreLib.files import video as video_files
 from MedRestoreLib.files.studies import read, write
 from MedRestoreLib.image import Image
 
@@ -243,3 +245,53 @@ def test_frames_of_a_video_have_times_and_no_spacing(codec: str, tmp_path: Path)
 def test_a_still_written_as_png_needs_no_temporary_names(tmp_path: Path) -> None:
     write(Image.from_array(GREY), tmp_path / "a.png")
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".mkv"])
+def test_sixteen_bits_of_grey_stay_sixteen(suffix: str, tmp_path: Path) -> None:
+    import cv2
+
+    frames = np.stack([np.add.outer(np.arange(40), np.arange(48)) * 300 + 7 * k for k in range(5)]).astype(np.uint16)
+    path = tmp_path / f"a{suffix}"
+    kind = [cv2.VIDEOWRITER_PROP_DEPTH, cv2.CV_16U, cv2.VIDEOWRITER_PROP_IS_COLOR, 0]
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*"FFV1"), 20.0, (48, 40), kind)
+    if not writer.isOpened():
+        pytest.skip("this OpenCV writes no video of 16 bits")
+    for frame in frames:
+        writer.write(frame)
+    writer.release()
+    np.testing.assert_array_equal(read(path).stored()[:, 0], frames)
+
+
+@pytest.mark.parametrize(("tag", "bits"), [(b"I420", 8), (b"Y3\x0b\x0a", 10), (b"\x0cG\0G", 12), (b"b48r", 16)])
+def test_the_depth_of_a_video_is_known_by_its_tag(tag: bytes, bits: int) -> None:
+    assert video_files._depth(tag) == bits
+
+
+def with_wide_pixels(path: Path, across: int, down: int) -> Path:
+    """An MP4 whose pixels are not square: a box "pasp" at the end of its sample description."""
+    data = bytearray(path.read_bytes())
+    box = struct.pack(">I4sII", 16, b"pasp", across, down)
+    at, end = 0, len(data)
+    grown = []
+    for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"mp4v"):
+        while data[at + 4 : at + 8] != name:
+            at += struct.unpack_from(">I", data, at)[0]
+        grown.append(at)
+        end = at + struct.unpack_from(">I", data, at)[0]
+        at += 16 if name == b"stsd" else 8
+    data[end:end] = box
+    for place in grown:
+        struct.pack_into(">I", data, place, struct.unpack_from(">I", data, place)[0] + len(box))
+    path.write_bytes(data)
+    return path
+
+
+def test_pixels_that_are_not_square_are_said_to_be(tmp_path: Path) -> None:
+    image = read(with_wide_pixels(video(tmp_path / "a.mp4", "mp4v"), 4, 3))
+    assert image.spacing == (pytest.approx(4 / 3), 1.0, 1.0)
+    assert not image.spacing_known
+    back = read(write(image, tmp_path / "b.nrrd"))
+    assert (back.spacing, back.spacing_known) == (image.spacing, False)
+    with pytest.raises(OutputError, match="square pixels"):
+        write(image, tmp_path / "c.mp4")
