@@ -47,19 +47,20 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
     method, noise = denoising.method, denoising.noise
     sample = centred_sample(image.voxels, min(run.limit, EVIDENCE_VOXELS), plan.dimensions)
     level = _level(plan, denoising)
+    spacing = image.spacing if image.spacing_known else None
     return Report(
         study=Study(
             modality=image.modality,
             unit=image.unit,
             size=image.voxels.shape,
-            spacing_mm=image.spacing,
+            spacing_mm=spacing,
             sha256=hashlib.sha256(np.ascontiguousarray(image.voxels).data).hexdigest(),
         ),
         plan=plan.to_dict(),
         noise=level,
         gain=_gain(image, plan, denoising, sample),
         audit=audit(image.voxels, run.voxels, noise, grid=image),
-        totals=totals(image.voxels, run.voxels, spacing=image.spacing, unit=image.unit),
+        totals=totals(image.voxels, run.voxels, spacing=spacing, unit=image.unit),
         provenance=Provenance(
             software=f"MedRestore {__version__}",
             method=method.title,
