@@ -46,7 +46,7 @@ class Denoiser(Protocol):
 
 @dataclass(frozen=True)
 class FirstChoice:
-    """Studies that a method is the first choice for, among those whose noise it handles.
+    """Studies that a method may be recommended for, among those whose noise it handles: it is compared on them.
 
     Attributes:
         reason: why, as a part of a sentence.
@@ -82,7 +82,7 @@ class Method:
         patch: the smallest side of an image that it takes, voxels.
         bytes_per_voxel: peak working memory per voxel, measured on 512 x 512 voxels or 64 x 64 x 64.
         align: windows must begin at multiples of this, voxels, so that they share the whole image's grid of blocks.
-        recommended_for: the studies it is the first choice for.
+        recommended_for: the studies on which it is compared with others, and recommended where it does best.
         compressed: it has an option ``compressed``, the dynamic range of a log-compressed display in dB, which
             ``recommend`` fills in.
         blind: it ignores ``Plan.level``, which only the report uses.
@@ -207,7 +207,7 @@ METHODS = (
         "rate",
         id="emanet",
         title="EMANet",
-        summary="A network trained on simulated bone scans: recommended for raw counts of which it makes more than BM3D.",
+        summary="A network trained on simulated bone scans: recommended for raw counts where it does better than BM3D.",
         citation="After Yu, Luo, Chen, Guo and Luo, Journal of Optoelectronics Laser 34(7), 2023; changes are ours",
         modalities=("NM",),
         reach=96,  # beyond this nothing above rounding was seen
