@@ -26,7 +26,9 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
+from MedRestorePanel import settings
 from MedRestorePanel.console import MedRestoreLogic
+from MedRestorePanel.help import helpLinks
 from MedRestorePanel.samples import SAMPLES, registerSampleData
 from MedRestorePanel.slices import isShown, showVolume
 
@@ -54,15 +56,20 @@ class MedRestore(ScriptedLoadableModule):
             "Removes noise from SPECT, MRI and ultrasound studies. The restored study appears beside the original, "
             "with the same geometry, units and totals, and with evidence of what was removed. For research use only."
         )
+        parent.helpText += f"<p>{helpLinks()}</p>"
         parent.acknowledgementText = _(
             "MedRestore is free software under the Apache License 2.0. Not a medical device."
         )
-        slicer.app.connect("startupCompleted()", lambda: registerSampleData(self.resourcePath("Icons")))
+        slicer.app.connect("startupCompleted()", self.onStartupCompleted)
 
     def setup(self) -> None:
         """Add "Restore..." to the menu of volumes in the Data module."""
         plugin = slicer.qSlicerSubjectHierarchyScriptedPlugin(None)
         plugin.setPythonSource(str(FOLDER / "SubjectHierarchyPlugins" / "MedRestoreSubjectHierarchyPlugin.py"))
+
+    def onStartupCompleted(self) -> None:
+        registerSampleData(self.resourcePath("Icons"))
+        self.settingsPage = settings.addPage()
 
 
 class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -90,13 +97,17 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         uiWidget.setMRMLScene(slicer.mrmlScene)
 
         from MedRestorePanel.evidence import EvidenceSection
+        from MedRestorePanel.presets import PresetSection
         from MedRestorePanel.preview import Preview
+        from MedRestorePanel.problem import ProblemReport
         from MedRestorePanel.restoring import RestoreSection
         from MedRestorePanel.segments import SegmentsSection
+        from MedRestorePanel.several import SeveralSection
         from MedRestorePanel.study import StudySection
         from MedRestorePanel.views import Views
         from MedRestorePanel.workers import Workers
 
+        self.ui.helpLabel.text = helpLinks()
         for widget in vars(self.ui).values():  # however long a node's name is, the panel stays narrow
             if isinstance(widget, slicer.qMRMLNodeComboBox):
                 widget.sizeAdjustPolicy = qt.QComboBox.AdjustToMinimumContentsLengthWithIcon
@@ -104,16 +115,29 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.ui.resultSelector.addAttribute(kind, "MedRestore.part", "restored")  # removed parts are no results
 
         self.logic = MedRestoreLogic()
-        self.workers = Workers()
+        self.workers = Workers(onHeld=self.updateLater)
         self.views = Views(self.ui, showError=self.showError)
         self.study = StudySection(self.ui, self.workers, onChosen=self.onChosen)
+        self.presets = PresetSection(self.ui, self.study, folder=settings.presetFolder, say=self.showError)
         self.preview = Preview(self.ui, self.workers, self.study)
         self.restoring = RestoreSection(
             self.ui, self.workers, self.study, onStarted=self.preview.remove, onRestored=self.onRestored
         )
         self.segments = SegmentsSection(self.ui, self.views.volumes, showError=self.showError)
         self.evidence = EvidenceSection(self.ui, say=self.showError)
-        self.parts = [self.study, self.preview, self.restoring, self.views, self.evidence, self.segments]
+        self.several = SeveralSection(self.ui, self.workers, presets=self.presets, onChosen=self.onPair)
+        self.problem = ProblemReport(self.ui, self.workers, said=lambda: self.ui.statusLabel.text)
+        self.parts = [
+            self.study,
+            self.presets,
+            self.preview,
+            self.restoring,
+            self.views,
+            self.evidence,
+            self.segments,
+            self.several,
+            self.problem,
+        ]
 
         scene = slicer.mrmlScene
         for event in (scene.StartCloseEvent, scene.StartImportEvent):
@@ -218,6 +242,10 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Show the input, unless it is on show, or a comparison is."""
         if not self.views.mode and not isShown(volume):
             showVolume(volume)
+
+    def onPair(self, volume: slicer.vtkMRMLVolumeNode, result: slicer.vtkMRMLVolumeNode) -> None:
+        """Show a study and a result of it that was made before."""
+        self._parameterNode.inputVolume, self._parameterNode.lastOutput = volume, result
 
     def onRestored(self, node: slicer.vtkMRMLVolumeNode) -> None:
         """Show a new result in the views, in the place of the study it came from."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import slicer
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
+from . import settings
 from .parameters import MedRestoreParameterNode
 
 if TYPE_CHECKING:
@@ -31,7 +32,13 @@ class MedRestoreLogic(ScriptedLoadableModuleLogic):
     """
 
     def getParameterNode(self) -> MedRestoreParameterNode:
-        return MedRestoreParameterNode(super().getParameterNode())
+        """The panel's choices; a new scene begins with what the settings say."""
+        node = super().getParameterNode()
+        isNew = node.GetParameterCount() == 0
+        parameterNode = MedRestoreParameterNode(node)
+        if isNew:
+            settings.apply(parameterNode)
+        return parameterNode
 
     def recommend(self, volumeNode: slicer.vtkMRMLVolumeNode, **edits: Any) -> Plan:
         """The ``MedRestoreLib.Plan`` for this volume: method, noise model, level, and why. Nothing is changed."""

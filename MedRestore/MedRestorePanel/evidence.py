@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from .settings import exportFolder
 from .words import explained
 
 if TYPE_CHECKING:
@@ -31,13 +33,14 @@ class EvidenceSection:
         self.ui = ui
         self.say = say
         self.askFile, self.askFolder = self._askFile, self._askFolder
-        self._exportToolTip = ui.exportButton.toolTip
+        self._exportToolTips = {name: getattr(ui, name).toolTip for name in ("exportButton", "databaseButton")}
         self._parameterNode = None
         self._shown: dict[str, Any] | None = None
         self._shownOf: str | None = ""  # the result's node; two results may have equal reports
         ui.saveReportButton.clicked.connect(self.onSave)
         ui.detailsButton.toggled.connect(self.onDetails)
         ui.exportButton.clicked.connect(self.onExport)
+        ui.databaseButton.clicked.connect(self.onDatabase)
 
     def setParameterNode(self, parameterNode: MedRestoreParameterNode | None) -> None:
         self._parameterNode = parameterNode
@@ -91,6 +94,21 @@ class EvidenceSection:
         else:
             self.say(_("Derived DICOM was written to {folder}.").format(folder=folder))
 
+    def onDatabase(self) -> None:
+        """Add the result as a derived series to Slicer's DICOM database, which keeps a copy of the files."""
+        from MedRestoreLib import MedRestoreError, mrml
+
+        node = self._parameterNode.lastOutput
+        try:
+            with slicer.util.WaitCursor(), tempfile.TemporaryDirectory() as place:
+                isAdded = _importDicom(mrml.export_dicom(node, Path(place) / "series"))
+        except MedRestoreError as error:
+            self.say(explained(error))
+            return
+        said = _("'{name}' is in the DICOM database, as a series of its own beside its source.")
+        failed = _("'{name}' could not be added to the DICOM database: Slicer's log says why.")
+        self.say((said if isAdded else failed).format(name=node.GetName()))
+
     def _updateExport(self) -> None:
         """A result can be exported where the files of its source are in Slicer's DICOM database."""
         from MedRestoreLib import mrml
@@ -98,8 +116,9 @@ class EvidenceSection:
         node = None if self._shown is None else self._parameterNode.lastOutput
         can = node is not None and bool(mrml.source_files(node))
         missing = _("The study was not loaded from Slicer's DICOM database.")
-        self.ui.exportButton.enabled = can
-        self.ui.exportButton.toolTip = self._exportToolTip if can or node is None else missing
+        for button, toolTip in self._exportToolTips.items():
+            getattr(self.ui, button).enabled = can
+            getattr(self.ui, button).toolTip = toolTip if can or node is None else missing
 
     def onSave(self) -> None:
         from MedRestoreLib import MedRestoreError
@@ -118,10 +137,18 @@ class EvidenceSection:
 
     def _askFile(self) -> str:
         title, kinds = _("Save report"), _("Page (*.html);;JSON (*.json)")
-        return qt.QFileDialog.getSaveFileName(None, title, "MedRestore report.html", kinds)
+        proposed = str(Path(exportFolder()) / "MedRestore report.html")
+        return qt.QFileDialog.getSaveFileName(None, title, proposed, kinds)
 
     def _askFolder(self) -> str:
-        return qt.QFileDialog.getExistingDirectory(None, _("Folder for the derived DICOM"))
+        return qt.QFileDialog.getExistingDirectory(None, _("Folder for the derived DICOM"), exportFolder())
+
+
+def _importDicom(folder: Path) -> bool:
+    """Whether Slicer has taken the files of a folder into its database."""
+    from DICOMLib import DICOMUtils
+
+    return bool(DICOMUtils.importDicom(str(folder), copyFiles=True))
 
 
 def _free(folder: Path) -> Path:

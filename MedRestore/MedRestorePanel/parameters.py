@@ -8,6 +8,8 @@ from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import WithinRange, parameterNodeWrapper
 
+MOST_MEMORY = 1024.0  # GB
+
 
 class AlikeMethod(enum.Enum):
     """How both volumes are segmented alike."""
@@ -24,6 +26,7 @@ class MedRestoreParameterNode:
     """The panel's choices, saved with the scene.
 
     An empty ``modality``, ``method`` or ``noise`` is not decided yet. ``level`` is in the noise model's unit.
+    ``options`` are the method's own parameters, as ``presets.options_from_text`` reads them.
     ``memory`` is in GB, 0 for the device's default. ``lastOutput`` is the result that Compare, Evidence and Segments
     look at, and that the next one replaces where ``replaceResult`` is set and it was made from the input.
     """
@@ -38,8 +41,9 @@ class MedRestoreParameterNode:
     level: float
     strength: Annotated[float, WithinRange(0.0, 1.0)] = 1.0
     dimensions: str = "auto"
+    options: str
     device: str = "auto"
-    memory: Annotated[float, WithinRange(0.0, 1024.0)] = 0.0
+    memory: Annotated[float, WithinRange(0.0, MOST_MEMORY)] = 0.0
     keepRemoved: bool = True
     replaceResult: bool
     preview: bool

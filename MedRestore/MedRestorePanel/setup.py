@@ -16,8 +16,23 @@ from slicer.i18n import tr as _
 if TYPE_CHECKING:
     from MedRestoreLib import MissingPackage
 
+    from .workers import Workers
+
 TORCH = ">=2.2"
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "Resources" / "requirements.txt"
+
+
+def install(workers: Workers, *packages: str, everything: bool = False) -> None:
+    """Have PyTorch and packages (``everything``: all of the list); a worker that ran before is begun anew.
+
+    Raises:
+        MedRestoreLib.MissingPackage: something is not there and was not installed; the message holds the steps by hand.
+    """
+    installed = ensureTorch()
+    if everything or packages:
+        installed |= ensurePackages(*packages)
+    if installed:
+        workers.restart()
 
 
 def ensureTorch(confirm: bool = True) -> bool:

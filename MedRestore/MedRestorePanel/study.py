@@ -11,11 +11,13 @@ from slicer.util import VTKObservationMixin
 
 from . import choices
 from .level import LevelConnector
+from .parameters import MOST_MEMORY
 from .words import explained
 
 if TYPE_CHECKING:
     from MedRestoreLib import MedRestoreError
     from MedRestoreLib.methods.catalogue import Method
+    from MedRestoreLib.presets import Preset
 
     from .parameters import MedRestoreParameterNode
     from .workers import Workers
@@ -37,6 +39,7 @@ class StudySection(VTKObservationMixin):
     Attributes:
         connectors: of the parameter node's fields that Slicer's own connectors do not serve.
         recommended: what the worker recommended for the study on show, {} before that.
+        filledLevel: the level that was found, or a usual one where none was.
     """
 
     def __init__(self, ui: Any, workers: Workers, *, onChosen: Callable[[slicer.vtkMRMLVolumeNode], None]) -> None:
@@ -57,6 +60,7 @@ class StudySection(VTKObservationMixin):
         self._parameterNode = None
         self._request = None
         self._message = ""
+        self.filledLevel = 0.0
         self._usualLevel = 0.0  # what was filled in because no level could be read; 0 where one could
         self._seen = {}
         ui.estimateButton.clicked.connect(self.onEstimate)
@@ -117,7 +121,7 @@ class StudySection(VTKObservationMixin):
             return _("Set the noise level: none could be read off this study.")
         if p.maskSegmentation is not None and not p.maskSegment:
             return _("Choose the segment to restore inside, or the whole study.")
-        return ""
+        return self._wrongOptions()
 
     def hint(self) -> str:
         """What a person should know before restoring, as sentences; "" where there is nothing to say."""
@@ -135,16 +139,45 @@ class StudySection(VTKObservationMixin):
         return " ".join(hints)
 
     def edits(self) -> dict[str, Any]:
-        """The plan's fields as the panel has them, for the worker; without the mask."""
+        """The plan's fields as the panel has them, for the worker; without the mask.
+
+        Raises:
+            MedRestoreError: the options are not written as options are.
+        """
         p = self._parameterNode
-        edits = {"method": p.method, "noise": p.noise, "strength": p.strength, "device": p.device}
+        edits = {"method": p.method, "noise": p.noise, **self.computing()}
         if p.level > 0:  # else the method finds it by itself
             edits["level"] = p.level
         if p.dimensions != "auto":
             edits["dimensions"] = int(p.dimensions)
-        if p.memory > 0:
-            edits["memory_gb"] = p.memory
+        if p.options.strip():
+            from MedRestoreLib import presets
+
+            edits["options"] = presets.options_from_text(p.options)
         return edits
+
+    def computing(self) -> dict[str, Any]:
+        """The plan's fields that are no matter of the study: how strong, and with which means."""
+        p = self._parameterNode
+        return {"strength": p.strength, "device": p.device} | ({"memory_gb": p.memory} if p.memory > 0 else {})
+
+    def take(self, preset: Preset) -> None:
+        """Choose what a preset decides; the method and the noise that it leaves open, and the level, are found anew."""
+        from MedRestoreLib import presets
+
+        edits = preset.edits()
+        method, noise = edits.get("method", ""), edits.get("noise", "")
+        self._set(
+            method=method,
+            noise=noise,
+            level=float(edits.get("level", 0.0)),
+            strength=float(preset.strength),
+            dimensions=str(preset.dimensions),
+            options=presets.options_to_text(preset.options),
+            device=preset.device,
+            memory=min(float(edits.get("memory_gb", 0.0)), MOST_MEMORY),
+        )
+        self._recognise(noise=noise)
 
     def onEstimate(self) -> None:
         """Read the level off the study again, for the noise model that is chosen."""
@@ -153,6 +186,15 @@ class StudySection(VTKObservationMixin):
     def onWhy(self, asked: bool) -> None:
         """Unfold the reasons, or fold them away."""
         self.ui.whyLabel.visible = asked
+
+    def _wrongOptions(self) -> str:
+        from MedRestoreLib import MedRestoreError, presets
+
+        try:
+            presets.options_from_text(self._parameterNode.options)
+        except MedRestoreError as error:
+            return explained(error)
+        return ""
 
     def _note(self, **values: Any) -> set[str]:
         """Remember the values; the names of those that are not what they were."""
@@ -179,7 +221,7 @@ class StudySection(VTKObservationMixin):
 
         self.onChosen(node)
         modality = mrml.modality_of(node)
-        self._set(modality=modality, method="", noise="", level=0.0, dimensions="auto")
+        self._set(modality=modality, method="", noise="", level=0.0, dimensions="auto", options="")
         self._recognise()
 
     def _newModality(self, node: slicer.vtkMRMLVolumeNode) -> None:
@@ -192,7 +234,7 @@ class StudySection(VTKObservationMixin):
     def _newMethod(self) -> None:
         """Another method was chosen: what was chosen for the former one is open again."""
         if self._method() is not None:
-            self._set(dimensions="auto")
+            self._set(dimensions="auto", options="")
             self._fitNoise()
             self._fillLevel()
 
@@ -265,11 +307,12 @@ class StudySection(VTKObservationMixin):
     def _fillLevel(self) -> None:
         """Set the level that was read off the study; where none could be, a usual one if the method needs one."""
         p, found = self._parameterNode, self.recommended
-        if p.level or found.get("noise") != p.noise:
+        if found.get("noise") != p.noise:
             return
-        level = found["level"] or (0.0 if self._findsLevel() else found["start"])
-        self._usualLevel = 0.0 if found["level"] else level
-        self._set(level=level)
+        self.filledLevel = found["level"] or (0.0 if self._findsLevel() else found["start"])
+        if not p.level:
+            self._usualLevel = 0.0 if found["level"] else self.filledLevel
+            self._set(level=self.filledLevel)
 
     def _findsLevel(self) -> bool:
         """Whether the method goes without a level that could not be read. It cannot where no noise was found at all."""

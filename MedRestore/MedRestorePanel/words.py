@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slicer.i18n import tr as _
 
@@ -18,6 +18,7 @@ FIELDS = {
     "mask": _("Only inside"),
     "strength": _("Strength"),
     "dimensions": _("Dimensions"),
+    "options": _("Options"),
     "device": _("Device"),
     "memory_gb": _("Memory of a tile (GB)"),
 }
@@ -32,3 +33,8 @@ def explained(error: MedRestoreError) -> str:
     """What is wrong, what to do, and where in the panel that is done."""
     where = FIELDS.get(error.field)
     return _sentence(str(error)) + (" " + _("See '{field}'.").format(field=where) if where else "")
+
+
+def inAWord(report: dict[str, Any]) -> str:
+    """The word of a report's verdict (``Report.to_dict()``): gain, careful gain, no reliable gain or harm."""
+    return report["verdict"].partition(":")[0]

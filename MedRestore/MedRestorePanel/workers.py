@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .process import WorkerProcess
+from .process import WorkerProcess, ignore
 from .uploads import Uploads
 
 if TYPE_CHECKING:
@@ -16,30 +17,54 @@ if TYPE_CHECKING:
 class Workers:
     """Passes requests on: to the first worker, or to the second while the first one restores.
 
-    The second is started when it is first needed, and closed at the first request after the job that it was for. It
-    does what ``Uploads`` does, with the same arguments.
+    Who restores holds the first worker meanwhile. The second is started when it is first needed, and closed at the
+    first request after the first one was released. It does what ``Uploads`` does, with the same arguments.
+
+    Args:
+        onHeld: called when the first worker was taken or released.
 
     Attributes:
         first: the worker that restores, kept warm.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, onHeld: Callable[[], None] = ignore) -> None:
+        self.onHeld = onHeld
         self.first = WorkerProcess()
         self._uploads = Uploads(self.first)
         self._second: Uploads | None = None
-        self._job: Request | None = None
+        self._holder: object | None = None
         self._onSecond: list[Request] = []
 
     @property
     def isBusy(self) -> bool:
         return self.first.isBusy or (self._second is not None and self._second.worker.isBusy)
 
+    @property
+    def details(self) -> str:
+        """The last that the workers wrote on standard error."""
+        workers = [self.first] + ([] if self._second is None else [self._second.worker])
+        return "\n".join(filter(None, (worker.details for worker in workers)))
+
+    def isHeldBy(self, who: object) -> bool:
+        """Whether the first worker is theirs, or nobody's."""
+        return self._holder in (None, who)
+
+    def hold(self, who: object) -> None:
+        """From now on the first worker restores for ``who``, and everything else is asked of the second."""
+        self._holder = who
+        self.onHeld()
+
+    def release(self, who: object) -> None:
+        """The first worker is there for everybody again."""
+        if self._holder is who:
+            self._holder = None
+            self.onHeld()
+
     def request(self, do: str, study: slicer.vtkMRMLNode, edits: dict[str, Any], **options: Any) -> Request:
         """As ``Uploads.request``."""
         if do == "restore":
-            self._job = self._uploads.request(do, study, edits, **options)
-            return self._job
-        if self._job is None or self._job.isOver:
+            return self._uploads.request(do, study, edits, **options)
+        if self._holder is None:
             self._dismissSecond()
             return self._uploads.request(do, study, edits, **options)
         if self._second is None:
@@ -72,7 +97,7 @@ class Workers:
         self.first.close()
         if self._second is not None:
             self._second.worker.close()
-        self._second, self._job, self._onSecond = None, None, []
+        self._second, self._onSecond = None, []
 
     def _of(self, request: Request) -> Uploads:
         isOnSecond = any(other is request for other in self._onSecond)

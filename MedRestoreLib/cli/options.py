@@ -60,6 +60,11 @@ FigureFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Also draw
 Reference = Annotated[Path | None, typer.Option(metavar="FILE", help="The clean study, where there is one.")]
 
 
+def kinds(**wanted: bool) -> tuple[str, ...]:
+    """What shall be written beside a restored study (``service.beside``): the names of the flags that are set."""
+    return tuple(name for name, on in wanted.items() if on)
+
+
 def modality_code(text: str) -> str:
     """The DICOM code of what was typed; "" for "".
 

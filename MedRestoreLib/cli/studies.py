@@ -15,7 +15,6 @@ from . import screen
 
 if TYPE_CHECKING:
     from ..image import Image
-    from ..pipeline.restore import Result
 
 
 def methods(as_json: opt.AsJson = False) -> None:
@@ -102,10 +101,10 @@ def restore(
     from ..pipeline import device as devices
     from ..pipeline.plan import recommend
     from ..pipeline.restore import restore as run
+    from ..service import beside
 
-    beside = _companions(out)
-    wanted = {"removed": removed, "report": report, "report_json": report, "figure": figure, "film": figure}
-    check_outputs([out, *(beside[name] for name, on in wanted.items() if on)], [study, mask], force=force)
+    kinds = opt.kinds(removed=removed, report=report, figure=figure)
+    check_outputs([out, *beside.paths(out, kinds).values()], [study, mask], force=force)
     image = read(study, series, modality, replace_nan, memory_gb)
     files.check_format(image, out)
     files.check_space(image, out)
@@ -127,13 +126,7 @@ def restore(
     with screen.progress_bar(study.name) as progress:
         result = run(image, plan, progress=progress)
     written = {"restored": files.write(result.image, out, derivation=result.report.derivation, label=plan.method)}
-    if removed:
-        written["removed"] = files.write(result.removed, beside["removed"], label="removed")
-    pictures = _pictures(image, result, beside) if figure else {}
-    written |= pictures
-    if report:
-        written["report"] = result.report.write(beside["report"], figures=pictures.values())
-        written["report_json"] = result.report.write(beside["report_json"])
+    written |= beside.write(image, result, out, kinds)
     screen.LOG.info("restored and written (%s)", ", ".join(written))
     if as_json:
         screen.print_json({"written": {k: str(v) for k, v in written.items()}, "report": result.report.to_dict()})
@@ -187,28 +180,3 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path | None], *, for
             files.check_writable(path, source)
         if path.exists() and not force:
             raise OutputError(f"{path} is there already; choose another name, or allow to replace it.", field="force")
-
-
-def _companions(out: Path) -> dict[str, Path]:
-    """The files that may go beside OUT, which keeps its suffix where the companion is an image."""
-    from ..files.formats import removed_suffix, suffix_of
-
-    suffix = suffix_of(out)
-    stem = out.name[: len(out.name) - len(suffix)]
-    return {
-        "removed": out.with_name(f"{stem}.removed{removed_suffix(suffix)}"),
-        "report": out.with_name(f"{stem}.report.html"),
-        "report_json": out.with_name(f"{stem}.report.json"),
-        "figure": out.with_name(f"{stem}.figure.png"),
-        "film": out.with_name(f"{stem}.film.webp"),
-    }
-
-
-def _pictures(before: Image, result: Result, beside: dict[str, Path]) -> dict[str, Path]:
-    """Write the figure and, of a cine, the film."""
-    from ..reporting import figures, film
-
-    written = {"figure": figures.before_after(before, result.image, beside["figure"], report=result.report)}
-    if film.is_cine(before):
-        written["film"] = film.before_after(before, result.image, beside["film"])
-    return written

@@ -80,7 +80,10 @@ class Method:
         reach: how many voxels away a voxel can influence the result; or ``"module:function"`` of sigma and the options,
             which says so.
         patch: the smallest side of an image that it takes, voxels.
-        bytes_per_voxel: peak working memory per voxel, measured on 512 x 512 voxels or 64 x 64 x 64.
+        bytes_per_voxel: peak working memory per voxel.
+        least_bytes: and what it takes besides, on one thread, however small the image: tables of chunks.
+        stencil: each voxel comes of its surroundings by the same arithmetic, wherever it stands, so that windows of
+            any size give the same bytes.
         align: windows must begin at multiples of this, voxels, so that they share the whole image's grid of blocks.
         recommended_for: the studies on which it is compared with others, and recommended where it does best.
         compressed: it has an option ``compressed``, the dynamic range of a log-compressed display in dB, which
@@ -103,7 +106,9 @@ class Method:
     reach: int | str
     patch: int
     bytes_per_voxel: int
+    least_bytes: int = 0
     align: int = 1
+    stencil: bool = False
     recommended_for: tuple[FirstChoice, ...] = ()
     compressed: bool = False
     blind: bool = False
@@ -132,6 +137,10 @@ class Method:
     def reach_at(self, sigma: float, **chosen: Any) -> int:
         """How many voxels away a voxel can influence the result at this level and with these options."""
         return self.reach if isinstance(self.reach, int) else _imported(self.reach)(sigma, **chosen)
+
+    def voxels_within(self, gigabytes: float) -> int:
+        """How many voxels it restores at once within so much working memory; 0 if none."""
+        return max(0, int((1e9 * gigabytes - self.least_bytes) / self.bytes_per_voxel))
 
     def first_choice(self, modality: str, noise: str, shapes: Collection[str]) -> FirstChoice | None:
         """Why it is the first choice for such studies; None if it is not, or its weights are not installed."""
@@ -207,11 +216,11 @@ METHODS = (
         "rate",
         id="emanet",
         title="EMANet",
-        summary="A network trained on simulated bone scans: recommended for raw counts where it does better than BM3D.",
+        summary="A network trained on simulated bone scans: recommended for raw counts where it beats BM3D.",
         citation="After Yu, Luo, Chen, Guo and Luo, Journal of Optoelectronics Laser 34(7), 2023; changes are ours",
         modalities=("NM",),
         reach=96,  # beyond this nothing above rounding was seen
-        bytes_per_voxel=310,
+        bytes_per_voxel=300,
         recommended_for=(FirstChoice("EMANet was trained for it", modalities=("NM",)),),
         validity=BONE_SCANS,
         weights="emanet_bone",
@@ -224,7 +233,7 @@ METHODS = (
         citation="After Zhang, Zuo, Chen, Meng and Zhang, IEEE TIP 26(7), 2017; changes are ours",
         modalities=("NM",),
         reach=40,  # the strict bound
-        bytes_per_voxel=130,
+        bytes_per_voxel=220,
         recommended_for=(FirstChoice("DnCNN for bone scans was trained for it", modalities=("NM",)),),
         validity=BONE_SCANS,
         weights="dncnn_bone",
@@ -237,7 +246,7 @@ METHODS = (
         citation=UNET_ATT,
         modalities=ULTRASOUND,
         reach=117,  # the strict bound
-        bytes_per_voxel=200,
+        bytes_per_voxel=210,
         recommended_for=(
             FirstChoice("UNet-Att, small was trained for it and is quick enough for a cine", ULTRASOUND, CINE),
             FirstChoice("UNet-Att, small was trained for it", ULTRASOUND),
@@ -253,7 +262,7 @@ METHODS = (
         citation=UNET_ATT,
         modalities=ULTRASOUND,
         reach=117,  # the strict bound
-        bytes_per_voxel=400,
+        bytes_per_voxel=370,
         recommended_for=(FirstChoice("UNet-Att was trained for it", ULTRASOUND),),
         validity=BREASTS,
         weights="unet_att",
@@ -270,7 +279,7 @@ METHODS = (
         noises=WHITE_NOISE,
         reach="prinlm3d:reach",
         patch=4,
-        bytes_per_voxel=70,
+        bytes_per_voxel=90,
         recommended_for=(FirstChoice("PRI-NLM3D makes use of all three dimensions and is quick", ("MR",), VOLUME),),
     ),
     Method(
@@ -285,7 +294,7 @@ METHODS = (
         noises=WHITE_NOISE,
         reach="odct3d:reach",
         patch=4,
-        bytes_per_voxel=40,
+        bytes_per_voxel=50,
     ),
     Method(
         id="bm4d",
@@ -299,7 +308,8 @@ METHODS = (
         noises=WHITE_NOISE,
         reach=26,
         patch=4,
-        bytes_per_voxel=250,
+        bytes_per_voxel=70,
+        least_bytes=230_000_000,
         align=2,
     ),
     Method(
@@ -314,7 +324,8 @@ METHODS = (
         noises=("speckle",),
         reach="srad:reach",
         patch=3,
-        bytes_per_voxel=90,
+        bytes_per_voxel=80,
+        stencil=True,
         recommended_for=(FirstChoice("SRAD is quick enough for a cine", shape=CINE),),
         compressed=True,
     ),
@@ -330,7 +341,8 @@ METHODS = (
         noises=("speckle",),
         reach="nllr:reach",
         patch=20,
-        bytes_per_voxel=1200,
+        bytes_per_voxel=300,
+        least_bytes=90_000_000,
         align=4,
         recommended_for=(FirstChoice("NLLR is the most careful despeckler"),),
         compressed=True,
@@ -347,7 +359,8 @@ METHODS = (
         noises=EVERY_NOISE,
         reach=90,
         patch=8,
-        bytes_per_voxel=800,
+        bytes_per_voxel=60,
+        least_bytes=180_000_000,
         align=3,
         recommended_for=(FirstChoice("BM3D is the best of the methods without learning for single slices"),),
     ),
@@ -363,7 +376,8 @@ METHODS = (
         noises=EVERY_NOISE,
         reach=96,  # the strict bound is wnnm.reach; beyond this nothing above 1.2e-4 was seen
         patch=24,
-        bytes_per_voxel=700,
+        bytes_per_voxel=200,
+        least_bytes=60_000_000,
         align=4,
     ),
     Method(
@@ -378,6 +392,7 @@ METHODS = (
         noises=EVERY_NOISE,
         reach="adf:reach",
         patch=3,
-        bytes_per_voxel=40,
+        bytes_per_voxel=50,
+        stencil=True,
     ),
 )

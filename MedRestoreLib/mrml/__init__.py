@@ -9,12 +9,12 @@ The only part of the library that imports ``slicer`` and ``vtk``; it knows nothi
 
 from .alike import default_thresholds, segment_alike
 from .dicom import export_dicom, source_files
-from .hierarchy import modality_of, set_modality, study_volumes
+from .hierarchy import modality_of, restorable_volumes, set_modality, study_volumes
 from .masks import mask_of
 from .output import Output
 from .provenance import report_of
 from .restore import restore
-from .results import removed_of, source_of
+from .results import put_into_folder, removed_of, source_of
 from .samples import sample
 from .segments import compare, measure, table_of
 from .sequences import sequence_of
@@ -34,8 +34,10 @@ __all__ = [
     "measure",
     "modality_of",
     "modified",
+    "put_into_folder",
     "removed_of",
     "report_of",
+    "restorable_volumes",
     "restore",
     "sample",
     "segment_alike",

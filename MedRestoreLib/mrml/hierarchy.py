@@ -6,7 +6,7 @@ import slicer
 import vtk
 
 from .sequences import is_sequence, proxy_of, sequence_of
-from .volumes import is_volume
+from .volumes import SCALAR, is_volume
 
 MODALITY = "MedRestore.Modality"
 METHOD = "MedRestore.method"
@@ -49,6 +49,19 @@ def place_beside(node: slicer.vtkMRMLNode, neighbour: slicer.vtkMRMLNode) -> Non
         hierarchy.CreateItem(parent, node)
 
 
+def move_into_folder(node: slicer.vtkMRMLNode, name: str) -> None:
+    """Move a node of the subject hierarchy into a folder beside it, which is made where there is none."""
+    hierarchy = _hierarchy(node)
+    item = 0 if hierarchy is None else hierarchy.GetItemByDataNode(node)
+    if not item:
+        return
+    parent = hierarchy.GetItemParent(item)
+    if hierarchy.GetItemName(parent) == name:
+        return
+    folder = hierarchy.GetItemChildWithName(parent, name) or hierarchy.CreateFolderItem(parent, name)
+    hierarchy.SetItemParent(item, folder)
+
+
 def study_volumes(node: slicer.vtkMRMLNode) -> list[slicer.vtkMRMLVolumeNode]:
     """All volumes of the node's study in the subject hierarchy, in its order, without what MedRestore made.
 
@@ -62,7 +75,21 @@ def study_volumes(node: slicer.vtkMRMLNode) -> list[slicer.vtkMRMLVolumeNode]:
     found = vtk.vtkCollection()
     hierarchy.GetDataNodesInBranch(study, found, "vtkMRMLScalarVolumeNode")
     volumes = [found.GetItemAsObject(k) for k in range(found.GetNumberOfItems())]
-    return [volume for volume in volumes if is_volume(volume) and volume.GetAttribute(METHOD) is None]
+    return [volume for volume in volumes if is_volume(volume) and not _is_ours(volume)]
+
+
+def restorable_volumes(scene: slicer.vtkMRMLScene) -> list[slicer.vtkMRMLVolumeNode]:
+    """All volumes of a scene that a person sees and may want restored: without label maps and what MedRestore made.
+
+    A cine counts once, by the volume that shows its frames.
+    """
+    every = (scene.GetNthNodeByClass(k, SCALAR) for k in range(scene.GetNumberOfNodesByClass(SCALAR)))
+    return [node for node in every if is_volume(node) and not node.GetHideFromEditors() and not _is_ours(node)]
+
+
+def _is_ours(volume: slicer.vtkMRMLVolumeNode) -> bool:
+    """Whether MedRestore made it. Of a sequence its attributes say so, as the volume's change with the frame."""
+    return any(node.GetAttribute(METHOD) is not None for node in kin(volume))
 
 
 def kin(node: slicer.vtkMRMLNode) -> list[slicer.vtkMRMLNode]:

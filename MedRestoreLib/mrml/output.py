@@ -15,7 +15,7 @@ from .display import show_alike, show_difference
 from .hierarchy import place_beside
 from .provenance import REPORT, Provenance
 from .results import REMOVED, RESTORED, relate, removed_of
-from .sequences import add_sequence, is_sequence, proxy_of, sequence_of
+from .sequences import add_sequence, is_sequence, proxy_of, remove, replace_frames, sequence_of
 from .study import volumes_in, whole_study
 from .volumes import SCALAR, array_of, copy_quantity, copy_setting
 
@@ -29,7 +29,8 @@ class Output:
     Args:
         node: the input: a volume, or a sequence, or with ``whole_sequence`` a volume that shows one.
         name: of the new node; "" calls it after the input and the method.
-        target: an existing volume that takes the result instead of a new one. It keeps a name of its own; one that
+        target: an existing volume that takes the result instead of a new one; for a sequence the volume that shows an
+            earlier result's frames. It keeps a name of its own; one that
             MedRestore gave follows the method. An earlier result's removed part is replaced, too, or removed.
         whole_sequence: restore all frames of the sequence that ``node`` shows.
 
@@ -108,7 +109,7 @@ class Output:
             self.removed = self._add(self._removed, SCALAR, name, provenance, REMOVED, former)
             show_difference(self.removed, [array_of(data) for data in self._removed])
         elif former is not None:
-            self._scene.RemoveNode(former)
+            remove(former)
         relate(restored, self._node, self.removed)
         return restored
 
@@ -123,12 +124,11 @@ class Output:
     ) -> slicer.vtkMRMLVolumeNode:
         """Add frames as a volume or a sequence; ``node`` takes them if it is given."""
         if is_sequence(self._node):
-            return self._add_sequence(frames, class_name, self._scene.GenerateUniqueName(name), provenance, part)
+            return self._add_sequence(frames, class_name, name, provenance, part, node)
+        name = self._name_for(node, name)
         if node is None:
             node = getattr(slicer, class_name)()
-            node.SetName(self._scene.GenerateUniqueName(name))
-        elif _is_named_by_us(node, self._node) and not node.GetName().startswith(name):
-            node.SetName(self._scene.GenerateUniqueName(name))
+        node.SetName(name)
         copy_setting(node, self._node)
         provenance.label(node, self._volumes, part)
         node.SetAttribute(REPORT, provenance.report)
@@ -139,9 +139,27 @@ class Output:
         node.SetAndObserveImageData(frames[0])
         return node
 
+    def _name_for(self, target: slicer.vtkMRMLNode | None, name: str) -> str:
+        """The name of a result: its target's own; a new one where there is no target, or MedRestore named it."""
+        if target is not None:
+            own = target.GetName() or ""
+            if not _is_named_by_us(target, self._node) or own.startswith(name):
+                return own
+        return self._scene.GenerateUniqueName(name)
+
     def _add_sequence(
-        self, frames: list[vtk.vtkImageData], class_name: str, name: str, provenance: Provenance, part: str
+        self,
+        frames: list[vtk.vtkImageData],
+        class_name: str,
+        name: str,
+        provenance: Provenance,
+        part: str,
+        shows: slicer.vtkMRMLVolumeNode | None,
     ) -> slicer.vtkMRMLVolumeNode:
+        """Add frames as a sequence; the one that ``shows`` shows takes them if it is given."""
+        sequence = None if shows is None else sequence_of(shows)[1]
+        name = self._name_for(sequence, name)
+
         def volumes() -> Iterator[tuple[slicer.vtkMRMLVolumeNode, vtk.vtkImageData]]:
             for source, data in zip(self._volumes, frames, strict=True):
                 volume = getattr(slicer, class_name)()
@@ -150,7 +168,13 @@ class Output:
                 provenance.label(volume, [source], part)
                 yield volume, data
 
-        sequence, volume = add_sequence(self._node, name, volumes())
+        if sequence is None:
+            sequence, volume = add_sequence(self._node, name, volumes())
+        else:
+            volume = shows
+            replace_frames(sequence, self._node, volumes())
+            for node in (sequence, volume):
+                node.SetName(name)
         provenance.label(sequence, self._volumes, part)
         sequence.SetAttribute(REPORT, provenance.report)
         place_beside(sequence, self._node)
@@ -172,15 +196,16 @@ def _is_named_by_us(node: slicer.vtkMRMLNode, source: slicer.vtkMRMLNode) -> boo
 
 
 def _check_target(target: slicer.vtkMRMLNode, node: slicer.vtkMRMLNode, volume: slicer.vtkMRMLVolumeNode) -> None:
-    if is_sequence(node):
-        raise InvalidPlan("a restored sequence is always a new one; leave the output open.")
-    if target is node:
+    sequence = sequence_of(target)[1]
+    if target is node or (is_sequence(node) and sequence is node):
         raise InvalidPlan("the result would overwrite its input; choose another output, or leave it open.")
     if target.GetClassName() != volume.GetClassName():
         raise InvalidPlan(
             f"'{target.GetName()}' is of another kind than the input and cannot take the result; leave the output open."
         )
-    if sequence_of(target)[1] is not None:
+    if is_sequence(node) and sequence is None:
+        raise InvalidPlan(f"'{target.GetName()}' shows no sequence and cannot take all frames; leave the output open.")
+    if not is_sequence(node) and sequence is not None:
         raise InvalidPlan(
             f"'{target.GetName()}' shows the frames of a sequence: the next frame would overwrite the result; leave "
             "the output open."

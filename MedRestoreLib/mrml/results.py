@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import slicer
 
+from .hierarchy import kin, move_into_folder
 from .sequences import is_sequence, proxy_of, sequence_of
 
 PART = "MedRestore.part"  # attribute: RESTORED or REMOVED
@@ -31,6 +32,13 @@ def source_of(restored: slicer.vtkMRMLNode) -> slicer.vtkMRMLVolumeNode | None:
 def removed_of(restored: slicer.vtkMRMLNode) -> slicer.vtkMRMLVolumeNode | None:
     """The volume that shows what was removed from the source of a result; None if it was not kept or is gone."""
     return _volume(_holder(restored).GetNodeReference(_REMOVED))
+
+
+def put_into_folder(restored: slicer.vtkMRMLNode, name: str) -> None:
+    """Move a result and its removed part into a folder of the subject hierarchy, in the study they lie in."""
+    for node in (restored, removed_of(restored)):
+        for each in [] if node is None else kin(node):
+            move_into_folder(each, name)
 
 
 def _holder(node: slicer.vtkMRMLNode) -> slicer.vtkMRMLNode:

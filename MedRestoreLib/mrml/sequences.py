@@ -89,13 +89,48 @@ def add_sequence(
     sequence.SetIndexUnit(source.GetIndexUnit())
     sequence.SetIndexType(source.GetIndexType())
     sequence.SetNumericIndexValueTolerance(source.GetNumericIndexValueTolerance())
-    for number, (volume, data) in enumerate(frames):
-        # A data node is a deep copy of what it is set from: the voxels come after.
-        sequence.SetDataNodeAtValue(volume, source.GetNthIndexValue(number)).SetAndObserveImageData(data)
+    _fill(sequence, source, frames)
     browser = sequence_of(source)[0] or add_browser(source)
     browser.AddSynchronizedSequenceNodeID(sequence.GetID())
     # Slicer's logic makes the volume that shows the frames as soon as it hears of the sequence, unless it is recording.
     return sequence, browser.GetProxyNode(sequence) or browser.AddProxyNode(sequence.GetNthDataNode(0), sequence)
+
+
+def replace_frames(
+    sequence: slicer.vtkMRMLSequenceNode,
+    source: slicer.vtkMRMLSequenceNode,
+    frames: Iterable[tuple[slicer.vtkMRMLVolumeNode, vtk.vtkImageData]],
+) -> None:
+    """Give a sequence other frames, with the index of another; ``frames`` as of ``add_sequence``."""
+    was_modifying = sequence.StartModify()
+    sequence.RemoveAllDataNodes()
+    _fill(sequence, source, frames)
+    sequence.EndModify(was_modifying)
+    sequence.Modified()  # what shows the frames takes the new ones
+
+
+def remove(volume: slicer.vtkMRMLVolumeNode) -> None:
+    """Remove a volume with its display from the scene; with one that shows a sequence, the sequence goes, too."""
+    browser, sequence = sequence_of(volume)
+    scene = volume.GetScene()
+    displays = [volume.GetNthDisplayNode(number) for number in range(volume.GetNumberOfDisplayNodes())]
+    if sequence is not None:
+        browser.RemoveSynchronizedSequenceNode(sequence.GetID())
+        scene.RemoveNode(sequence)
+    if volume.GetScene() is not None:  # Slicer may have removed it with its sequence
+        scene.RemoveNode(volume)
+    for display in displays:
+        scene.RemoveNode(display)
+
+
+def _fill(
+    sequence: slicer.vtkMRMLSequenceNode,
+    source: slicer.vtkMRMLSequenceNode,
+    frames: Iterable[tuple[slicer.vtkMRMLVolumeNode, vtk.vtkImageData]],
+) -> None:
+    for number, (volume, data) in enumerate(frames):
+        # A data node is a deep copy of what it is set from: the voxels come after.
+        sequence.SetDataNodeAtValue(volume, source.GetNthIndexValue(number)).SetAndObserveImageData(data)
 
 
 def add_browser(sequence: slicer.vtkMRMLSequenceNode) -> slicer.vtkMRMLSequenceBrowserNode:

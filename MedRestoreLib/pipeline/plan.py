@@ -55,7 +55,7 @@ class Plan:
         dimensions: 2 (slice by slice) or 3.
         mask: None, or bool ``(slices, rows, columns)``: restore inside only; the edge is feathered inwards.
         device: "auto", "cpu", "cuda" or "mps".
-        memory_gb: working memory of one tile, or None for the device's default.
+        memory_gb: most working memory of one tile, or None for the device's default; it never changes the result.
         options: the method's own parameters, for experts.
         estimate: the estimate behind ``level``; None if the user gave the level. If the estimation failed and the
             method is blind, ``estimate.level`` is None and ``level`` is a default.

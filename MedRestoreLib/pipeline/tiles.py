@@ -4,7 +4,10 @@ Words, the same in all of the pipeline:
 
 - **reach**: how many voxels away a voxel can influence a method's result.
 - **window**: what is cut out of a study at once. It is read with the reach on every side, and only its **core** is
-  kept: a tiled result equals the untiled one, without blending and without seams.
+  kept: a tiled result equals the untiled one, without blending and without seams, up to rounding.
+
+But rounding decides which of two equally similar blocks a method takes, and so it may show. Therefore windows follow
+from the study, the method and the kind of device: the same plan gives the same bytes, whatever memory is allowed.
 
 People read "tile" for window, which in radiology belongs to the grey scale.
 """
@@ -72,24 +75,25 @@ class Run:
 def run_tiled(
     denoising: Denoising, voxels: np.ndarray, memory_gb: float | None, progress: Callable[[float], None]
 ) -> Run:
-    """Restore a study window by window. Where memory runs out, it is begun again with windows of half the size.
+    """Restore a study window by window.
 
-    When even the smallest window is too large for another device, the CPU takes over.
+    Where the device's memory runs out all the same, it is begun again with windows of half the size, which a note says:
+    voxels may then differ by rounding. When even the smallest window is too large for a device, the CPU takes over.
 
     Args:
         denoising: what restores a window.
         voxels: ``(frames, slices, rows, columns)``, as the method is to see them.
-        memory_gb: working memory of a window; None for the device's default.
+        memory_gb: most working memory of a window; None for the device's default.
         progress: called before each window with the fraction done; what it raises ends the run.
 
     Raises:
-        OutOfMemory: not even the smallest window fits into the CPU's memory or the limit.
+        OutOfMemory: a window needs more than ``memory_gb``, or not even the smallest fits into the CPU's memory.
         MedRestoreError: the method returned values that are not numbers.
     """
-    limit, notes = window_voxels(denoising, memory_gb), []
+    limit, notes = window_voxels(denoising, voxels.shape, memory_gb), []
     while True:
         try:
-            return Run(_restored(denoising, voxels, limit, progress), denoising, limit, tuple(notes))
+            return Run(in_windows(denoising, voxels, limit, progress), denoising, limit, tuple(notes))
         except Exception as error:
             if not devices.is_out_of_memory(error):
                 raise
@@ -104,16 +108,36 @@ def run_tiled(
                 raise
             notes.append(f"Memory ran out on {place} even with the smallest tiles: went on on the CPU.")
             denoising = replace(denoising, device=devices.resolve("cpu"))
-            limit = window_voxels(denoising, memory_gb)
+            limit = window_voxels(denoising, voxels.shape, memory_gb)
         else:
             notes.append(f"Memory ran out on {place}: started again with tiles of half the size.")
             limit = half
 
 
-def window_voxels(denoising: Denoising, memory_gb: float | None) -> int:
-    """How many voxels a window may read within ``memory_gb`` (None: the device's default)."""
-    gigabytes = devices.DEFAULT_MEMORY_GB[denoising.device.type] if memory_gb is None else memory_gb
-    return min(int(gigabytes * 1e9 / denoising.method.bytes_per_voxel), MOST_VOXELS)
+def window_voxels(denoising: Denoising, shape: tuple[int, ...], memory_gb: float | None) -> int:
+    """How many voxels a window of a study of this shape may read.
+
+    As many as the device's usual memory holds. Only a method that gives the same bytes in windows of any size takes
+    smaller ones within ``memory_gb``.
+
+    Raises:
+        OutOfMemory: a window of another method needs more than ``memory_gb``.
+    """
+    method = denoising.method
+    usual = min(method.voxels_within(devices.DEFAULT_MEMORY_GB[denoising.device.type]), MOST_VOXELS)
+    if memory_gb is None:
+        return usual
+    if method.stencil:
+        return min(method.voxels_within(memory_gb), usual)
+    largest = max(window.size for window in _windows(denoising, shape, usual))
+    if largest > method.voxels_within(memory_gb):
+        needed = (method.least_bytes + largest * method.bytes_per_voxel) / 1e9
+        raise OutOfMemory(
+            f"{method.id} needs {needed:.2g} GB for a tile of this study, and {memory_gb:g} are allowed; raise the "
+            "limit or choose a lighter method such as adf.",
+            field="memory_gb",
+        )
+    return usual
 
 
 def windows(shape: tuple[int, ...], reach: tuple[int, ...], align: int, limit: int) -> list[Window]:
@@ -158,7 +182,8 @@ def windows(shape: tuple[int, ...], reach: tuple[int, ...], align: int, limit: i
     return list(_cut(shape, reach, cores))
 
 
-def _restored(denoising: Denoising, voxels: np.ndarray, limit: int, progress: Callable[[float], None]) -> np.ndarray:
+def in_windows(denoising: Denoising, voxels: np.ndarray, limit: int, progress: Callable[[float], None]) -> np.ndarray:
+    """A study restored in windows that read at most ``limit`` voxels; otherwise as ``run_tiled``."""
     restored, done = np.empty(voxels.shape, voxels.dtype), 0  # in C order: windows are cut from a view
     source, target = (_stacked(denoising, values) for values in (voxels, restored))
     for window in _windows(denoising, voxels.shape, limit):

@@ -82,6 +82,11 @@ def summary(studies: Sequence[tuple[str, Report, Iterable[str | Path]]]) -> str:
     return _page("Restored studies", _table(head, rows) + "".join(sections))
 
 
+def table_page(title: str, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """The page of one table; cells that are None are empty."""
+    return _page(title, f"<h1>{escape(title)}</h1>" + _table(head, ([_value(v) for v in row] for row in rows)))
+
+
 def verdict(report: Report) -> str:
     """The verdict as an HTML fragment, its word in bold."""
     word, _, sentence = report.verdict.partition(":")

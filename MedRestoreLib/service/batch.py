@@ -7,21 +7,22 @@ import os
 import shutil
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..errors import Cancelled, MedRestoreError, OutputError, UnsupportedImage, printable
 from ..files import studies as files
-from ..files.atomic import PARTIAL, cannot_write, remove_partials
+from ..files.atomic import PARTIAL, cannot_write, remove_partials, sha256
 from ..files.held import alone
 from ..pipeline import device as devices
 from ..pipeline.plan import decided, recommend
 from ..pipeline.restore import restore
 from ..progress import Progress, ignore
+from . import beside as companions
 from . import rescue
 from .inputs import Passed, Study, find
 from .outputs import output_paths, record_of
@@ -58,6 +59,9 @@ def batch(
     *,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    modality: str = "",
+    replace_nan: float | None = None,
+    beside: Collection[str] = (),
     **edits: Any,
 ) -> list[Row]:
     """Restore every study below ``source`` into ``target``, in the same folders and formats (videos become NRRD).
@@ -74,6 +78,9 @@ def batch(
         executor: any ``concurrent.futures.Executor`` (threads, processes, Dask); None runs here.
         progress: as for ``restore``, over all studies. What it raises ends the batch; an executor's threads and
             processes first finish the studies that they have begun.
+        modality: DICOM code of all studies; "" leaves what each says of itself.
+        replace_nan: what to put where voxels are NaN or infinite; None refuses such studies.
+        beside: what else to write: some of "removed", "report" and "figure".
         **edits: fields of ``Plan``, the same for all studies.
 
     Returns:
@@ -95,14 +102,24 @@ def batch(
     studies = [one for one in found if isinstance(one, Study)]
     if not studies:
         raise UnsupportedImage(f"{source} holds no study that can be read.")
-    outputs = output_paths(studies)
+    wishes = Wishes(modality, replace_nan, tuple(beside))
+    outputs = output_paths(studies, wishes.beside)
     _check_outputs(source, target, outputs)
     _prepare(target)
-    tasks = [Task(study, output, target, edits) for study, output in zip(studies, outputs, strict=True)]
+    tasks = [Task(study, output, target, edits, wishes) for study, output in zip(studies, outputs, strict=True)]
     rows = _one_by_one(tasks, progress) if executor is None else _on_executor(tasks, executor, progress)
     remove_partials(target)
     done = iter(rows)
     return [_skipped(one) if isinstance(one, Passed) else next(done) for one in found]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a batch does with each study beside restoring it; see ``batch``."""
+
+    modality: str = ""
+    replace_nan: float | None = None
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,6 +130,7 @@ class Task:
     output: Path
     target: Path
     edits: dict[str, Any]
+    wishes: Wishes = Wishes()
 
     def __call__(self, progress: Progress = ignore) -> Row:
         """Restore the study, unless that is done; what goes wrong is in the row. Only ``progress`` may raise."""
@@ -146,17 +164,22 @@ class Task:
 
     def _done(self, start: float, progress: Progress) -> Row:
         name, output = printable(str(self.output)), self.target / self.output
-        record, digest = record_of(output), fingerprint(self.study, self.edits)
+        wishes, record = self.wishes, record_of(output)
+        digest = fingerprint(self.study, {**self.edits, **asdict(wishes)})
         former = Record.read(record)
         if former is not None and former.holds(digest, output):
             return Row(name, "already done", **former.row)
-        image = files.read(self.study.source, memory_gb=self.edits.get("memory_gb"))
+        image = files.read(self.study.source, memory_gb=self.edits.get("memory_gb"), replace_nan=wishes.replace_nan)
+        if wishes.modality:
+            image = replace(image, modality=wishes.modality)
         result = restore(image, recommend(image, **self.edits), progress=progress)
         report = result.report.to_dict()
         plan, gain = report["plan"], report["gain"]
         output.parent.mkdir(parents=True, exist_ok=True)
         record.unlink(missing_ok=True)  # it is no longer true
         written = files.write_hashed(result.image, output, derivation=result.report.derivation, label=plan["method"])
+        for path in companions.write(image, result, output, wishes.beside).values():
+            written[path.name] = sha256(path)
         row = {
             "method": plan["method"],
             "noise": plan["noise"],

@@ -32,7 +32,7 @@ GRACE_SECONDS = 2.0
 
 STOPPED = (
     "the worker process stopped before it was done (killed, or out of memory); the study is unchanged: "
-    "try again, with a smaller memory limit or another device."
+    "try again, with a lighter method or another device."
 )
 NOT_STARTED = "the worker process did not start; run it by hand to see why: python -m MedRestoreLib worker FOLDER."
 

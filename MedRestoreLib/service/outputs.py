@@ -6,10 +6,11 @@ import hashlib
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
+from . import beside
 from .inputs import Study
 
 LONGEST_NAME = 255  # bytes of a name, on most disks
@@ -23,13 +24,17 @@ def record_of(output: Path) -> Path:
     return output.with_name(f"{output.name}{RECORD}")
 
 
-def output_paths(studies: Sequence[Study]) -> list[Path]:
+def output_paths(studies: Sequence[Study], kinds: Collection[str] = ()) -> list[Path]:
     """Where the restored studies go, relative to the target folder.
 
     The folder and the name stay and the suffix says the format. If several studies would have one name, one that
     has it as an input keeps it, and the others keep their own suffix in it: scan.jpg beside scan.png becomes
     scan.jpg.png. Names differ by more than their case, for some disks do not tell that apart; no output has the name of
     a folder, of a record or of the data file of another. A name that is too long for its companions is cut.
+
+    Args:
+        studies: what will be restored.
+        kinds: what else will be written beside them (``beside.KINDS``).
 
     Returns:
         One path per study.
@@ -42,7 +47,7 @@ def output_paths(studies: Sequence[Study]) -> list[Path]:
         study = studies[index]
         alone = _keeps_its_name(study) or wished[_key(_path(study, study.stem))] == 1
         for path in _candidates(study, alone):
-            keys = {_key(one) for one in _with_companions(path)}
+            keys = {_key(one) for one in _with_companions(path, kinds)}
             if not keys & taken:
                 taken |= keys
                 paths[index] = path
@@ -68,7 +73,7 @@ def _path(study: Study, stem: str) -> Path:
 
 def _shortened(stem: str, suffix: str) -> str:
     """A stem that leaves room for the companions' names; one that is cut ends with a mark of its own."""
-    room = LONGEST_NAME - max(len(suffix + RECORD), len(_DATA))
+    room = LONGEST_NAME - max(len(suffix + RECORD), len(_DATA), len(beside.LONGEST))
     encoded = os.fsencode(stem)
     if len(encoded) <= room:
         return stem
@@ -76,9 +81,9 @@ def _shortened(stem: str, suffix: str) -> str:
     return f"{start}-{hashlib.sha256(encoded).hexdigest()[:_MARK]}"
 
 
-def _with_companions(path: Path) -> list[Path]:
+def _with_companions(path: Path, kinds: Collection[str]) -> list[Path]:
     data = [path.with_suffix(_DATA)] if path.suffix == ".nhdr" else []
-    return [path, record_of(path), *data]
+    return [path, record_of(path), *data, *beside.paths(path, kinds).values()]
 
 
 def _key(path: Path) -> str:

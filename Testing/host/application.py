@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 
 import slicer
 from PySide6 import QtCore, QtWidgets
+
+from Testing.host.ctk import ctkSettingsDialog
 
 Property, Signal, Slot = QtCore.Property, QtCore.Signal, QtCore.Slot
 VERSION = "5.13.0"
@@ -79,6 +82,33 @@ class qSlicerMainWindow(QtWidgets.QMainWindow):
         return self._selector
 
 
+class ctkErrorLogModel(QtCore.QObject):
+    """The application's log."""
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._entries: list[str] = []
+
+    @Slot(result=int)
+    def logEntryCount(self) -> int:
+        return len(self._entries)
+
+    @Slot(int, result=str)
+    def logEntryDescription(self, row: int) -> str:
+        return self._entries[row]
+
+
+class _ToLog(logging.Handler):
+    """What Python logs comes into the application's log, tracebacks with it."""
+
+    def __init__(self, model: ctkErrorLogModel):
+        super().__init__(logging.INFO)
+        self._model = model
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._model._entries.append(self.format(record))
+
+
 class qSlicerApplication(QtWidgets.QApplication):
     """The application. It is past its start-up: `startupCompleted` is emitted after a module was loaded."""
 
@@ -93,9 +123,25 @@ class qSlicerApplication(QtWidgets.QApplication):
         QtCore.QSettings.setDefaultFormat(QtCore.QSettings.IniFormat)
         QtCore.QSettings.setPath(QtCore.QSettings.IniFormat, QtCore.QSettings.UserScope, self._folder.name)
         self._settings = QtCore.QSettings()
+        self._log = ctkErrorLogModel(self)
+        logging.getLogger().addHandler(_ToLog(self._log))
+        self._dialog = ctkSettingsDialog(self._settings)
         self._manager = qSlicerModuleManager(self)
         self._logic = self._layouts = self._window = None
-        self._testing = False
+        self._testing, self._locale = False, "en_US"
+
+    slicerUserSettingsFilePath = Property(str, lambda self: f"{self._folder.name}/Slicer.ini", constant=True)
+
+    revision = Property(str, lambda self: "0000000", constant=True)
+    applicationLocaleName = Property(str, lambda self: self._locale, constant=True)
+
+    @Slot(result=object)
+    def errorLogModel(self):
+        return self._log
+
+    @Slot(result=object)
+    def settingsDialog(self):
+        return self._dialog
 
     @Slot(result=object)
     def applicationLogic(self):

@@ -139,7 +139,97 @@ class ctkMessageBox(QtWidgets.QMessageBox):
     dontShowAgainSettingsKey = stored(str, "dontShowAgainSettingsKey", "")
 
 
-_CLASSES = (ctkCollapsibleButton, ctkSliderWidget, ctkMessageBox)
+class ctkComboBox(QtWidgets.QComboBox):
+    """A combo box whose current data can be read and set as a text; what it does not offer leaves it empty."""
+
+    def _set(self, text: str) -> None:
+        self.setCurrentIndex(self.findData(text))
+
+    currentUserDataAsString = Property(str, lambda self: str(self.currentData or ""), _set)
+
+
+class ctkPathLineEdit(QtWidgets.QWidget):
+    """A line that holds a path."""
+
+    currentPathChanged = Signal(str)
+    filters = stored(int, "filters", 0)
+    Dirs, Files = 0x001, 0x002
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._line = QtWidgets.QLineEdit()
+        row = QtWidgets.QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self._line)
+        self._line.textChanged.connect(self.currentPathChanged)
+
+    def _path(self) -> str:
+        return self._line.text
+
+    def _set_path(self, path: str) -> None:
+        self._line.text = path
+
+    currentPath = Property(str, _path, _set_path)
+
+
+class ctkSettingsPanel(QtWidgets.QWidget):
+    """A page of the settings: a registered property is kept under its key as soon as its widget says it changed.
+
+    The overload that Python reaches takes the signal as ``str(qt.SIGNAL(...))``. A panel has no settings, and keeps
+    nothing, before it is added to a dialog.
+    """
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self._properties: dict[str, tuple] = {}
+        self._settings = None
+
+    @Slot(str, object, str, str)
+    def registerProperty(self, key, thing, name, signal) -> None:
+        if not isinstance(signal, str) or not signal.startswith("2"):
+            raise ValueError(f"the signal is no str(qt.SIGNAL(...)): {signal!r}")
+        if not thing.connect(signal[1:], lambda *_: self.updateSetting(key)):
+            raise ValueError(f"{type(thing).__name__} has no signal {signal[1:]}")
+        getattr(thing, name)
+        self._properties[key] = (thing, name)
+
+    @Slot(str)
+    def updateSetting(self, key: str) -> None:
+        if self._settings is not None:
+            thing, name = self._properties[key]
+            self._settings.setValue(key, getattr(thing, name))
+
+    @Slot()
+    def reloadSettings(self) -> None:
+        for key, (thing, name) in self._properties.items():
+            if self._settings.contains(key):
+                was = getattr(thing, name)
+                value = self._settings.value(key)
+                setattr(thing, name, type(was)(value))
+            else:
+                self.updateSetting(key)
+
+    def _set_settings(self, settings) -> None:
+        self._settings = settings
+        self.reloadSettings()
+
+
+class ctkSettingsDialog(QtWidgets.QDialog):
+    """The settings: pages by their names."""
+
+    def __init__(self, settings, parent=None):
+        super().__init__(parent)
+        self._settings, self._panels = settings, {}
+
+    @Slot(str, object)
+    def addPanel(self, label: str, panel) -> None:
+        self._panels[label] = panel
+        panel.setParent(self)
+        panel._set_settings(self._settings)
+
+
+_CLASSES = (ctkCollapsibleButton, ctkSliderWidget, ctkMessageBox, ctkComboBox, ctkPathLineEdit)
+_CLASSES += (ctkSettingsPanel, ctkSettingsDialog)
 
 
 def make_module() -> types.ModuleType:

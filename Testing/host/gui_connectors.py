@@ -133,6 +133,15 @@ class _Check(_Attribute):
 
 
 @parameterNodeGuiConnector
+class _Text(_Attribute):
+    widgets, types, attribute, signal = ("QLineEdit",), (str,), "text", "textChanged"
+
+    def write(self, value) -> None:
+        if value != self._widget.text:  # the cursor would go to the end
+            self._widget.text = value
+
+
+@parameterNodeGuiConnector
 class _Float(_Attribute):
     widgets, types = ("QDoubleSpinBox", "ctkSliderWidget"), (float,)
     attribute, signal = "value", "valueChanged"

@@ -26,7 +26,7 @@ def make_module() -> types.ModuleType:
         for name in dir(library):
             if name == "Qt" or (name[0] == "Q" and name[1:2].isupper() and name not in _PYSIDE_ALONE):
                 setattr(module, name, getattr(library, name))
-    module.QUiLoader = QUiLoader
+    module.QUiLoader, module.SIGNAL = QUiLoader, QtCore.SIGNAL
     _change_statics()
     return module
 

@@ -239,3 +239,50 @@ def test_the_doctor_finds_a_missing_package(monkeypatch):
 
 def test_logs_do_not_reach_other_programs_loggers():
     assert not logging.getLogger("medrestore").propagate
+
+
+# Batches
+
+
+def test_a_batch_takes_what_restore_takes_and_sums_up(run, here):
+    image = phantoms.study("MR", slices=3)
+    voxels = image.voxels.copy()
+    voxels[0, 0, 3, 3] = np.nan
+    mr.write(image.with_voxels(voxels), here / "studies" / "with_nan.nrrd")
+    inside = np.zeros(image.voxels.shape, np.uint8)
+    inside[:, :, 20:40] = 1
+    mr.write(mr.Image.from_array(inside, axes="fzyx", spacing=image.spacing), here / "mask.nrrd")
+    wishes = ("--mask", "mask.nrrd", "--replace-nan", "0", "--modality", "MRI", "--removed", "--report", "--figure")
+    asked = ("batch", "studies", "out", *PLAN, "--dimensions", "2", *wishes)
+    code, printed, _ = run(*asked)
+    assert code == 0, printed
+    beside = {"", ".json", ".removed.nrrd", ".report.html", ".report.json", ".figure.png"}
+    names = {f"{stem}{'.nrrd' if end in ('', '.json') else ''}{end}" for stem in ("head", "with_nan") for end in beside}
+    assert {path.name for path in (here / "out").iterdir()} == names | {"summary.csv", "summary.html"}
+    changed = mr.read(here / "out" / "head.nrrd").voxels != mr.read(here / "head.nrrd").voxels
+    assert changed.any()
+    assert not changed[:, :, :15].any()
+    assert (here / "out" / "summary.csv").read_text().count("restored") == 2
+    assert "with_nan.nrrd" in (here / "out" / "summary.html").read_text()
+
+    first = "head.nrrd"
+    assert _statuses(run(*asked, "--json")[1])[first] == "already done"
+    (here / "out" / "head.report.html").write_text("mine")
+    assert _statuses(run(*asked, "--json")[1])[first] == "restored"
+    assert "mine" not in (here / "out" / "head.report.html").read_text()
+
+
+def test_names_beside_outputs_are_never_those_of_other_outputs(run, here):
+    shutil.copy("head.nrrd", here / "studies" / "head.removed.nrrd")
+    assert run("batch", "studies", "out", *PLAN, "--removed")[0] == 0
+    both, other = (mr.read(here / "out" / name).voxels for name in ("head.nrrd", "head.removed.nrrd"))
+    restored = list((here / "out").glob("*.json"))
+    assert len(restored) == 2
+    outputs = {path.name.removesuffix(".json") for path in restored}
+    removed = {path.name for path in (here / "out").glob("*.nrrd")} - outputs
+    assert len(removed) == 2
+    assert not np.array_equal(both, other)
+
+
+def _statuses(printed: str) -> dict[str, str]:
+    return {row["study"]: row["status"] for row in json.loads(printed)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from types import SimpleNamespace
 
@@ -258,6 +259,28 @@ def test_a_second_apply_offers_to_replace_the_first_result(user, head):
     assert mrml.report_of(first)["plan"]["strength"] == 0.5
 
 
+def test_a_restored_cine_is_replaced_with_its_removed_part(user):
+    from MedRestoreLib import mrml
+
+    frames = [np.random.default_rng(k).gamma(16, 5, (1, 48, 48)).astype(np.uint8) for k in range(3)]
+    shown, _ = add_cine(frames)
+    user.open(shown, method="adf")
+    first = user.apply()
+    removed = mrml.removed_of(first)
+    assert first.GetName() in user.ui.replaceCheckBox.toolTip
+    before = names()
+    user.choose(replaceResult=True, strength=0.5)
+    assert user.apply() is first
+    assert mrml.removed_of(first) is removed
+    assert names() == before
+    assert mrml.report_of(first)["plan"]["strength"] == 0.5
+    user.choose(wholeSequence=False)
+    assert not user.ui.replaceCheckBox.visible, "one frame does not take the place of all"
+    single = user.apply()
+    assert single is not first
+    assert user.ui.replaceCheckBox.visible
+
+
 def test_report_is_saved_as_a_page_and_as_json(user, head, tmp_path):
     user.open(head, method="adf")
     user.apply()
@@ -299,6 +322,31 @@ def test_a_result_is_exported_as_derived_dicom_where_its_source_came_from_the_da
         written = list((tmp_path / name).glob("*.dcm"))
         assert len(written) == 4
         assert dcmread(written[0]).ImageType[0] == "DERIVED"
+    imported = import_into(database, monkeypatch, tmp_path / "database")
+    user.press("databaseButton")
+    assert "is in the DICOM database" in user.ui.statusLabel.text
+    assert [dcmread(path).ImageType[0] for path in imported] == ["DERIVED"] * 4
+    assert len({dcmread(path).SeriesInstanceUID for path in imported}) == 1
+    import_into(database, monkeypatch, None)
+    user.press("databaseButton")
+    assert "could not be added" in user.ui.statusLabel.text
+
+
+def import_into(database, monkeypatch, folder) -> list:
+    """Stands in for Slicer's importer: copies files into the database's folder; with None it fails, as it does."""
+    imported = []
+
+    def importDicom(dicomDataDir, dicomDatabase=None, copyFiles=False):
+        assert copyFiles, "the files were written to a temporary folder"
+        if folder is None:
+            return False
+        shutil.copytree(dicomDataDir, folder)
+        imported.extend(sorted(folder.rglob("*.dcm")))
+        return True
+
+    module = SimpleNamespace(DICOMUtils=SimpleNamespace(importDicom=importDicom))
+    monkeypatch.setitem(sys.modules, "DICOMLib", module)
+    return imported
 
 
 def test_self_test_of_the_module_passes_here_as_far_as_the_host_goes(user, monkeypatch):

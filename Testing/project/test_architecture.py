@@ -37,8 +37,9 @@ LIBRARY = {
     "reporting": {"errors", "evidence", "files", "image", "metrics", "modalities"},
     "pipeline": {"errors", "evidence", "image", "methods", "modalities", "noise", "progress", "reporting"}
     | {"version", "weights"},
-    "service": {"errors", "files", "image", "noise", "pipeline", "progress", "version"},
+    "service": {"errors", "files", "image", "noise", "pipeline", "progress", "reporting", "version"},
     "mrml": {"errors", "files", "image", "methods", "metrics", "modalities", "pipeline", "progress", "samples"},
+    "presets": {"errors", "files", "pipeline"},
     "cli": {"errors", "files", "image", "methods", "modalities", "noise", "pipeline", "reporting", "service", "version"}
     | {"weights"},
     "__main__": {"cli", "service"},

@@ -88,6 +88,8 @@ class User:
         elif hasattr(widget, "checkable"):
             if widget.checked != value:
                 widget.click()
+        elif hasattr(widget, "placeholderText"):
+            widget.text = value
         else:
             widget.value = value
 

@@ -138,16 +138,46 @@ def test_a_sequence_of_label_maps_is_refused(scene):
         mrml.describe(sequence)
 
 
-def test_a_volume_that_shows_a_sequence_takes_no_result(scene):
+def test_a_volume_that_shows_a_sequence_takes_no_single_result(scene):
     sequence, browser = add_sequence(frames())
-    node = add_volume(frames()[0])
     with pytest.raises(InvalidPlan, match="frames of a sequence"):
-        mrml.Output(node, target=browser.GetProxyNode(sequence))
-    with pytest.raises(InvalidPlan, match="always a new one"):
-        mrml.Output(sequence, target=node)
+        mrml.Output(add_volume(frames()[0]), target=browser.GetProxyNode(sequence))
+    with pytest.raises(InvalidPlan, match="overwrite its input"):
+        mrml.Output(sequence, target=browser.GetProxyNode(sequence))
 
 
-# Out
+def test_a_sequence_does_not_fit_into_a_volume(scene):
+    sequence, _ = add_sequence(frames())
+    target = add_volume(frames()[0])
+    with pytest.raises(InvalidPlan, match="shows no sequence"):
+        mrml.restore(sequence, output=target, **QUICK)
+
+
+def test_another_result_takes_the_place_of_an_earlier_one_and_of_its_removed_part(scene, report):
+    sequence, browser = add_sequence(frames())
+    first = mrml.restore(sequence, keep_removed=True, **QUICK)
+    removed = mrml.removed_of(first)
+    before, nodes = shown(browser, mrml.sequence_of(first)[1], 2), node_ids(scene)
+    again = mrml.restore(sequence, output=first, keep_removed=True, **QUICK | {"level": 20.0})
+    assert again is first
+    assert mrml.removed_of(first) is removed
+    assert node_ids(scene) == nodes, "nothing was added"
+    after = shown(browser, mrml.sequence_of(first)[1], 2)
+    assert not np.array_equal(after, before)
+    assert np.allclose(after + shown(browser, mrml.sequence_of(removed)[1], 2), frames()[2], atol=1e-3)
+    assert mrml.report_of(first)["plan"]["level"] == 20.0
+    mrml.restore(sequence, output=first, keep_removed=False, **QUICK)
+    assert mrml.removed_of(first) is None
+    assert removed.GetScene() is None
+    assert len(node_ids(scene)) == len(nodes) - 3, "the sequence, what showed it, and its display"
+
+
+def test_a_result_takes_as_many_frames_as_its_input_has_by_now(scene):
+    sequence, _ = add_sequence(frames(4))
+    first = mrml.restore(sequence, **QUICK)
+    sequence.RemoveDataNodeAtValue(sequence.GetNthIndexValue(3))
+    mrml.restore(sequence, output=first, **QUICK)
+    assert mrml.sequence_of(first)[1].GetNumberOfDataNodes() == 3
 
 
 def test_the_restored_sequence_runs_beside_its_input_in_the_same_browser(scene, report):

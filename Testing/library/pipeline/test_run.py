@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import MedRestoreLib as mr
+from MedRestoreLib.pipeline import device as devices
 from MedRestoreLib.pipeline.denoising import Denoising
 from MedRestoreLib.pipeline.reports import build_report, centred_sample
 from MedRestoreLib.pipeline.restore import run_plan
@@ -81,8 +82,9 @@ def test_where_memory_runs_out_windows_are_halved_until_they_fit():
     assert all("half the size" in note for note in run.notes)
 
 
-def test_when_nothing_fits_into_a_device_the_cpu_takes_over():
+def test_when_nothing_fits_into_a_device_the_cpu_takes_over(monkeypatch):
     """torch's device without memory stands in for one whose memory is full."""
+    monkeypatch.setitem(devices.DEFAULT_MEMORY_GB, "meta", 1.0)
     image = noisy()
     denoising, _ = bound(image)
     expected = run_tiled(denoising, image.voxels, 0.001, quietly).voxels

@@ -125,7 +125,7 @@ def cpu_seconds(pid: int) -> float:
 def test_cancelling_stops_it_within_a_tile_and_it_goes_on(scratch, monkeypatch):
     monkeypatch.setattr(client, "GRACE_SECONDS", 600.0)  # on a busy machine it takes longer, and may
     frames = study(64, frames=400)  # each a window of a few milliseconds
-    plan = {"method": "adf", "noise": "gaussian", "level": 5.0, "memory_gb": 0.0002}
+    plan = {"method": "adf", "noise": "gaussian", "level": 5.0, "memory_gb": 0.00025}
 
     def stop(fraction, message):
         if fraction > 0:
@@ -294,7 +294,7 @@ def test_it_leaves_and_cleans_up_when_its_caller_dies(scratch):
         "def die(f, m):\n"
         "    print(worker.pid, flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "worker.restore(image, method='bm3d', level=5.0, memory_gb=0.1, progress=die)\n"
+        "worker.restore(image, method='bm3d', level=5.0, progress=die)\n"
     )
     caller = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True)
     assert caller.returncode == -signal.SIGKILL

@@ -1,0 +1,57 @@
+"""What may be written beside a restored study: the part that was removed, the report, the figure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from ..files import studies as files
+from ..files.formats import removed_suffix, suffix_of
+from ..image import Image
+from ..pipeline.restore import Result
+
+KINDS = ("removed", "report", "figure")
+LONGEST = ".removed.nii.gz"  # what one of them puts in the place of OUT's suffix
+
+
+def paths(out: Path, kinds: Collection[str]) -> dict[str, Path]:
+    """Where they go, by what they are: "removed", "report" and "report_json", "figure" and, of a cine, "film".
+
+    Args:
+        out: where the restored study is written; what goes beside it has its name without its suffix.
+        kinds: some of ``KINDS``.
+    """
+    suffix = suffix_of(out)
+    stem = out.name[: len(out.name) - len(suffix)]
+    names = {
+        "removed": {"removed": f"{stem}.removed{removed_suffix(suffix)}"},
+        "report": {"report": f"{stem}.report.html", "report_json": f"{stem}.report.json"},
+        "figure": {"figure": f"{stem}.figure.png", "film": f"{stem}.film.webp"},
+    }
+    return {what: out.with_name(name) for kind in KINDS if kind in kinds for what, name in names[kind].items()}
+
+
+def write(before: Image, result: Result, out: Path, kinds: Collection[str]) -> dict[str, Path]:
+    """Write them; what was written, by what it is.
+
+    Raises:
+        OutputError: one of them cannot be written.
+    """
+    where, written = paths(out, kinds), {}
+    if "removed" in kinds:
+        written["removed"] = files.write(result.removed, where["removed"], label="removed")
+    pictures = _pictures(before, result, where) if "figure" in kinds else {}
+    written |= pictures
+    if "report" in kinds:
+        written["report"] = result.report.write(where["report"], figures=pictures.values())
+        written["report_json"] = result.report.write(where["report_json"])
+    return written
+
+
+def _pictures(before: Image, result: Result, where: dict[str, Path]) -> dict[str, Path]:
+    from ..reporting import figures, film
+
+    written = {"figure": figures.before_after(before, result.image, where["figure"], report=result.report)}
+    if film.is_cine(before):
+        written["film"] = film.before_after(before, result.image, where["film"])
+    return written
