@@ -86,7 +86,7 @@ def by_risk(noisy: np.ndarray, denoisers: Mapping[str, Denoise], noise: Noise, s
         return []
     stabilised, losses, entries = noise.stabilise(noisy), {}, {}
     for name, denoise in denoisers.items():
-        response = probe(denoise, stabilised, where, probes=1, seed=seed, spectrum=noise.spectrum)
+        response = probe(denoise, stabilised, where, seed=seed, spectrum=noise.spectrum)
         terms = Sure(noise).terms(noisy, response, where)
         losses[name] = terms.power - 2 * terms.removable + terms.removed
         removed = float(terms.removed[where].mean(dtype=np.float64))

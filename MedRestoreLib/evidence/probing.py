@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..noise import Spectrum
-from .correlation import LAGS, autocorrelation
+from .correlation import autocorrelation
 
 STEP = 0.05  # of the noise's standard deviation: smaller steps miss the thresholds inside a denoiser
 
@@ -22,9 +22,8 @@ class Response:
     Attributes:
         noisy: y, ``(frames, slices, rows, columns)``.
         denoised: f(y).
-        slope: derivative of each voxel of f by the same voxel of y, unbiased: the mean over the probes. Of coloured
-            noise: the covariance of each voxel of f with its noise.
-        slope_squared: its square, unbiased: the mean of products of different probes.
+        slope: derivative of each voxel of f by the same voxel of y, unbiased, but noisy. Of coloured noise:
+            the covariance of each voxel of f with its noise.
         excess_correlation: autocorrelation of y - f(y) beyond that of the same denoiser's residual of white noise,
             greatest of lags 1 to 5, less three standard errors.
     """
@@ -32,7 +31,6 @@ class Response:
     noisy: np.ndarray
     denoised: np.ndarray
     slope: np.ndarray
-    slope_squared: np.ndarray
     excess_correlation: float
 
 
@@ -41,7 +39,6 @@ def probe(
     noisy: np.ndarray,
     where: np.ndarray,
     *,
-    probes: int,
     seed: int,
     spectrum: Spectrum | None = None,
 ) -> Response:
@@ -51,23 +48,15 @@ def probe(
     mean of b times J b, voxel by voxel, is the diagonal of J C, which then stands for the slope in Stein's estimate.
 
     Args:
-        denoise: stabilised voxels to stabilised voxels, same shape. Runs ``1 + probes`` times.
+        denoise: stabilised voxels to stabilised voxels, same shape. Runs twice.
         noisy: stabilised.
         where: boolean, the voxels in which the correlation of the residual is measured.
         spectrum: of the noise; None for white noise.
     """
     denoised = denoise(noisy)
-    rng = np.random.default_rng(seed)
-    slope, slope_squared, white = np.zeros_like(noisy), np.zeros_like(noisy), np.zeros(LAGS)
-    for _ in range(probes):
-        signs = rng.choice(np.array([-1, 1], np.float32), noisy.shape)
-        signs = signs if spectrum is None else spectrum.coloured(signs)
-        response = (denoise(noisy + STEP * signs) - denoised) / STEP
-        white += autocorrelation(signs - response, where) / probes
-        response *= signs
-        slope_squared += slope * response  # products of different probes only: their errors are independent
-        slope += response
-    slope /= probes
-    slope_squared /= max(probes * (probes - 1) / 2, 1)
+    signs = np.random.default_rng(seed).choice(np.array([-1, 1], np.float32), noisy.shape)
+    signs = signs if spectrum is None else spectrum.coloured(signs)
+    response = (denoise(noisy + STEP * signs) - denoised) / STEP
+    white = autocorrelation(signs - response, where)
     excess = float((autocorrelation(noisy - denoised, where) - white).max()) - 3 / np.sqrt(max(where.sum(), 1))
-    return Response(noisy, denoised, slope, slope_squared, excess)
+    return Response(noisy, denoised, response * signs, excess)

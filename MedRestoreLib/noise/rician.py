@@ -128,8 +128,15 @@ class Rician(Noise):
 
     def std(self, clean: np.ndarray) -> np.ndarray:
         sigma = self.sigma
-        amplitude = (lambda x: np.maximum(x, 0)) if self.remove_bias else rice.amplitude_of_mean
-        return in_pieces(lambda x: rice.std(amplitude(x / sigma)) * sigma, clean)
+        return in_pieces(lambda x: rice.std(self._amplitude(x / sigma)) * sigma, clean)
+
+    def stabilised_variance(self, clean: np.ndarray) -> np.ndarray:
+        sigma = self.sigma
+        return in_pieces(lambda x: rice.stabilised_variance(self._amplitude(x / sigma)), clean)
+
+    def _amplitude(self, restored: np.ndarray) -> np.ndarray:
+        """The true amplitude behind restored values: the values themselves, or where the bias was kept, without it."""
+        return np.maximum(restored, 0) if self.remove_bias else rice.amplitude_of_mean(restored)
 
     def comparable(self, noisy: np.ndarray, restored: np.ndarray) -> np.ndarray:
         """Where the signal stands out from the noise: many scanners mask, filter or zero the air."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..evidence.comparison import Entry, by_counts, by_risk
-from ..evidence.pieces import find_pieces
+from ..evidence.pieces import extreme_pieces
 from ..evidence.sampling import sample_planes
 from ..image import Image
 from ..methods import catalogue
@@ -148,7 +148,7 @@ def _by_counts(
     kept = thin(counts, KEPT, np.random.default_rng(0))
     level = KEPT * plan.level
     part = Image((kept / np.float32(level))[None], modality=image.modality)
-    boxes = find_pieces(part.voxels, SIDE)
+    boxes = extreme_pieces(part.voxels, SIDE)
     rates = {}
     for method in methods:
         bound = _bound(part, replace(plan, level=level), method, device)
@@ -164,5 +164,5 @@ def _by_risk(image: Image, plan: Plan, methods: Sequence[Method], device: torch.
         wanted = (VOLUME_SHARE * image.voxels[0].size / 4) ** (1 / 3)
         side = depth = int(np.clip(wanted, *CUBE))
     even = evened(image.voxels, unevenness(plan.noise_map, image.voxels.shape))
-    pieces = np.concatenate([even[box] for box in find_pieces(even, side, depth)])
+    pieces = np.concatenate([even[box] for box in extreme_pieces(even, side, depth)])
     return by_risk(pieces, {bound.method.id: bound.on_stabilised for bound in every}, every[0].noise)
