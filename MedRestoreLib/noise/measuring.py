@@ -70,12 +70,12 @@ class Measured:
 
     @property
     def confidence(self) -> float:
-        """0 to 1; up to 0.5 there may be anatomy in the blocks. Measured on simulated acquisitions, see the README."""
+        """0 to 1; up to 0.5 there may be anatomy in the blocks. Set on simulated acquisitions (Testing/benchmarks/mr_noise.py)."""
         if self.repeats:
             return 0.8
         if self.blocks < ENOUGH or self._rolls_off_at_once:
             return 0.3
-        doubt = 3 * max(self.growth - 1.02, 0) + 0.5 * max(self.dispersion - 1.1, 0)
+        doubt = 4.5 * max(self.growth - 1.02, 0) + 0.5 * max(self.dispersion - 1.1, 0)
         return float(np.clip(0.95 - doubt, 0.05, 0.95))
 
     @property
