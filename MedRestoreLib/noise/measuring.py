@@ -70,7 +70,7 @@ class Measured:
 
     @property
     def confidence(self) -> float:
-        """0 to 1; up to 0.5 there may be anatomy in the blocks. Set on simulated acquisitions (Testing/benchmarks/mr_noise.py)."""
+        """0 to 1; up to 0.5 there may be anatomy in the blocks (weights are set by Testing/benchmarks/mr_noise.py)."""
         if self.repeats:
             return 0.8
         if self.blocks < ENOUGH or self._rolls_off_at_once:

@@ -8,6 +8,7 @@ import pytest
 
 from MedRestoreLib.noise import NoiseMap, Spectrum, model
 from MedRestoreLib.noise.measuring import measure
+from Testing.benchmarks import mr_noise
 from Testing.support.phantoms import simulated_brain
 from training.simulate.magnetic import FILTERS, KINDS, acquire, fermi, zero_filled
 
@@ -17,6 +18,15 @@ RICIAN = model("rician")
 @pytest.fixture(scope="module")
 def head() -> np.ndarray:
     return simulated_brain(24, 160, 144)
+
+
+def test_the_benchmark_counts_what_is_sure_and_right(head):
+    rows = [mr_noise.measured("T1w", head, kind, 5.0) for kind in ("white", "fermi")]
+    assert all(row.sure and row.right for row in rows)
+    wrong = rows[0]._replace(ratio=1.2)
+    assert "2 of 3 sure cases are right (66.7%), of 4 in all" in mr_noise.summary(
+        [*rows, wrong, wrong._replace(confidence=0.5)]
+    )
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "uneven"])
