@@ -26,7 +26,8 @@ ENOUGH = 150  # flat blocks from which they are trusted: in a smaller study none
 EARLY = 0.4  # density of the fourth band over the third: less is anatomy's
 CONTRADICTED = 1.15  # flat blocks that have so much more noise than an estimate for white noise says: it is wrong
 FLAT = 0.07  # share of the blocks that is flattest
-DEEP = 12  # slices from which blocks are cubes
+DEEP, MANY = 12, 48  # slices from which blocks are cubes, and from which they are nothing else
+THICK = 0.9  # noise in squares over that in cubes: with less, cubes hold anatomy
 FOREGROUND = 0.12  # of the study's brightness: blocks below it are air
 AIR = 4.5  # mean of air over its noise, at most: 1.9 with one coil, 4 with four
 DARK = 0.35  # of the brightest blocks: air is darker
@@ -99,12 +100,17 @@ def measure(voxels: np.ndarray) -> Measured | None:
     """The noise of magnitudes or grey values ``(frames, slices, rows, columns)``; None without flat blocks."""
     if min(voxels.shape[-2:]) < SIDE or voxels.min() == voxels.max():
         return None
-    step = grey_step(voxels)
-    found = [_measured(_cut(voxels, voxels), step, voxels.shape[1:], repeats=False)]
+    step, slices = grey_step(voxels), voxels.shape[1]
+    found = [_measured(_cut(voxels, voxels, slices >= DEEP), step, voxels.shape[1:], repeats=False)]
+    if DEEP <= slices < MANY and found[0] is not None:
+        # Where slices are thick, cubes reach over more anatomy than squares do.
+        flat = _measured(_cut(voxels, voxels, False), step, voxels.shape[1:], repeats=False)
+        if flat is not None and flat.blocks >= ENOUGH and flat.sigma < THICK * found[0].sigma:
+            found = [flat]
     if len(voxels) > 1:
         # Half the difference of successive frames has half the noise's variance, and no anatomy where they agree.
         difference = np.diff(voxels, axis=0) * np.float32(0.5**0.5)
-        blocks = _cut(difference, (voxels[1:] + voxels[:-1]) / 2)
+        blocks = _cut(difference, (voxels[1:] + voxels[:-1]) / 2, slices >= DEEP)
         found.append(_measured(blocks, step, voxels.shape[1:], repeats=True))
     return min((one for one in found if one is not None), key=lambda one: one.sigma, default=None)
 
@@ -121,11 +127,11 @@ class _Blocks:
         return _Blocks(self.spectra[chosen], self.mean[chosen], self.places[chosen])
 
 
-def _cut(voxels: np.ndarray, brightness: np.ndarray) -> _Blocks:
-    """At most MOST blocks where ``brightness`` is that of an object; drawn at random, always the same."""
+def _cut(voxels: np.ndarray, brightness: np.ndarray, cubes: bool) -> _Blocks:
+    """At most MOST cubes or squares where ``brightness`` is that of an object; drawn at random, always the same."""
     from scipy.fft import dctn
 
-    sides = (SIDE if voxels.shape[1] >= DEEP else 1, SIDE, SIDE)
+    sides = (SIDE if cubes else 1, SIDE, SIDE)
     steps = [max(side // 2, 1) for side in sides]
     counts = [len(voxels), *((n - s) // t + 1 for n, s, t in zip(voxels.shape[1:], sides, steps, strict=True))]
     drawn = np.random.default_rng(0).permutation(int(np.prod(counts)))[: 8 * MOST]

@@ -38,6 +38,9 @@ BMODE_DYNAMIC_RANGE_DB = 60.0
 VOLUME_SLICES = 8
 THICK = 2.0
 
+# Of the usual level, for a study in which no noise was found.
+NEXT_TO_NOTHING = 0.1
+
 # A study with more frames than this is restored by a quicker method.
 CINE_FRAMES = 8
 
@@ -215,7 +218,7 @@ def _drafted(image: Image, edits: Mapping[str, Any]) -> Plan:
     noise, why_noise = _noise_for(image, edits)
     if "level" not in edits:
         estimate = edits["estimate"] = estimated(image.voxels, noise)
-        edits["level"] = float(estimate.level or find_noise(noise).usual_level(*extremes(image)))
+        edits["level"] = float(estimate.level or _careful_level(image, noise, estimate))
         edits.setdefault("remove_bias", estimate.confirmed)
     if not {"spectrum", "noise_map"} & edits.keys() and find_noise(noise).shaped:
         estimate = estimated(image.voxels, noise)
@@ -236,6 +239,13 @@ def _drafted(image: Image, edits: Mapping[str, Any]) -> Plan:
     defaults = {"dimensions": choice.method.dimensions[0]}
     found = {"method": choice.method.id, "noise": noise, "options": options, "ranking": choice.ranking}
     return Plan(**{**defaults, **edits, **found, "reason": _sentence(why_noise, choice.reason)})
+
+
+def _careful_level(image: Image, noise: str, estimate: Estimate) -> float:
+    """The level where none was found: a usual one, or next to nothing where there is no noise to be found."""
+    model = find_noise(noise)
+    usual = model.usual_level(*extremes(image))
+    return usual * NEXT_TO_NOTHING if estimate.level == 0 and model.shaped else usual
 
 
 def _choice(image: Image, plan: Plan, best_strength: bool) -> Choice:
