@@ -33,8 +33,8 @@ test: .venv/ready  ## the whole test suite
 fuzz: .venv/ready  ## 3,000 damaged files through the command line (ARGS="--count 500 --seed 7" for others)
 	OMP_NUM_THREADS=1 $(BIN)/python -m Testing.fuzz.run $(ARGS)
 
-lint: .venv/ready  ## ruff: rules and formatting
-	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+lint: .venv/ready  ## ruff: rules and formatting; mypy: types
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 docs: .venv/ready  ## the documentation, with a gallery in which every method restores the same studies, to build/docs
 	$(BIN)/python -m Testing.gallery build/gallery

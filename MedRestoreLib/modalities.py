@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LABELS = "SEG"  # DICOM's code of segmentations: voxels name things, and none is between two others
+
 
 @dataclass(frozen=True)
 class Modality:

@@ -162,7 +162,7 @@ def audit(before: np.ndarray, after: np.ndarray, noise: Noise, *, grid: Grid | N
     Args:
         before, after: float32 ``(frames, slices, rows, columns)`` in the study's unit.
         noise: the model, bound to ``before``.
-        grid: where the voxels lie, such as the Image that ``before`` is from; None for voxels of 1 mm.
+        grid: where the voxels lie, such as the Image that ``before`` is from; None where that is unknown.
         seed: of the permutations that test for structure.
 
     Raises:
@@ -187,7 +187,7 @@ def audit(before: np.ndarray, after: np.ndarray, noise: Noise, *, grid: Grid | N
     stop_if_asked()
     places = tuple(find(before, after, noise, grid or UnitGrid()))
     if noise.blob_thresholds:
-        findings["blobs"] = _blobs(places)
+        findings["blobs"] = _blobs(places, grid or UnitGrid())
     return Audit(findings, int(residual.where.sum()), len(noisy), places)
 
 
@@ -363,7 +363,7 @@ def _distinct(residual: Residual) -> list[np.ndarray]:
     return regions
 
 
-def _blobs(places: tuple[Place, ...]) -> Finding:
+def _blobs(places: tuple[Place, ...], grid: Grid) -> Finding:
     """What the list of places says in one sentence."""
     lost = sum(place.change == "lost" for place in places)
     measures = {"lost": lost, "added": len(places) - lost, "greatest_score": places[0].score if places else None}
@@ -372,10 +372,11 @@ def _blobs(places: tuple[Place, ...]) -> Finding:
     first = places[0]
     x, y, z = first.position_mm
     frame, slice_, row, column = (number + 1 for number in first.voxel)
+    unit, position = ("mm", f" (LPS {x:.1f}, {y:.1f}, {z:.1f} mm)") if grid.spacing_known else ("pixels", "")
     sentence = (
         f"{lost} small structures were lost and {len(places) - lost} added. The clearest is {first.polarity}, "
-        f"{first.width_mm:.3g} mm wide and was {first.change}: frame {frame}, slice {slice_}, row {row}, "
-        f"column {column} (LPS {x:.1f}, {y:.1f}, {z:.1f} mm)."
+        f"{first.width_mm:.3g} {unit} wide and was {first.change}: frame {frame}, slice {slice_}, row {row}, "
+        f"column {column}{position}."
     )
     return Finding("Lost and added blobs", True, sentence, measures)
 

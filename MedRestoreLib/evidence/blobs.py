@@ -31,6 +31,10 @@ class Grid(Protocol):
         """Of columns, rows and slices, mm."""
 
     @property
+    def spacing_known(self) -> bool:
+        """Whether that is a length; else it counts voxels."""
+
+    @property
     def origin(self) -> tuple[float, float, float]:
         """LPS, mm."""
 
@@ -41,11 +45,12 @@ class Grid(Protocol):
 
 @dataclass(frozen=True)
 class UnitGrid:
-    """Voxels of 1 mm."""
+    """Voxels of a size that is not known."""
 
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
     direction: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+    spacing_known: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class Place:
         change: "lost" if the noisy study shows it and the restored one does not, "added" the other way round.
         polarity: "bright" or "dark" beside its surroundings.
         voxel: ``(frame, slice, row, column)`` of its middle, counted from 0.
-        position_mm: the same, LPS.
+        position_mm: the same, LPS; in voxels where the grid's spacing is not known, and so is the width.
         width_mm: full width at half maximum in the plane.
         score: response over threshold; 1 or more.
     """

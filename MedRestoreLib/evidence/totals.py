@@ -41,7 +41,7 @@ class Totals:
         total: sum over the whole study.
         frames: sum of each frame.
         regions: mean of each brightness region that is not empty, by the names in ``REGIONS``.
-        sizes: of those regions, in ``size_unit``: cm² for single slices, ml for volumes.
+        sizes: of those regions, in ``size_unit``: cm² for single slices and ml for volumes, or pixels and voxels.
     """
 
     unit: str
@@ -75,18 +75,21 @@ class Totals:
         }
 
 
-def totals(before: np.ndarray, after: np.ndarray, *, spacing: tuple[float, float, float], unit: str) -> Totals:
+def totals(before: np.ndarray, after: np.ndarray, *, spacing: tuple[float, float, float] | None, unit: str) -> Totals:
     """How sums and region means changed from ``before`` to ``after``.
 
     Args:
         before, after: ``(frames, slices, rows, columns)`` in ``unit``.
-        spacing: of the columns, rows and slices, mm.
+        spacing: of the columns, rows and slices, mm; None where it is unknown.
     """
     sums = [[float(f.sum(dtype=np.float64)) for f in study] for study in (before, after)]
     old, new = sample_planes(before), sample_planes(after)
     labels = brightness_regions(new)
     volume = before.shape[1] > 1
-    voxel = np.prod(spacing) / 1000 if volume else spacing[0] * spacing[1] / 100
+    if spacing is None:
+        voxel, size_unit = 1.0, "voxels" if volume else "pixels"
+    else:
+        voxel, size_unit = (np.prod(spacing) / 1000, "ml") if volume else (spacing[0] * spacing[1] / 100, "cm²")
     regions, sizes = {}, {}
     for number, name in enumerate(REGIONS):
         inside = labels == number
@@ -94,4 +97,4 @@ def totals(before: np.ndarray, after: np.ndarray, *, spacing: tuple[float, float
             regions[name] = Change(*(float(study[inside].mean(dtype=np.float64)) for study in (old, new)))
             sizes[name] = float(inside.mean() * before[0].size * voxel)
     frames = tuple(Change(*pair) for pair in zip(*sums, strict=True))
-    return Totals(unit, Change(sum(sums[0]), sum(sums[1])), frames, regions, sizes, "ml" if volume else "cm²")
+    return Totals(unit, Change(sum(sums[0]), sum(sums[1])), frames, regions, sizes, size_unit)

@@ -41,6 +41,7 @@ _WORK = (
 )
 _PATIENCE = 100.0 if os.name == "posix" else 20.0  # and seconds of any kind: a busy machine is no hanging decoder
 _SPARE = int(6e8)  # bytes that a child may take beyond what the budget allows for voxels
+_PIPE = 1 << 20  # bytes: with the usual 64 kB both sides would wait for one another again and again
 _LENGTH = struct.Struct(">I")
 
 
@@ -121,6 +122,7 @@ class _Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            pipesize=_PIPE,
             env={**os.environ, **threads, "PYTHONPATH": package_parent + os.pathsep + os.environ.get("PYTHONPATH", "")},
             start_new_session=os.name == "posix",  # a launcher may stand between: the whole group is ended
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),

@@ -23,6 +23,7 @@ from ..version import __version__
 from .dicom_pixels import drop_embedded_overlays
 from .dicom_scale import Native, restate
 from .headers import frame_groups, is_dicom, items, texts, whole
+from .mosaic import mosaic_of
 from .quiet import quiet_pydicom
 
 _MAKER = "MedRestore"
@@ -145,6 +146,9 @@ def _planes(image: Image, headers: Sequence[Any]) -> tuple[np.ndarray, list[_Cod
     else:
         values = image.with_padding()
         values = values if image.remainder is None else values.astype(np.float64) + image.remainder
+    mosaic = mosaic_of(headers[0])
+    if mosaic is not None and values.shape[1:4] == (mosaic.slices, mosaic.rows, mosaic.columns):
+        values = mosaic.folded(values)[:, None]
     planes = values.reshape(-1, *values.shape[2:])
     size = (headers[0].Rows, headers[0].Columns)
     if not isinstance(native, Native) or planes.shape[:3] != (len(native.order), *size):

@@ -20,9 +20,11 @@ from .dicom_geometry import Plane, pixel_spacing, place
 from .dicom_pixels import padding_of, read_pixels
 from .dicom_scale import Native, Scale, scale_of
 from .headers import frame_groups, read_header, text, whole
+from .mosaic import mosaic_of
 from .payload import Budget
 from .quiet import quiet_pydicom
 from .series import Series, choose, list_series, naming, parts_of_file, slices_of
+from .sidecar import not_magnitude
 from .stacks import Slice, arrange, parts_of
 
 _PARTS_OF_COMPLEX = ("phase", "real part", "imaginary part")
@@ -63,7 +65,7 @@ def _read_file(path: Path, header: Any, slices: list[Slice], frames: tuple[int, 
     stored = stored if np.array_equal(order, np.arange(len(order))) else stored[order]
     scale = scale_of([header], order, stored)
     stored = stored.reshape(frame_count, slice_count, *stored.shape[1:])
-    return _image(stored, [header], Native(order, scale), geometry)
+    return _unfolded(_image(stored, [header], Native(order, scale), geometry))
 
 
 def _restrict(header: Any, frames: tuple[int, ...]) -> None:
@@ -100,7 +102,7 @@ def _read_series(files: Sequence[Path], budget: Budget) -> Image:
         stored = np.concatenate(planes)
         scale = scale_of(headers, np.zeros(len(headers), int), stored)
         stored = stored.reshape(frames, slice_count, *stored.shape[1:])
-        return _image(stored, headers, Native(np.arange(len(headers)), scale), geometry)
+        return _unfolded(_image(stored, headers, Native(np.arange(len(headers)), scale), geometry))
 
 
 def _image_header(path: Path, budget: Budget) -> Any:
@@ -114,8 +116,7 @@ def _image_header(path: Path, budget: Budget) -> Any:
 def _demand_values(path: Path, one: Slice) -> None:
     """Raise where voxels are no values that may be averaged."""
     if one.component in _PARTS_OF_COMPLEX:
-        why = "its values wrap around" if one.component == "phase" else "its noise is not that of magnitudes"
-        raise UnsupportedImage(f"{path} is the {one.component} of a complex image: {why}; give the magnitude.")
+        raise UnsupportedImage(not_magnitude(path, one.component))
 
 
 def _image(stored: np.ndarray, headers: list[Any], native: Native, geometry: dict[str, Any]) -> Image:
@@ -144,6 +145,13 @@ def _image(stored: np.ndarray, headers: list[Any], native: Native, geometry: dic
     image = Image.from_array(_values(stored, native.scale), **attributes)
     padded = padding_of(headers[0], stored)
     return image if padded is None else _without_padding(image, padded)
+
+
+def _unfolded(image: Image) -> Image:
+    """Mosaics as the volumes that they are."""
+    header = image.source.headers[0]
+    mosaic = mosaic_of(header)
+    return image if mosaic is None else mosaic.unfolded(image, header)
 
 
 def _values(stored: np.ndarray, scale: Scale) -> np.ndarray:

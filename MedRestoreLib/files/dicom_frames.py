@@ -27,10 +27,6 @@ def layout(header: Any, slices: list[Slice]) -> Layout:
         slices: what the file's functional groups say of its frames; fewer for a file without them.
     """
     count = frame_count(header)
-    if "MOSAIC" in texts(header, "ImageType"):
-        raise UnsupportedImage(
-            "the image is a mosaic: many slices side by side in one picture; convert it to slices (dcm2niix) first."
-        )
     if len(slices) == count and count > 1 and all(one.plane is not None for one in slices):
         return arrange(slices)
     pointer = value(header, "FrameIncrementPointer")

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import modalities
+from ..errors import UnsupportedImage
 from .headers import damaged, frame_groups, group, items, number, text, value
 
 # Units (0054,1001) and UCUM codes of a real world value mapping, as people write them.
@@ -69,6 +70,10 @@ def scale_of(headers: Sequence[Any], order: np.ndarray, stored: np.ndarray) -> S
             return Scale(np.array(a), np.array(b), unit[0])
     acquired = modalities.find(text(header, "Modality")).unit
     raw = bool(np.all(slope == 1) and np.all(intercept == 0))
+    if raw and any(_is_table(item) for item in items(whole[0][1], MAPPING) or _shared_mapping(header)):
+        raise UnsupportedImage(
+            "values are what a table says (Real World Value LUT Data, 0040,9212); convert them to plain values first."
+        )
     sure = raw if acquired == "counts" else "RescaleSlope" in header
     return Scale(slope, intercept, acquired if sure else "")
 
@@ -93,6 +98,11 @@ def _mapping(header: Any, frame: Any, stored: np.ndarray) -> tuple[float, float,
         if (first is None or first <= low) and (last is None or last >= high):
             return slope, intercept, unit
     return None
+
+
+def _is_table(item: Any) -> bool:
+    """Whether a real world value mapping states a unit and is a table."""
+    return "RealWorldValueLUTData" in item and _unit_of(item) not in _NO_UNIT
 
 
 def _shared_mapping(header: Any) -> list[Any]:

@@ -62,9 +62,10 @@ FORMATS = (
     Format("MetaImage", (".mha",), metaimage.read, metaimage.write, keeps_all=True),
     Format("MetaImage", (".mhd",), metaimage.read, becomes=".mha"),
     Format("picture", (".png",), pictures.read, pictures.write, pictures.refuses),
-    Format("picture", (".tif", ".tiff", ".jpg", ".jpeg", ".bmp"), pictures.read, becomes=".png"),
+    Format("picture", (".jpg", ".jpeg", ".bmp"), pictures.read, becomes=".png"),
+    Format("TIFF", (".tif", ".tiff"), pictures.read, becomes=_KEEPS_ALL),
     Format("video", (".mp4",), video.read, video.write, video.refuses, becomes=_KEEPS_ALL),
-    Format("video", (".mov", ".avi", ".mpeg", ".mpg", ".mkv", ".m4v", ".wmv", ".webm"), video.read, becomes=_KEEPS_ALL),
+    Format("video", video.OTHERS, video.read, becomes=_KEEPS_ALL),
 )
 _BY_SUFFIX = {suffix: row for row in FORMATS for suffix in row.suffixes}
 WRITTEN = tuple(suffix for suffix, row in _BY_SUFFIX.items() if row.write and suffix)

@@ -14,8 +14,9 @@ import numpy as np
 
 from ..errors import UnsupportedImage
 from ..image import Image, Source
+from .detached import beside, names
 from .pairs import attributes_of, is_planar, pairs_of, users_pairs
-from .payload import Budget, beside, demand_possible, read_voxels
+from .payload import Budget, demand_possible, read_voxels
 from .placing import UNKNOWN, geometry_of
 
 _TYPES = {
@@ -34,6 +35,9 @@ _TYPES = {
 }
 _NAMES = {code: name for name, code in reversed(_TYPES.items())}
 _LONGEST_HEADER = 1 << 20
+_LENGTHS = {"": 1.0, "?": 1.0, "mm": 1.0, "cm": 10.0, "um": 0.001}  # mm of a unit of distance
+_MODALITIES = {"MET_MOD_CT": "CT", "MET_MOD_MR": "MR", "MET_MOD_NM": "NM", "MET_MOD_US": "US"}
+_SLOPE, _INTERCEPT = "ElementToIntensityFunctionSlope", "ElementToIntensityFunctionOffset"
 _STANDARD = {
     "AnatomicalOrientation",
     "BinaryData",
@@ -44,11 +48,16 @@ _STANDARD = {
     "CompressedDataSize",
     "CompressionLevel",
     "DimSize",
+    "DistanceUnits",
     "ElementByteOrderMSB",
     "ElementDataFile",
+    "ElementMax",
+    "ElementMin",
     "ElementNumberOfChannels",
     "ElementSize",
     "ElementSpacing",
+    "ElementToIntensityFunctionOffset",
+    "ElementToIntensityFunctionSlope",
     "ElementType",
     "HeaderSize",
     "ID",
@@ -76,6 +85,7 @@ def read(path: Path, budget: Budget) -> Image:
     with path.open("rb") as stream:
         fields = _fields(path, stream)
         at = stream.tell()
+        files = _data_files(path, fields, stream)
     sizes = _numbers(path, fields, "DimSize", int)
     if len(sizes) not in (2, 3, 4) or min(sizes) < 1 or _whole(path, fields, "NDims", len(sizes)) != len(sizes):
         raise _damaged(path, "DimSize")
@@ -86,13 +96,11 @@ def read(path: Path, budget: Budget) -> Image:
     components = _whole(path, fields, "ElementNumberOfChannels", 1)
     if components != 1 and not (components in (3, 4) and dtype.kind == "u" and dtype.itemsize <= 2):
         raise UnsupportedImage(f"{path} holds {components} components a voxel, which are neither colour nor frames.")
-    if fields.get("BinaryData", "True").lower() == "false":
-        raise UnsupportedImage(f"{path} holds its voxels as text; convert it to binary.")
     count = math.prod(sizes) * components * dtype.itemsize
-    data = _data_file(path, fields)
-    demand_possible(data, data.stat().st_size, count, _encoding(fields))
+    demand_possible(path, sum(file.stat().st_size for file in files), count, _encoding(fields))
     budget.demand(path, sizes, dtype.itemsize, components)
-    array = _voxels(path, fields, data, at, count).view(dtype).astype(dtype.newbyteorder("="), copy=False)
+    array = _voxels(path, fields, files, at, count, dtype).view(dtype).astype(dtype.newbyteorder("="), copy=False)
+    array = _scaled(path, fields, array)
     axes = {2: "yx", 3: "zyx", 4: "fzyx"}[len(sizes)]
     array = array.reshape(*sizes[::-1], components) if components > 1 else array.reshape(sizes[::-1])
     source = Source(
@@ -104,7 +112,8 @@ def read(path: Path, budget: Budget) -> Image:
         },
     )
     frames = sizes[3] if len(sizes) == 4 else 1
-    attributes = {**_geometry(path, fields, len(sizes)), **attributes_of(fields, frames)}
+    modality = {"modality": _MODALITIES.get(fields.get("Modality", ""), "")}
+    attributes = {**_geometry(path, fields, len(sizes)), **attributes_of({**modality, **fields}, frames)}
     return Image.from_array(array, axes=axes + ("c" if components > 1 else ""), source=source, **attributes)
 
 
@@ -174,22 +183,53 @@ def _whole(path: Path, fields: dict[str, str], key: str, default: int) -> int:
     return _numbers(path, {key: fields.get(key, str(default))}, key, int)[0]
 
 
-def _data_file(path: Path, fields: dict[str, str]) -> Path:
-    name = fields["ElementDataFile"]
-    if name == "LIST" or "%" in name:
-        raise UnsupportedImage(f"{path} is spread over a list of files; convert it to one file.")
-    return path if name.lower() == "local" else beside(path, name)
+def _data_files(path: Path, fields: dict[str, str], stream: Any) -> list[Path]:
+    """The files that hold the voxels; a list of them stands behind the header."""
+    said = fields["ElementDataFile"]
+    if said.lower() == "local":
+        return [path]
+    try:
+        below = stream.read(_LONGEST_HEADER).decode("utf-8", "replace").splitlines()
+        found = names(said, below)
+    except ValueError as error:
+        raise _damaged(path, "ElementDataFile") from error
+    if not found:
+        raise _damaged(path, "ElementDataFile")
+    return [beside(path, name) for name in found]
 
 
 def _encoding(fields: dict[str, str]) -> str:
+    if fields.get("BinaryData", "True").lower() == "false":
+        return "text"
     return "zlib" if fields.get("CompressedData", "False").lower() == "true" else "raw"
 
 
-def _voxels(path: Path, fields: dict[str, str], data: Path, at: int, count: int) -> np.ndarray:
+def _voxels(path: Path, fields: dict[str, str], files: list[Path], at: int, count: int, dtype: np.dtype) -> np.ndarray:
     skip = _whole(path, fields, "HeaderSize", 0)
-    with data.open("rb") as stream:
-        stream.seek(data.stat().st_size - count if skip == -1 else max(skip, 0) + (at if data is path else 0))
-        return read_voxels(stream, count, data, _encoding(fields))
+    share, rest = divmod(count, len(files))
+    if rest:
+        raise _damaged(path, "ElementDataFile")
+    pieces = []
+    for data in files:
+        with data.open("rb") as stream:
+            start = max(skip, 0) + (at if data is path else 0)
+            stream.seek(max(0, data.stat().st_size - share) if skip == -1 else start)
+            pieces.append(read_voxels(stream, share, data, _encoding(fields), dtype))
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+
+def _scaled(path: Path, fields: dict[str, str], stored: np.ndarray) -> np.ndarray:
+    """Intensities, where the header has a function for them."""
+    told = {_SLOPE: "1", _INTERCEPT: "0", **fields}
+    slope, intercept = (_numbers(path, told, key, float) for key in (_SLOPE, _INTERCEPT))
+    if (slope, intercept) == ([1.0], [0.0]):
+        return stored
+    if len(slope) != 1 or not (np.isfinite(slope[0]) and slope[0] != 0):
+        raise _damaged(path, _SLOPE)
+    if len(intercept) != 1 or not np.isfinite(intercept[0]):
+        raise _damaged(path, _INTERCEPT)
+    exact = np.float32 if stored.dtype.itemsize <= 2 else np.float64
+    return (stored.astype(np.float64) * slope[0] + intercept[0]).astype(exact)
 
 
 def _geometry(path: Path, fields: dict[str, str], dimension: int) -> dict[str, Any]:
@@ -207,6 +247,9 @@ def _geometry(path: Path, fields: dict[str, str], dimension: int) -> dict[str, A
     ):
         if len(values) != expected:
             raise _damaged(path, str(key))
+    unit = _LENGTHS.get(fields.get("DistanceUnits", "").lower())
+    if unit is None:
+        raise _damaged(path, "DistanceUnits")
     space = min(dimension, 3)
     vectors = np.eye(3)
     vectors[:space, :space] = np.reshape(axes, (dimension, dimension))[:space, :space].T * lengths[:space]
@@ -214,4 +257,6 @@ def _geometry(path: Path, fields: dict[str, str], dimension: int) -> dict[str, A
         vectors[2, 2] = np.sign(np.linalg.det(vectors[:2, :2])) or 1.0  # a right-handed normal
     if min(lengths[:space]) <= 0:
         return dict(UNKNOWN)
-    return geometry_of(vectors, np.array([*origin[:space], 0.0][:3]))
+    if space == 2:
+        vectors[2, 2] /= unit  # no length of the file's
+    return geometry_of(vectors * unit, np.array([*origin[:space], 0.0][:3]) * unit)

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from .. import modalities
 from ..errors import UnsupportedImage
 from ..image import Image, Source
 from .pairs import is_planar
-from .payload import Budget, demand_possible, fill
+from .payload import Budget, demand_possible, fill, rest
 from .placing import UNKNOWN, geometry_of
 
 _TO_LPS = np.diag([-1.0, -1.0, 1.0])
@@ -27,6 +28,7 @@ _SPACE = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # code of the unit: mm; files th
 _TIME = {8: 1000.0, 16: 1.0, 24: 0.001}  # ms
 _SECONDS, _MILLIMETRES = 8, 2
 _COLOURS = {2003: 3, 2004: 4}  # intents RGB and RGBA vector: components
+_LABELS = 1002  # intent
 _NOT_SCALARS = {
     1004: "matrices",
     1005: "symmetric matrices",
@@ -80,13 +82,14 @@ def read(path: Path, budget: Budget) -> Image:
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     native = Native(header, extensions, (t, z, y, x), geometry)
     planar = {"dimension": "2"} if header["dim"][0] == 2 else {}
+    labels = {"modality": modalities.LABELS} if header["intent_code"] == _LABELS else {}
     source = Source(
         format=".nii.gz" if path.name.lower().endswith(".gz") else ".nii",
         dtype=str(array.dtype),
         metadata=planar,
         native=native,
     )
-    return Image.from_array(array, axes=axes, source=source, **geometry)
+    return Image.from_array(array, axes=axes, source=source, **labels, **geometry)
 
 
 def write(image: Image, path: Path) -> None:
@@ -173,11 +176,7 @@ def _extensions(path: Path, header: Any, stream: Any) -> bytes:
 
 def _demand_no_more(path: Path, stream: Any, volume: int) -> None:
     """Raise where another whole volume follows: then the header says less than the file holds."""
-    try:
-        more = stream.read(volume)
-    except (EOFError, OSError):
-        return
-    if len(more) == volume and volume > 1:
+    if rest(stream, path, volume) == volume and volume > 1:
         raise UnsupportedImage(f"{path} holds more volumes than its header declares (dim); correct the header.")
 
 

@@ -48,10 +48,11 @@ def read(path: Path, budget: Budget) -> Image:
         native=header.native(axes),
     )
     frames = header.sizes[axes.index("f")] if "f" in axes else 1
+    unit = header.fields.get("sample units", "").strip('"')
     attributes = {
         "frame_times": header.frame_times(axes),
         **header.geometry(axes),
-        **attributes_of(header.pairs, frames),
+        **attributes_of({"unit": unit, **header.pairs}, frames),
     }
     return Image.from_array(array, axes=axes[::-1], source=source, **attributes)
 
@@ -91,12 +92,13 @@ def _voxels(header: Header, count: int) -> np.ndarray:
                 raise header.damaged("byte skip")
             if skip == -1:
                 stream.seek(max(stream.tell(), file.stat().st_size - share))
-            elif header.encoding == "raw":
+            elif header.encoding in ("raw", "hex", "text"):
                 stream.seek(skip, 1)
-            extra = skip if skip > 0 and header.encoding != "raw" else 0
+                skip = 0
+            extra = max(skip, 0)
             if extra > 1 << 20:
                 raise header.damaged("byte skip")
-            pieces.append(read_voxels(stream, share + extra, file, header.encoding)[extra:])
+            pieces.append(read_voxels(stream, share + extra, file, header.encoding, header.dtype)[extra:])
     return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
 

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..errors import UnsupportedImage
-from .payload import beside
+from .detached import beside, names
 from .placing import UNKNOWN, geometry_of
 
 TYPES = {
@@ -28,8 +28,15 @@ TYPES = {
     "f8": ("double",),
 }
 _CODES = {name: code for code, names in TYPES.items() for name in names}
-ENCODINGS = {"raw": "raw", "gz": "gzip", "gzip": "gzip", "bz2": "bzip2", "bzip2": "bzip2"}
-_TEXT_ENCODINGS = ("txt", "text", "ascii")
+ENCODINGS = {
+    "raw": "raw",
+    "gz": "gzip",
+    "gzip": "gzip",
+    "bz2": "bzip2",
+    "bzip2": "bzip2",
+    "hex": "hex",
+    **dict.fromkeys(("txt", "text", "ascii"), "text"),
+}
 _ALIASES = {
     "axismins": "axis mins",
     "axismaxs": "axis maxs",
@@ -37,6 +44,8 @@ _ALIASES = {
     "centerings": "centers",
     "datafile": "data file",
     "lineskip": "line skip",
+    "oldmax": "old max",
+    "oldmin": "old min",
     "sampleunits": "sample units",
 }
 # Signs that turn the named space into left-posterior-superior; other spaces are taken as that, as ITK does.
@@ -54,7 +63,7 @@ _SPATIAL, _FRAMES = ("domain", "space"), ("list", "time", "point")
 _COLOURS = {"rgb-color": 3, "rgba-color": 4, "3-color": 3, "4-color": 4}
 _LONGEST_HEADER = 1 << 22
 # Fields of the whole image, and of each axis, that say more than an Image holds.
-_WHOLE, _PER_AXIS = ("content", "sample units"), ("thicknesses", "centers", "labels", "units")
+_WHOLE, _PER_AXIS = ("content", "old max", "old min", "sample units"), ("thicknesses", "centers", "labels", "units")
 
 
 @dataclass(frozen=True)
@@ -150,23 +159,21 @@ class Header:
     def encoding(self) -> str:
         name = self.fields.get("encoding", "").lower()
         if name not in ENCODINGS:
-            if name in (*_TEXT_ENCODINGS, "hex"):
-                raise UnsupportedImage(f"{self.path} holds its voxels as text; convert it to raw or gzip.")
             raise self.damaged("encoding")
         return ENCODINGS[name]
 
     def data_files(self) -> list[Path]:
         """The files that hold the voxels; the file itself when they follow the header."""
-        name = self.fields.get("data file", "")
-        if not name:
+        said = self.fields.get("data file", "")
+        if not said:
             return [self.path]
-        if self.lists:
-            return [beside(self.path, line.strip()) for line in self.lists if line.strip()]
-        if "%" in name:
-            raise UnsupportedImage(
-                f"{self.path} names its data files by a pattern; list them, or convert it to one file."
-            )
-        return [beside(self.path, name)]
+        try:
+            found = names(said, self.lists)
+        except ValueError as error:
+            raise self.damaged("data file") from error
+        if not found:
+            raise self.damaged("data file")
+        return [beside(self.path, name) for name in found]
 
     def axes(self) -> str:
         """What each axis of the file is, fastest first: "x", "y", "z", "f" for frames, "c" for colour."""
@@ -222,6 +229,7 @@ class Header:
         for name, values in (("spacings", lengths), ("axis mins", corner_of)):
             if values and len(values) != self.dimension:
                 raise self.damaged(name)
+        lengths = lengths or self._lengths_between_ends(corner_of)
         if not lengths:
             return dict(UNKNOWN)
         for column, axis in enumerate("xyz"):
@@ -230,6 +238,17 @@ class Header:
                 least = corner_of[axes.index(axis)] if corner_of else 0.0
                 origin[column] = least if np.isfinite(least) else 0.0
         return dict(UNKNOWN) if np.diag(vectors).min() <= 0 else geometry_of(vectors * unit, origin * unit)
+
+    def _lengths_between_ends(self, least: list[float]) -> list[float]:
+        """Spacing of each axis from its ends: of its cells where they are cells, else of its nodes; [] without ends."""
+        greatest = self.numbers("axis maxs")
+        if not least or len(greatest) != self.dimension:
+            return []
+        kinds = self.fields.get("centers", "").lower().split() or ["cell"] * self.dimension
+        steps = [
+            size - 1 if kind == "node" and size > 1 else size for kind, size in zip(kinds, self.sizes, strict=False)
+        ]
+        return [(high - low) / step for low, high, step in zip(least, greatest, steps, strict=False)]
 
     def _unit(self) -> float | None:
         """mm of a unit of space; None where it is no length."""

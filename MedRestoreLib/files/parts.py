@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
+from .detached import names
 from .headers import is_dicom
 from .series import why_unreadable
 
@@ -29,7 +29,7 @@ def parts(path: Path) -> list[Path]:
     return [path, *(file for file in named if not why_unreadable(file))]
 
 
-def _data_files(path: Path) -> Iterator[str]:
+def _data_files(path: Path) -> list[str]:
     """The data files that an NRRD or MetaImage header names."""
     with path.open("rb") as stream:
         text = stream.read(_LONGEST_HEADER)
@@ -37,7 +37,9 @@ def _data_files(path: Path) -> Iterator[str]:
         text = re.split(rb"\r?\n\r?\n", text, maxsplit=1)[0]
     match = _DATA_FILE.search(text)
     if match is None:
-        return
-    listed = match[1].upper().startswith(b"LIST")
-    names = (text[match.end() :] if listed else match[1]).decode("utf-8", "replace").splitlines()
-    yield from (name.strip() for name in names if name.strip() and "\0" not in name)
+        return []
+    said, below = (part.decode("utf-8", "replace") for part in (match[1], text[match.end() :]))
+    try:
+        return [name for name in names(said, below.splitlines()) if "\0" not in name]
+    except ValueError:
+        return []

@@ -12,7 +12,7 @@ import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -20,10 +20,11 @@ import numpy as np
 from ..errors import UnsupportedImage
 
 _DEFLATE_LIMIT = 1032  # zlib's largest expansion; see zlib.net, "zlib technical details"
-_EXPANSIONS = {"raw": 1, "bzip2": 10**6}
+_EXPANSIONS = {"raw": 1, "bzip2": 10**6, "hex": 0.5, "text": 4}  # a digit and a space may be a number of 8 bytes
 _SMALL = 2e9  # bytes that any file may take
 _USUAL_EXPANSION = 50  # and how many times its own size a larger one may take: uint8 compressed tenfold comes to 50
 _CHUNK = 1 << 22
+_REST = 1 << 26  # bytes behind the voxels that are unpacked in search of the check sum
 
 
 @dataclass(frozen=True)
@@ -57,21 +58,6 @@ def truncated(path: Path, declared: int, there: int) -> UnsupportedImage:
     )
 
 
-def beside(header: Path, name: str) -> Path:
-    """The data file that a header names.
-
-    Raises:
-        UnsupportedImage: it is absent, or does not lie beside the header or below it.
-    """
-    parts = {*PurePosixPath(name).parts, *PureWindowsPath(name).parts}
-    if not name or "\0" in name or PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor or ".." in parts:
-        raise UnsupportedImage(f"{header} names a data file that does not lie beside it; move it there.")
-    path = header.parent / name
-    if not path.is_file():
-        raise UnsupportedImage(f"{path}, the data file that {header.name} names, is absent; put it beside the header.")
-    return path
-
-
 def demand_possible(path: Path, there: int, count: int, encoding: str = "raw") -> None:
     """Raise UnsupportedImage where ``there`` bytes of a file cannot be ``count`` bytes of voxels."""
     if count <= there * _EXPANSIONS.get(encoding, _DEFLATE_LIMIT):
@@ -84,16 +70,22 @@ def demand_possible(path: Path, there: int, count: int, encoding: str = "raw") -
     )
 
 
-def read_voxels(stream: BinaryIO, count: int, path: Path, encoding: str = "raw") -> np.ndarray:
-    """``count`` bytes from where ``stream`` stands: "raw", or compressed by "gzip", "zlib" or "bzip2".
+def read_voxels(stream: BinaryIO, count: int, path: Path, encoding: str, dtype: np.dtype) -> np.ndarray:
+    """``count`` bytes of voxels from where ``stream`` stands.
+
+    Args:
+        encoding: "raw"; compressed by "gzip", "zlib" or "bzip2"; as digits, two a byte ("hex") or as numbers ("text").
+        dtype: of the voxels.
 
     Raises:
-        UnsupportedImage: fewer are there, or the compressed data are damaged.
+        UnsupportedImage: fewer are there, or they are damaged.
     """
     here = stream.tell()
     there = stream.seek(0, 2) - here
     stream.seek(here)
     demand_possible(path, there, count, encoding)
+    if encoding in ("hex", "text"):
+        return _spelt(stream.read(), count, path, encoding, dtype)
     opened: Any = stream
     if encoding == "gzip":
         opened = gzip.GzipFile(fileobj=stream)
@@ -101,7 +93,55 @@ def read_voxels(stream: BinaryIO, count: int, path: Path, encoding: str = "raw")
         opened = _Inflated(stream)
     elif encoding == "bzip2":
         opened = bz2.BZ2File(stream)
-    return fill(opened, count, path)
+    voxels = fill(opened, count, path)
+    if opened is not stream:
+        rest(opened, path, _REST)
+    return voxels
+
+
+def rest(stream: Any, path: Path, most: int) -> int:
+    """How many bytes follow in an open stream; ``most`` if there are as many.
+
+    Compressed data end in a check sum, which is compared where their end is found.
+
+    Raises:
+        UnsupportedImage: the compressed data are damaged, or end too soon.
+    """
+    left = most
+    try:
+        while left and (piece := stream.read(min(_CHUNK, left))):
+            left -= len(piece)
+    except EOFError as error:
+        raise UnsupportedImage(f"{path} is truncated: its compressed data have no end; fetch it again.") from error
+    except gzip.BadGzipFile as error:
+        if "CRC" in str(error) or "length" in str(error):
+            raise _corrupt(path) from error  # else something that is not compressed follows
+    except (zlib.error, OSError) as error:
+        raise _corrupt(path) from error
+    return most - left
+
+
+def _corrupt(path: Path) -> UnsupportedImage:
+    return UnsupportedImage(f"the compressed voxels of {path} are damaged; fetch it again.")
+
+
+def _spelt(text: bytes, count: int, path: Path, encoding: str, dtype: np.dtype) -> np.ndarray:
+    """Voxels that are spelt out, as bytes."""
+    try:
+        if encoding == "hex":
+            data = np.frombuffer(bytes.fromhex(text.decode("ascii")), np.uint8)
+        else:
+            words = np.array(text.split()[: count // dtype.itemsize])
+            exact = words.astype(np.float64 if dtype.kind == "f" else np.int64)
+            voxels = exact.astype(dtype)
+            if dtype.kind != "f" and not np.array_equal(voxels, exact):
+                raise ValueError
+            data = voxels.view(np.uint8)
+    except (ValueError, OverflowError) as error:
+        raise UnsupportedImage(f"the voxels of {path} are damaged: not all of them are numbers.") from error
+    if data.size < count:
+        raise truncated(path, count, data.size)
+    return data[:count]
 
 
 def fill(stream: Any, count: int, path: Path) -> np.ndarray:
@@ -120,7 +160,7 @@ def fill(stream: Any, count: int, path: Path) -> np.ndarray:
             f"{path} is truncated: its compressed data end before {count} bytes of them are unpacked; fetch it again."
         ) from error
     except (zlib.error, gzip.BadGzipFile) as error:
-        raise UnsupportedImage(f"the compressed voxels of {path} are damaged; fetch it again.") from error
+        raise _corrupt(path) from error
     return voxels
 
 
@@ -133,8 +173,8 @@ class _Inflated:
     def read(self, count: int) -> bytes:
         while not self._inflater.eof:
             data = self._inflater.unconsumed_tail or self._stream.read(1 << 16)
-            if not data:
-                return b""
             if piece := self._inflater.decompress(data, count):
                 return piece
+            if not data and not self._inflater.eof:
+                raise EOFError
         return b""

@@ -1,4 +1,4 @@
-"""Pictures: PNG, TIFF (also stacks), JPEG and BMP, decoded in a child process."""
+"""Pictures: PNG, TIFF (also stacks and frames), JPEG and BMP, decoded in a child process."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from .codestream import declared
 from .containers import demand_whole
 from .decoding import complaints, demand_plain_name, run
 from .payload import Budget
+from .tiff import pages_of
 
 _PNG_COMPONENTS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}  # of a colour type; a palette may have alpha
+_ORIENTATION = 0x0112  # Exif
 _ITK_BYTES = {"8-bit": 1, "16-bit": 2, "32-bit": 4, "64-bit": 8, "vector": 4}
 
 
 def read(path: Path, budget: Budget) -> Image:
-    """The picture in a file, or the slices of a TIFF stack; its spacing is unknown unless a TIFF states centimetres.
+    """The picture in a file, or the slices and frames of a TIFF; its spacing is unknown unless a TIFF states it.
 
     Raises:
         UnsupportedImage: damaged, truncated, or of more components than colour has.
@@ -33,7 +35,7 @@ def read(path: Path, budget: Budget) -> Image:
     about = next(messages)
     budget.demand(path, about["size"], about["itemsize"], about["components"])
     (array,) = messages
-    components = 1 if array.ndim == about["dimension"] else array.shape[-1]
+    components = 1 if array.ndim == (2 if about["dimension"] == 2 else 4) else array.shape[-1]
     if components == 2:  # grey and alpha
         grey, alpha = array[..., 0], array[..., 1]
         opaque = alpha.min() == np.iinfo(array.dtype).max if array.dtype.kind == "u" else False
@@ -41,11 +43,16 @@ def read(path: Path, budget: Budget) -> Image:
         components = 1 if opaque else 4
     if components not in (1, 3, 4):
         raise UnsupportedImage(f"{path} has {components} components a pixel, which are neither colour nor frames.")
-    spacing = about["spacing"] if about["known"] else (1.0, 1.0)
     source = Source(format=path.suffix.lower(), dtype=str(array.dtype), metadata={"dimension": str(about["dimension"])})
-    axes = ("yx" if about["dimension"] == 2 else "zyx") + ("c" if components > 1 else "")
+    axes = ("yx" if about["dimension"] == 2 else about["pages"]) + ("c" if components > 1 else "")
+    frames = array.shape[axes.index("f")] if "f" in axes else 1
     return Image.from_array(
-        array, axes=axes, source=source, spacing=(*spacing[:2], 1.0), spacing_known=about["known"] and "z" not in axes
+        array,
+        axes=axes,
+        source=source,
+        spacing=about["spacing"] or (1.0, 1.0, 1.0),
+        spacing_known=about["spacing"] is not None,
+        frame_times=tuple(about["step"] * frame for frame in range(frames)) if frames > 1 and about["step"] > 0 else (),
     )
 
 
@@ -87,6 +94,7 @@ def decode(path: str) -> Iterator[Any]:
 def _decode_with_itk(path: str) -> Iterator[Any]:
     import SimpleITK as sitk
 
+    pages = pages_of(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(path)
     reader.ReadImageInformation()
@@ -97,10 +105,17 @@ def _decode_with_itk(path: str) -> Iterator[Any]:
         "itemsize": _ITK_BYTES.get(sitk.GetPixelIDValueAsString(reader.GetPixelID()).split()[0], 8),
         "dimension": reader.GetDimension(),
         "components": reader.GetNumberOfComponents(),
-        "spacing": reader.GetSpacing(),
-        "known": path.lower().endswith((".tif", ".tiff")) and _states_centimetres(path),
+        "pages": "fzyx" if pages.slices_first else "zfyx",
+        "spacing": pages.spacing,
+        "step": pages.step,
     }
-    yield sitk.GetArrayFromImage(reader.Execute())
+    array = sitk.GetArrayFromImage(reader.Execute())
+    if pages.inverted and array.dtype.kind == "u":
+        array = np.iinfo(array.dtype).max - array
+    if reader.GetDimension() == 3:
+        order = (pages.frames, pages.slices) if pages.slices_first else (pages.slices, pages.frames)
+        array = array.reshape(*order, *array.shape[1:])
+    yield array
 
 
 def _decode_with_opencv(path: str) -> Iterator[Any]:
@@ -108,12 +123,15 @@ def _decode_with_opencv(path: str) -> Iterator[Any]:
 
     code = np.fromfile(path, np.uint8)
     size, components, itemsize = _declared(path, code.tobytes())
-    about = {"dimension": 2, "spacing": (1.0, 1.0), "known": False, "itemsize": itemsize}
+    if code[:4].tobytes() == b"\x89PNG":
+        _demand_still(path, code.tobytes())
+    about = {"dimension": 2, "spacing": None, "step": 0.0, "itemsize": itemsize}
     yield {**about, "size": size, "components": components}
     with complaints() as said:
         array = cv2.imdecode(code, cv2.IMREAD_UNCHANGED)
     if array is None or array.shape[:2] != size or any("orrupt" in text or "remature" in text for text in said):
         raise UnsupportedImage(f"the pixels of {path} are damaged; fetch it again.")
+    array = _upright(code.tobytes(), array)
     if array.ndim == 2:
         yield array
     elif components == 2:  # grey and alpha, which come as colour and alpha
@@ -136,12 +154,28 @@ def _declared(path: str, code: bytes) -> tuple[tuple[int, int], int, int]:
     return picture[:2], picture.components, 1
 
 
-def _states_centimetres(path: str) -> bool:
-    """Whether a TIFF's resolution is per centimetre: per inch is what printers want, and true of no anatomy."""
+def _upright(code: bytes, pixels: np.ndarray) -> np.ndarray:
+    """Pixels ``(rows, columns[, components])`` as Exif's Orientation wants them shown: viewers and cameras heed it."""
+    import io
+
     from PIL import Image as Picture
 
-    with Picture.open(path) as picture:
-        return picture.tag_v2.get(296) == 3 and picture.tag_v2.get(282) is not None
+    with Picture.open(io.BytesIO(code)) as picture:
+        turned = picture.getexif().get(_ORIENTATION, 1)
+    if turned in (5, 6, 7, 8):
+        pixels = np.swapaxes(pixels, 0, 1)
+    if turned in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels[:, ::-1] if turned in (2, 3, 6, 7) else pixels
+
+
+def _demand_still(path: str, code: bytes) -> None:
+    """Raise for an animated PNG, of which OpenCV gives the first picture."""
+    at = 8
+    while code[at + 4 : at + 8] not in (b"IDAT", b""):
+        if code[at + 4 : at + 8] == b"acTL":
+            raise UnsupportedImage(f"{path} is an animation; give its frames as a video, or one picture.")
+        at += 12 + struct.unpack_from(">I", code, at)[0]
 
 
 def encode(path: str, stored: np.ndarray) -> Iterator[Any]:

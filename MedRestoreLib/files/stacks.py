@@ -18,7 +18,7 @@ from ..errors import UnsupportedImage
 from .dicom_geometry import SAME, Plane, frame_plane, place, plane_of
 from .headers import group, number, numbers, text, texts, whole
 
-_COMPONENTS = {
+COMPONENTS = {
     "M": "magnitude",
     "MAGNITUDE": "magnitude",
     "P": "phase",
@@ -90,9 +90,9 @@ def component_of(header: Any, kinds: Sequence[str]) -> str:
     if text(header, "Modality") not in ("MR", ""):
         return ""
     said = text(header, "ComplexImageComponent").upper()
-    if said in _COMPONENTS:
-        return _COMPONENTS[said]
-    found = {_COMPONENTS[kind.upper()] for kind in kinds[2:] if kind.upper() in _COMPONENTS}
+    if said in COMPONENTS:
+        return COMPONENTS[said]
+    found = {COMPONENTS[kind.upper()] for kind in kinds[2:] if kind.upper() in COMPONENTS}
     if len(found) == 1:
         return found.pop()
     creators, owner, element = _GE
@@ -125,7 +125,7 @@ def _enhanced_slice(header: Any, frame: Any, file: int, index: int, shape: tuple
     position = group(header, frame, "TemporalPositionSequence") or {}
     heart = group(header, frame, "CardiacSynchronizationSequence") or {}
     kinds = texts(kind, "FrameType") or texts(header, "ImageType")
-    said = _COMPONENTS.get(text(kind, "ComplexImageComponent").upper(), "")
+    said = COMPONENTS.get(text(kind, "ComplexImageComponent").upper(), "")
     offset = number(position, "TemporalPositionTimeOffset")
     times = (
         None if offset is None else 1000.0 * offset,

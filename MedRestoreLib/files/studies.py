@@ -22,6 +22,9 @@ from .headers import is_dicom
 from .parts import parts
 from .payload import Budget
 from .series import Series, list_series, unreadable, why_unreadable
+from .sidecar import heeded
+
+_HALVES = (".hdr", ".img")
 
 __all__ = [
     "IMAGES",
@@ -175,11 +178,13 @@ def _read(path: Path, series: str | None, budget: Budget) -> Image:
     if is_dicom(path):
         return dicom.read_file(path, budget, series)
     row = format_of(path)
+    if suffix_of(path) in _HALVES:
+        raise UnsupportedImage(f"{path} is one of a pair of files (NIfTI, Analyze); convert them to one .nii file.")
     if row is None or suffix_of(path) not in IMAGES:
         raise UnsupportedImage(
             f"{path} is not a study that MedRestore reads (DICOM, NRRD, NIfTI, MHA, picture, video)."
         )
-    return row.read(path, budget)
+    return heeded(row.read(path, budget), path)
 
 
 def _finite(image: Image, path: Path, replace_nan: float | None) -> Image:

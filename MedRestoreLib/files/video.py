@@ -16,14 +16,19 @@ from .payload import Budget
 
 _USUAL_RATE = 25.0  # frames a second of a cine that does not say
 _UNEVEN = 0.5  # frames may be this part of a step away from an even pace
+_GREY_16 = int.from_bytes(b"Y1\0\x10", "little")  # FFmpeg's tag of a pixel format
+OTHERS = (".mov", ".avi", ".mpeg", ".mpg", ".mkv", ".m4v", ".wmv", ".webm")  # suffixes beside .mp4, only read
 _MISSING = 0.05  # of the declared frames may be missing: their number is an estimate in some files
 
 
 def read(path: Path, budget: Budget) -> Image:
     """The frames of a video file: one component where they are grey, else colour.
 
+    Pixels that are shown wider than high have a spacing that says so, in pixels' heights: lengths are not known.
+
     Raises:
-        UnsupportedImage: damaged, truncated, or fewer frames than declared can be decoded.
+        UnsupportedImage: damaged, truncated, fewer frames than declared can be decoded, or of a depth beyond 8 bits
+            that is not 16-bit grey.
     """
     demand_plain_name(path)
     demand_whole(path)
@@ -35,18 +40,25 @@ def read(path: Path, budget: Budget) -> Image:
             milliseconds = message["ms"]
         else:
             frames.append(message)
-            budget.demand(path, (len(frames), *message.shape[:2]), 1, 3)
+            components = 1 if message.ndim == 2 else 3
+            budget.demand(path, (len(frames), *message.shape[:2]), message.itemsize, components)
     if not frames:
         raise UnsupportedImage(f"{path} is damaged, or holds no frame that can be decoded.")
     if len(frames) < (1 - _MISSING) * about["frames"] - 1:
         raise UnsupportedImage(
             f"{path} is damaged: {about['frames']} frames are declared, {len(frames)} decoded; fetch it again."
         )
-    grey = all((frame == frame[..., :1]).all() for frame in frames)
-    voxels, axes = (np.stack([frame[..., 0] for frame in frames]), "fyx") if grey else (np.stack(frames), "fyxc")
-    times = _frame_times(milliseconds, about["rate"])
-    source = Source(format=path.suffix.lower(), dtype="uint8")
-    return Image.from_array(voxels, axes=axes, frame_times=times, source=source, spacing_known=False)
+    voxels = np.stack(frames)
+    if voxels.ndim == 4 and all((frame == frame[..., :1]).all() for frame in frames):
+        voxels = np.ascontiguousarray(voxels[..., 0])
+    return Image.from_array(
+        voxels,
+        axes="fyx" if voxels.ndim == 3 else "fyxc",
+        frame_times=_frame_times(milliseconds, about["rate"]),
+        source=Source(format=path.suffix.lower(), dtype=str(voxels.dtype)),
+        spacing=(about["width"], 1.0, 1.0),
+        spacing_known=False,
+    )
 
 
 def write(image: Image, path: Path) -> None:
@@ -62,6 +74,8 @@ def refuses(image: Image) -> str:
     """Why an ``.mp4`` cannot hold this image; "" if it can."""
     if image.voxels.shape[1] > 1 or np.dtype(image.source.dtype) != np.uint8:
         return "an .mp4 holds 8-bit pictures over time and this study is something else; choose .nrrd."
+    if image.source.format in (".mp4", *OTHERS) and image.spacing[0] != image.spacing[1]:
+        return "an .mp4 is written with square pixels and those of this study are not; choose .nrrd."
     steps = np.diff(image.frame_times)
     if len(steps):
         even = image.frame_times[0] + np.median(steps) * np.arange(len(steps) + 1)
@@ -81,10 +95,17 @@ def _frame_times(milliseconds: list[float], rate: float) -> tuple[float, ...]:
 
 
 def decode(path: str, allowed: float) -> Iterator[Any]:
-    """In a child: the number of frames declared and their rate, then the pixels of each frame, then their times."""
+    """In a child: what the file declares, then the pixels of each frame, then their times."""
     import cv2
 
     capture = cv2.VideoCapture(path)
+    kind = int(capture.get(cv2.CAP_PROP_CODEC_PIXEL_FORMAT)) & 0xFFFFFFFF
+    depth = _depth(kind.to_bytes(4, "little"))
+    if depth > 8 and kind != _GREY_16:
+        raise UnsupportedImage(f"{path} holds {depth} bits a component, of which 8 would be read; convert it to .nrrd.")
+    if kind == _GREY_16:
+        capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
+    across, down = capture.get(cv2.CAP_PROP_SAR_NUM), capture.get(cv2.CAP_PROP_SAR_DEN)
     rate, declared = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
     width, height = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
     if width * height * 3 > allowed:
@@ -93,13 +114,24 @@ def decode(path: str, allowed: float) -> Iterator[Any]:
     yield {
         "frames": int(declared) if counted and 0 < declared < 1e7 else 0,
         "rate": float(rate) if np.isfinite(rate) else 0.0,
+        "width": across / down if 0 < across < 1e6 and 0 < down < 1e6 else 1.0,
     }
     times = []
     while (frame := capture.read()[1]) is not None:
         times.append(float(capture.get(cv2.CAP_PROP_POS_MSEC)))
-        yield frame[..., ::-1]  # OpenCV gives blue first
+        yield frame if kind == _GREY_16 else frame[..., ::-1]  # OpenCV gives blue first
     capture.release()
     yield {"ms": times}
+
+
+def _depth(tag: bytes) -> int:
+    """Bits of a component, from FFmpeg's tag of a pixel format (libavcodec/raw.c): 'Y', '1', 0, 16 is 16-bit grey."""
+    if tag in (b"b48r", b"b64a", b"b16g"):
+        return 16
+    for letter, bits in ((tag[0], tag[3]), (tag[3], tag[0])):
+        if letter in b"YG" and 8 < bits <= 16:
+            return bits
+    return 8
 
 
 def encode(path: str, rate: float, pictures: np.ndarray) -> Iterator[Any]:

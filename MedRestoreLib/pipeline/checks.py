@@ -66,6 +66,8 @@ def _check_size(image: Image, plan: Plan, method: Method) -> None:
 
 def check_image(image: Image) -> None:
     """Raise UnsupportedImage for a study that no method can take."""
+    if image.modality == modalities.LABELS:
+        raise UnsupportedImage("the study holds labels, not measurements; choose the image that they were drawn on.")
     low, high = extremes(image)  # both are numbers only if every voxel is
     if not (math.isfinite(low) and math.isfinite(high)):
         count = int(np.count_nonzero(~np.isfinite(image.voxels)))

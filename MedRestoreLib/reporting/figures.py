@@ -154,7 +154,7 @@ def _caption(image: Image, view: View, low: float, high: float, *, in_colour: bo
     if slices > 1:
         parts.append(f"slice {number + 1} of {slices}")
     parts.append("own colours" if in_colour else f"window {low:.4g} to {high:.4g} {image.unit}".rstrip())
-    if image.spacing[:2] != (1.0, 1.0):
+    if image.spacing_known and image.spacing[:2] != (1.0, 1.0):
         parts.append(f"pixels {image.spacing[0]:.3g} × {image.spacing[1]:.3g} mm")
     text = " · ".join(parts)
     return f"{text[0].upper()}{text[1:]} · {CAUTION}"

@@ -33,14 +33,14 @@ class Study:
         modality: DICOM code.
         unit: of a voxel, "" when unknown.
         size: ``(frames, slices, rows, columns)``.
-        spacing_mm: of columns, rows and slices.
+        spacing_mm: of columns, rows and slices; None where it is unknown.
         sha256: of the voxels, float32, before.
     """
 
     modality: str
     unit: str
     size: tuple[int, ...]
-    spacing_mm: tuple[float, ...]
+    spacing_mm: tuple[float, ...] | None
     sha256: str
 
 

@@ -64,7 +64,7 @@ def batch(
     beside: Collection[str] = (),
     **edits: Any,
 ) -> list[Row]:
-    """Restore every study below ``source`` into ``target``, in the same folders and formats (videos become NRRD).
+    """Restore every study below ``source`` into ``target``, in the same folders and formats (video, TIFF become NRRD).
 
     Beside each output stands its record, ``OUTPUT.json``: the report, a fingerprint of the input and the plan, and the
     hashes of the output's files. It is removed before its output is replaced and written last, so a study is "already

@@ -13,6 +13,7 @@ from ..files.headers import is_dicom, read_header
 from ..files.parts import parts
 from ..files.quiet import quiet_pydicom
 from ..files.series import series_of, why_unreadable
+from ..files.sidecar import sidecar_of
 from ..files.studies import Series
 
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
@@ -73,7 +74,8 @@ def _studies_in(place: Path, below: Path, names: list[str]) -> Iterator[Study | 
             if reason := why_unreadable(path):
                 yield Passed(below / name, reason)
             elif suffix in files.IMAGES:
-                yield Study(path, tuple(parts(path)), below, name, name[: -len(suffix)], restored_suffix(suffix))
+                read = tuple(filter(None, (*parts(path), sidecar_of(path))))
+                yield Study(path, read, below, name, name[: -len(suffix)], restored_suffix(suffix))
             elif suffix in _DICOM_SUFFIXES or is_dicom(path):
                 candidates.append(path)
         except OSError as error:

@@ -28,6 +28,9 @@ def make(folder: Path) -> list[Path]:
     cine = rng.integers(0, 255, (4, 24, 32), endpoint=True).astype(np.uint8)
     colour = rng.integers(0, 255, (3, 24, 32, 3), endpoint=True).astype(np.uint8)
     made = [write(volume, folder / f"volume{s}") for s in (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha")]
+    made.append(folder / "text.nrrd")
+    header = "NRRD0004\ntype: ushort\ndimension: 3\nsizes: 10 12 4\nencoding: text\nspacings: 1 1 2\n\n"
+    made[-1].write_text(header + " ".join(str(int(value)) for value in volume.voxels.ravel()))
     made.append(write(Image.from_array(cine, axes="fyx", frame_times=(0, 40, 80, 120)), folder / "cine.mp4"))
     made.append(as_nm(Image.from_array(volume.voxels[:, :1].astype(np.uint16), modality="NM"), folder / "nm.dcm"))
     made.append(as_us(Image.from_array(colour, axes="fyxc"), folder / "us.dcm"))

@@ -133,3 +133,24 @@ def mapping(slope: float, unit: str, first: int = 0, last: int = 65535, kind: st
 def head(slices: int = 6, rows: int = 20, columns: int = 16, seed: int = 0) -> np.ndarray:
     """Positive whole numbers, uint16."""
     return np.random.default_rng(seed).integers(1, 1000, (slices, rows, columns)).astype(np.uint16)
+
+
+def mosaics(folder: Path, count: int = 1) -> Path:
+    """Real headers of Siemens mosaics, 7 x 7 tiles for 48 slices, that nibabel's tests ship; with pixels of ours."""
+    import gzip
+    import io
+
+    import nibabel
+    from pydicom import dcmread
+
+    packed = Path(nibabel.__file__).parent / "nicom" / "tests" / "data" / "siemens_dwi_1000.dcm.gz"
+    folder.mkdir(parents=True)
+    for index in range(count):
+        dataset = dcmread(io.BytesIO(gzip.decompress(packed.read_bytes())))
+        tiles = np.random.default_rng(index).integers(1, 4000, (49, 128, 128)).astype(np.uint16)
+        tiles[48] = 0
+        dataset.PixelData = tiles.reshape(7, 7, 128, 128).swapaxes(1, 2).tobytes()
+        dataset.InstanceNumber, dataset.AcquisitionTime = index + 1, f"{120000 + 2 * index}"
+        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.{index + 1}"
+        save(dataset, folder / f"{index}.dcm")
+    return folder

@@ -69,7 +69,7 @@ def test_the_largest_is_first_and_millimetres_follow_the_grid():
         height = amplitude(model("poisson")(1.0), 8.0, 5, snr)
         lesions += height * blob(clean.shape, (0, 0, 140, column), 5)
     noisy = model("poisson").add(clean, 1.0, np.random.default_rng(0))
-    grid = UnitGrid((2.0, 3.0, 1.0), (10.0, 20.0, 30.0), (1.0, 0, 0, 0, 0, 1.0, 0, -1.0, 0))
+    grid = UnitGrid((2.0, 3.0, 1.0), (10.0, 20.0, 30.0), (1.0, 0, 0, 0, 0, 1.0, 0, -1.0, 0), spacing_known=True)
     found = audit(noisy, lesions, model("poisson")(1.0), grid=grid)
     first, second = found.places
     assert first.score > second.score

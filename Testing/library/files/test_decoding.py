@@ -149,6 +149,8 @@ def test_reading_from_many_threads_leaves_warnings_and_standard_error_as_they_we
 ) -> None:
     import warnings
 
+    import pydicom  # noqa: F401 - it imports requests where that is installed, which changes the filters for good
+
     files = ["nuclear/bone_scan_whole_body.dcm", "ultrasound/dicom/US1_J2KR.dcm", "nuclear/quality_control/Jaszack.dcm"]
     before, filters = os.fstat(2), list(warnings.filters)
     with ThreadPoolExecutor(6) as pool:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from MedRestoreLib.files.studies import list_series, read, write
-from Testing.support.dicom_objects import AXIAL, dicom, enhanced, head, item, save, series
+from Testing.support.dicom_objects import AXIAL, dicom, enhanced, head, item, mosaics, save, series
 from Testing.support.dicom_studies import edit, message_of
 
 
@@ -280,9 +280,36 @@ def test_compressed_frames_must_be_as_many_as_declared(said: int, held: int, tmp
     assert f"declares {said} frames and holds {held}" in message_of(save(dataset, tmp_path / "a.dcm"))
 
 
-def test_a_mosaic_is_refused(tmp_path: Path) -> None:
+def test_a_mosaic_is_a_volume_where_nibabel_finds_it(tmp_path: Path) -> None:
+    from nibabel.nicom.dicomwrappers import wrapper_from_file
+
+    path = mosaics(tmp_path / "in") / "0.dcm"
+    image, theirs = read(path), wrapper_from_file(path)
+    assert image.voxels.shape == (1, 48, 128, 128)
+    np.testing.assert_array_equal(image.voxels[0].T.swapaxes(0, 1), theirs.get_data())  # theirs: row, column, slice
+    affine = theirs.affine[:3, [1, 0, 2]]  # LPS
+    np.testing.assert_allclose(np.reshape(image.direction, (3, 3)) * image.spacing, affine, atol=1e-4)
+    np.testing.assert_allclose(image.origin, theirs.affine[:3, 3], atol=1e-4)
+    back = read(write(image, tmp_path / "same.dcm"))
+    np.testing.assert_array_equal(back.source.headers[0].Rows, 896)
+    np.testing.assert_array_equal(back.stored(), image.stored())
+    restored = wrapper_from_file(write(image.with_voxels(image.voxels * np.float32(0.5)), tmp_path / "half.dcm"))
+    np.testing.assert_allclose(restored.get_data(), theirs.get_data() / 2, atol=0.1)
+
+
+def test_mosaics_of_a_series_are_frames(tmp_path: Path) -> None:
+    image = read(mosaics(tmp_path / "in", 3))
+    assert image.voxels.shape == (3, 48, 128, 128)
+    assert image.frame_times == (0.0, 2000.0, 4000.0)
+    np.testing.assert_array_equal(read(write(image, tmp_path / "out")).stored(), image.stored())
+
+
+def test_a_mosaic_that_nothing_explains_is_refused(tmp_path: Path) -> None:
     kinds = ["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]
-    assert "mosaic" in message_of(save(dicom("MR", head(1)[0], ImageType=kinds), tmp_path / "a.dcm"))
+    assert "CSA header (0029,1010)" in message_of(save(dicom("MR", head(1)[0], ImageType=kinds), tmp_path / "a.dcm"))
+    path = mosaics(tmp_path / "in") / "0.dcm"
+    edit(path, lambda dataset: setattr(dataset[0x00291010], "value", dataset[0x00291010].value[:200]))
+    assert "CSA header (0029,1010)" in message_of(path)
 
 
 def nuclear(count: int, **values: Any) -> Any:

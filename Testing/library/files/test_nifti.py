@@ -14,6 +14,7 @@ import pytest
 from MedRestoreLib.errors import UnsupportedImage
 from MedRestoreLib.files.studies import read, write
 from MedRestoreLib.image import Image
+from MedRestoreLib.pipeline.plan import recommend
 
 AFFINE = np.diag([-0.9, -1.1, 2.5, 1.0])
 OBLIQUE = np.eye(4)
@@ -138,6 +139,17 @@ def test_components_that_are_no_colour_are_refused(intent: int, components: int,
     struct.pack_into("<ff", data, 112, 0.5, 3.0)  # a scale, at which other readers crash
     path.write_bytes(data)
     assert "neither colour nor frames" in message_of(path)
+
+
+def test_labels_are_read_for_masks_and_never_restored(tmp_path: Path) -> None:
+    image = nib.Nifti1Image(np.arange(4 * 5 * 6, dtype=np.uint8).reshape(4, 5, 6), np.eye(4))
+    image.header.set_intent("label")
+    nib.save(image, tmp_path / "a.nii")
+    labels = read(tmp_path / "a.nii")
+    assert labels.voxels.shape == (1, 6, 5, 4)
+    with pytest.raises(UnsupportedImage, match="labels"):
+        recommend(labels, method="adf", level=5.0)
+    assert nib.load(write(labels, tmp_path / "b.nii")).header.get_intent()[0] == "label"
 
 
 def test_vectors_along_time_are_refused(tmp_path: Path) -> None:

@@ -156,6 +156,95 @@ def test_slices_in_files_of_their_own_and_voxels_at_the_end(tmp_path: Path) -> N
     np.testing.assert_array_equal(read(at_end).stored()[0], VOXELS)
 
 
+def spelt(array: np.ndarray) -> bytes:
+    return "\n".join(map(str, array.ravel())).encode()
+
+
+@pytest.mark.parametrize("kind", ["<i2", "u1", "<f8"])
+def test_voxels_that_are_spelt_out_are_read(kind: str, tmp_path: Path) -> None:
+    """As numbers in NRRD and MetaImage, as hexadecimal digits in NRRD."""
+    array = (np.abs(VOXELS) % 200).astype(kind)
+    name, meta = {"i2": ("short", "SHORT"), "u1": ("uchar", "UCHAR"), "f8": ("double", "DOUBLE")}[kind[-2:]]
+    fields = PLACED + "endian: little\n"
+    for encoding, data in (("text", spelt(array)), ("hex", array.tobytes().hex(" ").encode())):
+        path = nrrd(tmp_path / "a.nrrd", fields, data, type=name, encoding=encoding)
+        np.testing.assert_array_equal(read(path).stored()[0], array)
+        assert "truncated" in message_of(nrrd(tmp_path / "cut.nrrd", fields, data[:-9], type=name, encoding=encoding))
+    header = f"NDims = 3\nDimSize = 5 4 3\nBinaryData = False\nElementType = MET_{meta}\nElementDataFile = LOCAL\n"
+    (tmp_path / "a.mha").write_bytes(header.encode() + spelt(array))
+    np.testing.assert_array_equal(read(tmp_path / "a.mha").stored()[0], array)
+    (tmp_path / "a.mha").write_bytes(header.encode() + spelt(array).replace(b"\n", b"\nx", 1))
+    assert "damaged" in message_of(tmp_path / "a.mha")
+
+
+def test_spelt_numbers_beyond_their_type_are_damage(tmp_path: Path) -> None:
+    header = "NDims = 2\nDimSize = 2 2\nBinaryData = False\nElementType = MET_UCHAR\nElementDataFile = LOCAL\n"
+    for words in ("1 2 3 256", "1 2 3 -1", "1 2 3 4.5", "1 2 3 1e99"):
+        (tmp_path / "a.mha").write_text(header + words)
+        assert "damaged" in message_of(tmp_path / "a.mha")
+
+
+@pytest.mark.parametrize("said", ["LIST\n7.raw\n9.raw\n11.raw", "%d.raw 7 11 2"])
+def test_slices_in_files_of_their_own_are_one_study(said: str, tmp_path: Path) -> None:
+    for k, plane in zip((7, 9, 11), VOXELS, strict=True):
+        (tmp_path / f"{k}.raw").write_bytes(plane.tobytes())
+    listed = nrrd(tmp_path / "a.nhdr", PLACED + f"endian: little\ndata file: {said}", b"")
+    meta = tmp_path / "a.mhd"
+    meta.write_text(f"NDims = 3\nDimSize = 5 4 3\nElementType = MET_SHORT\nElementDataFile = {said}\n")
+    for path in (listed, meta):
+        np.testing.assert_array_equal(read(path).stored()[0], VOXELS)
+        assert parts(path)[1:] == [tmp_path / f"{k}.raw" for k in (7, 9, 11)]
+    (tmp_path / "11.raw").write_bytes(b"short")
+    assert "truncated" in message_of(listed)
+    (tmp_path / "11.raw").unlink()
+    assert "absent" in message_of(meta)
+
+
+@pytest.mark.parametrize("said", ["%d.raw 7 11 0", "%d.raw 7 999999999 1", "%d.raw -3 1 1", "%d.raw a b c", "LIST"])
+def test_a_pattern_that_cannot_be_is_damage(said: str, tmp_path: Path) -> None:
+    path = nrrd(tmp_path / "a.nhdr", PLACED + f"endian: little\ndata file: {said}", b"")
+    assert "data file" in message_of(path)
+    assert parts(path) == [path]
+
+
+def test_what_metaimage_says_of_numbers_and_lengths_is_honoured(tmp_path: Path) -> None:
+    header = (
+        "NDims = 3\nDimSize = 5 4 3\nDistanceUnits = cm\nElementSpacing = 0.1 0.2 0.3\nOffset = 1 2 3\n"
+        "Modality = MET_MOD_CT\nElementMax = 9\nElementToIntensityFunctionSlope = 2\n"
+        "ElementToIntensityFunctionOffset = -24\nElementType = MET_SHORT\nElementDataFile = LOCAL\n"
+    )
+    (tmp_path / "a.mha").write_bytes(header.encode() + VOXELS.tobytes())
+    image = read(tmp_path / "a.mha")
+    np.testing.assert_array_equal(image.voxels[0], 2.0 * VOXELS - 24)
+    np.testing.assert_allclose(image.spacing, (1, 2, 3))
+    np.testing.assert_allclose(image.origin, (10, 20, 30))
+    assert image.modality == "CT"
+    again = read(write(image, tmp_path / "b.mha"))
+    np.testing.assert_array_equal(again.voxels, image.voxels)
+    assert (again.spacing, again.origin, again.modality) == (image.spacing, image.origin, "CT")
+    assert b"ElementMax" not in (tmp_path / "b.mha").read_bytes()
+    for field, bad in (("DistanceUnits", "parsec"), ("ElementToIntensityFunctionSlope", "nan")):
+        text = "".join(
+            f"{field} = {bad}\n" if line.startswith(f"{field} =") else f"{line}\n" for line in header.splitlines()
+        )
+        (tmp_path / "a.mha").write_bytes(text.encode() + VOXELS.tobytes())
+        assert field in message_of(tmp_path / "a.mha")
+
+
+@pytest.mark.parametrize(("centers", "spacing"), [("cell cell cell", 2.0), ("node node node", 2.5), ("", 2.0)])
+def test_the_ends_of_nrrd_axes_say_their_spacing(centers: str, spacing: float, tmp_path: Path) -> None:
+    fields = "endian: little\naxis mins: 1 1 1\naxis maxs: 11 9 7\n"
+    image = read(nrrd(tmp_path / "a.nrrd", fields + (f"centerings: {centers}\n" if centers else ""), VOXELS.tobytes()))
+    assert image.spacing_known
+    assert image.spacing[0] == spacing
+
+
+def test_sample_units_are_the_unit(tmp_path: Path) -> None:
+    image = read(nrrd(tmp_path / "a.nrrd", PLACED + 'endian: little\nsample units: "ms"\n', VOXELS.tobytes()))
+    assert image.unit == "ms"
+    assert read(write(image, tmp_path / "b.nrrd")).unit == "ms"
+
+
 @pytest.mark.parametrize(
     ("fields", "name"),
     [

@@ -255,3 +255,13 @@ def test_magnitudes_and_other_modalities_are_not_taken_for_phases(tmp_path: Path
     assert read(
         save(dicom("US", head(1)[0].astype(np.uint8), ImageType=["ORIGINAL", "PRIMARY", "P"]), tmp_path / "u.dcm")
     )
+
+
+def test_a_table_of_real_world_values_is_refused_where_nothing_else_says_what_numbers_mean(tmp_path: Path) -> None:
+    table = mapping(1.0, "ms")
+    del table.RealWorldValueSlope, table.RealWorldValueIntercept
+    table.RealWorldValueLUTData = [float(number) ** 2 for number in range(10)]
+    dataset = dicom("MR", head(1)[0], RealWorldValueMappingSequence=[table], PixelSpacing=[1, 1])
+    assert "Real World Value LUT Data" in message_of(save(dataset, tmp_path / "a.dcm"))
+    dataset.RescaleSlope, dataset.RescaleIntercept = "2", "0"
+    np.testing.assert_array_equal(read(save(dataset, tmp_path / "b.dcm")).voxels[0, 0], 2.0 * head(1)[0])

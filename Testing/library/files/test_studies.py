@@ -337,3 +337,30 @@ def test_a_failed_write_keeps_the_former_file(tmp_path: Path) -> None:
         write(Image.from_array(np.ones((2, 4, 5), np.uint8)), path)
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["kept.png"]
+
+
+@pytest.mark.parametrize("suffix", [".nrrd", ".nhdr", ".nii.gz", ".mha"])
+def test_one_wrong_bit_in_compressed_voxels_is_noticed(suffix: str, tmp_path: Path) -> None:
+    """Their check sum stands at their end, behind the last voxel."""
+    image = Image.from_array(np.random.default_rng(0).integers(0, 9, (4, 30, 30)).astype(np.uint8))
+    path = write(image, tmp_path / f"a{suffix}")
+    packed = path if suffix != ".nhdr" else tmp_path / "a.raw.gz"
+    data = packed.read_bytes()
+    rng = np.random.default_rng(1)
+    for place in (*rng.integers(len(data) // 2, len(data), 60), len(data) - 2, len(data) - 6):
+        changed = bytearray(data)
+        changed[place] ^= 1 << int(rng.integers(8))
+        packed.write_bytes(changed)
+        with pytest.raises(UnsupportedImage, match=r"damaged|truncated|more volumes"):
+            read(path)
+    packed.write_bytes(data[:-3])
+    with pytest.raises(UnsupportedImage, match="truncated"):
+        read(path)
+    packed.write_bytes(data + bytes(100))  # some pad files with zeros
+    np.testing.assert_array_equal(read(path).stored(), image.stored())
+
+
+def test_half_of_a_pair_is_called_that(tmp_path: Path) -> None:
+    (tmp_path / "a.hdr").write_bytes(b"\x5c\x01\0\0" + bytes(344))
+    with pytest.raises(UnsupportedImage, match="pair"):
+        read(tmp_path / "a.hdr")

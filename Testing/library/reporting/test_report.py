@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+import MedRestoreLib as mr
 from MedRestoreLib.errors import OutputError, UnsupportedImage
 from MedRestoreLib.evidence.audit import audit
 from MedRestoreLib.evidence.gain import expected_gain
@@ -329,3 +330,20 @@ def test_real_frames_show_the_fan_whole(data_folder):
         echoes = plane > 0.03 * plane.max()
         assert echoes[view.rows, view.columns].sum() >= 0.98 * echoes.sum(), path.name
     assert len(frames) > 15
+
+
+def test_where_no_spacing_is_known_nothing_is_said_in_millimetres(tmp_path):
+    """No square centimetres from a PNG, and no place or width in mm of what was lost."""
+    clean = np.full((96, 96), 100.0)
+    clean[40:44, 40:44] = 160
+    noisy = mr.add_noise(mr.Image.from_array(clean, spacing_known=False), "gaussian", 5.0)
+    report = mr.restore(noisy, method="adf", noise="gaussian", level=5.0, options={"iterations": 40}).report
+    values = report.to_dict()
+    assert values["study"]["spacing_mm"] is None
+    assert values["totals"]["size_unit"] == "pixels"
+    assert sum(region["size"] for region in values["totals"]["regions"].values()) == pytest.approx(96 * 96)
+    text = report.write(tmp_path / "report.html").read_text()
+    for unit in ("cm²", " mm", " ml"):
+        assert unit not in text.split("</style>")[1]
+    known = mr.restore(replace(noisy, spacing_known=True, spacing=(0.5, 0.5, 1)), method="adf", level=5.0).report
+    assert known.to_dict()["totals"]["size_unit"] == "cm²"

@@ -147,6 +147,14 @@ def test_a_folder_that_stays_shut_is_listed(tmp_path, monkeypatch):
     assert "Permission denied" in passed(tmp_path)["shut"]
 
 
+def test_the_sidecar_of_a_study_is_one_of_its_files(tmp_path):
+    """What stands there may change what is made of it."""
+    mr.write(brain(2), tmp_path / "a.nii.gz")
+    (tmp_path / "a.json").write_text("{}")
+    (study,) = find(tmp_path)
+    assert study.files == (tmp_path / "a.nii.gz", tmp_path / "a.json")
+
+
 def test_a_study_has_all_its_files(tmp_path):
     pair = mr.write(brain(2), tmp_path / "pair.nhdr")
     (study,) = found(tmp_path).values()
