@@ -19,7 +19,7 @@ define CHECK_PYTHON
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz kills lint docs bench train-gpu clean
+.PHONY: help demo test fuzz kills lint docs bench translations train-gpu clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -33,8 +33,8 @@ test: .venv/ready  ## the whole test suite
 fuzz: .venv/ready  ## 3,000 damaged files through the command line (ARGS="--count 500 --seed 7" for others)
 	OMP_NUM_THREADS=1 $(BIN)/python -m Testing.fuzz.run $(ARGS)
 
-lint: .venv/ready  ## ruff: rules and formatting
-	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+lint: .venv/ready  ## ruff: rules and formatting; mypy: types
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 docs: .venv/ready  ## the documentation, with a gallery in which every method restores the same studies, to build/docs
 	$(BIN)/python -m Testing.gallery build/gallery
@@ -45,6 +45,9 @@ kills: .venv/ready  ## 300 batches killed, each gone on with (ARGS='--kills N --
 
 bench: .bench-venv/ready  ## our methods against their peers (ARGS=--quick for a trial), in an environment of its own
 	$(BENCH)/python -m Testing.benchmarks.run $(ARGS)
+
+translations: .venv/ready  ## the panel's texts for translators, Resources/Translations/*.ts, brought up to date
+	$(BIN)/python -m Testing.translations
 
 train-gpu: .venv/ready  ## all weights that ship, trained again in ten minutes on a data-centre GPU (see training/README.md)
 	$(BIN)/python -m training all --budget 9m --device cuda $(ARGS)

@@ -29,7 +29,7 @@ from slicer.util import VTKObservationMixin
 from MedRestorePanel import settings
 from MedRestorePanel.console import MedRestoreLogic
 from MedRestorePanel.help import helpLinks
-from MedRestorePanel.samples import SAMPLES, registerSampleData
+from MedRestorePanel.samples import registerSampleData, titles
 from MedRestorePanel.slices import isShown, showVolume
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class MedRestore(ScriptedLoadableModule):
 
     def __init__(self, parent: Any) -> None:
         ScriptedLoadableModule.__init__(self, parent)
+        slicer.app.loadTranslations(self.resourcePath("Translations"))
         parent.title = _("MedRestore")
         parent.categories = [translate("qSlicerAbstractCoreModule", "Filtering")]
         parent.dependencies = ["SubjectHierarchy"]
@@ -97,6 +98,7 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         uiWidget.setMRMLScene(slicer.mrmlScene)
 
         from MedRestorePanel.evidence import EvidenceSection
+        from MedRestorePanel.keyboard import prepareKeyboard
         from MedRestorePanel.presets import PresetSection
         from MedRestorePanel.preview import Preview
         from MedRestorePanel.problem import ProblemReport
@@ -108,6 +110,7 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         from MedRestorePanel.workers import Workers
 
         self.ui.helpLabel.text = helpLinks()
+        self.shortcut = prepareKeyboard(uiWidget, self.ui)
         for widget in vars(self.ui).values():  # however long a node's name is, the panel stays narrow
             if isinstance(widget, slicer.qMRMLNodeComboBox):
                 widget.sizeAdjustPolicy = qt.QComboBox.AdjustToMinimumContentsLengthWithIcon
@@ -278,7 +281,7 @@ class MedRestoreTest(ScriptedLoadableModuleTest):
     def test_samples_stand_in_sample_data(self) -> None:
         self.waitFor(lambda: "MedRestore" in getattr(slicer.modules, "sampleDataSources", {}))
         sources = slicer.modules.sampleDataSources["MedRestore"]
-        assert {source.sampleName for source in sources} == set(SAMPLES.values())
+        assert {source.sampleName for source in sources} == set(titles().values())
 
     def test_console_keeps_geometry_unit_and_counts(self) -> None:
         logic = MedRestoreLogic()

@@ -10,6 +10,8 @@ import qt
 from slicer.i18n import tr as _
 from slicer.parameterNodeWrapper import GuiConnector
 
+from .words import ofLibrary
+
 if TYPE_CHECKING:
     import slicer
 
@@ -147,10 +149,12 @@ def methods(modality: str = "", noise: str = "", recommended: str = "") -> list[
         _("Made for other studies"): [method for method in handling if method not in fit],
         _("For other noise"): [method for method in rest if method not in handling],
     }
-    items = [_methodChoice(method, _("{title} (recommended)").format(title=method.title)) for method in first]
+    items = [
+        _methodChoice(method, _("{title} (recommended)").format(title=ofLibrary(method.title))) for method in first
+    ]
     for label, group in groups.items():
         if group:
-            items += [heading(label), *(_methodChoice(method, method.title) for method in group)]
+            items += [heading(label), *(_methodChoice(method, ofLibrary(method.title)) for method in group)]
     return items
 
 
@@ -161,7 +165,8 @@ def noises(method: str = "") -> list[Choice]:
 
     handled = next((row.noises for row in catalogue.METHODS if row.id == method), noise.IDS)
     models = [noise.model(name) for name in noise.IDS if name in handled]
-    return [Choice(model.title, model.id, _("Level: {unit}").format(unit=model.unit)) for model in models]
+    level = _("Level: {unit}")
+    return [Choice(ofLibrary(m.title), m.id, level.format(unit=ofLibrary(m.unit))) for m in models]
 
 
 def dimensions(method: str = "") -> list[Choice]:
@@ -201,4 +206,4 @@ def segments(segmentation: slicer.vtkMRMLSegmentationNode | None = None) -> list
 
 
 def _methodChoice(method: Method, label: str) -> Choice:
-    return Choice(label, method.id, f"{method.summary}\n{method.citation}")
+    return Choice(label, method.id, f"{ofLibrary(method.summary)}\n{method.citation}")

@@ -158,14 +158,23 @@ class Preview(VTKObservationMixin):
     # Asking
 
     def _ask(self) -> None:
+        """Ask for the slice; where a method works on a volume, for a glance first, which is there at once."""
+        self._request = None
+        self._askFor("glance" if self.study.isInVolume() else "preview")
+
+    def _askFor(self, do: str) -> None:
         from MedRestoreLib import MedRestoreError
 
         place, (edits, mask) = self._wanted
         request = None
 
         def done(reply: dict[str, Any]) -> None:
-            if self._request is request:
-                self._show(place, self.workers.result(request, reply["id"])[0, 0])
+            if self._request is not request:
+                return
+            self._show(place, self.workers.result(request, reply["id"])[0, 0])
+            if do == "glance":
+                self._say(_("A first look, from the slices nearby. The exact one follows..."))
+                self._askFor("preview")
 
         def failed(error: MedRestoreError) -> None:
             if self._request is request:
@@ -176,7 +185,7 @@ class Preview(VTKObservationMixin):
         try:
             study = self.study.study()
             request = self._request = self.workers.request(
-                "preview",
+                do,
                 study,
                 edits,
                 at=(place.frame, place.slice),

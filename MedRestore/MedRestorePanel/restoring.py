@@ -69,9 +69,11 @@ class RestoreSection:
         study = self._parameterNode.inputVolume if self._parameterNode is not None else None
         if study is not None and study is not self._study:
             self._study, self._message = study, ""
-        ui.applyButton.text = _("Cancel") if running else _("Apply")
+        ui.applyButton.text = _("C&ancel") if running else _("&Apply")
         ui.applyButton.enabled = running or not missing
-        ui.applyButton.toolTip = _("Stop; nothing is kept.") if running else missing or _("Restore the study.")
+        ui.applyButton.toolTip = (
+            _("Stop; nothing is kept.") if running else missing or _("Restore the study (Ctrl+Return).")
+        )
         ui.progressBar.visible = running
         earlier = None if running else self._earlier()
         ui.replaceCheckBox.visible = earlier is not None

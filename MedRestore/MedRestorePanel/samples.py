@@ -6,7 +6,10 @@ from pathlib import Path
 
 from slicer.i18n import tr as _
 
-SAMPLES = {"MedRestoreBoneScan": _("Bone scan"), "MedRestoreHead": _("T1 head"), "MedRestoreCine": _("Cine")}
+
+def titles() -> dict[str, str]:
+    """The samples' names in Sample Data."""
+    return {"MedRestoreBoneScan": _("Bone scan"), "MedRestoreHead": _("T1 head"), "MedRestoreCine": _("Cine")}
 
 
 def registerSampleData(iconsFolder: str) -> None:
@@ -15,7 +18,7 @@ def registerSampleData(iconsFolder: str) -> None:
 
     from .console import MedRestoreLogic
 
-    for name, title in SAMPLES.items():
+    for name, title in titles().items():
         SampleData.SampleDataLogic.registerCustomSampleDataSource(
             category="MedRestore",
             sampleName=title,

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from .parameters import MedRestoreParameterNode
     from .views import Volumes
 
-NO_RESULT = _("Restore a volume first, or choose a restored volume.")
-NO_ORIGINAL = _("The original of this volume is not in the scene: choose it as the input.")
 MEASURE, ALIKE = "measureSegmentsButton", "segmentAlikeButton"
 DIGITS = 3  # how finely thresholds can be set: a thousandth of their range
 
@@ -123,7 +121,9 @@ class SegmentsSection(VTKObservationMixin):
 
     def _missingVolume(self) -> str:
         before, after = self._pair()
-        return NO_RESULT if after is None else NO_ORIGINAL if before is None else ""
+        if after is None:
+            return _("Restore a volume first, or choose a restored volume.")
+        return _("The original of this volume is not in the scene: choose it as the input.") if before is None else ""
 
     def _missingToMeasure(self) -> str:
         return self._missingVolume() or ("" if self._segmentations() else _("Choose a segmentation."))

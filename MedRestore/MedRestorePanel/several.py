@@ -92,7 +92,7 @@ class SeveralSection(VTKObservationMixin):
         self._fill()
         self._box.setChoices(self.presets.choices(_("As recommended for each")))
         running, missing = self.isRunning, self._missing()
-        ui.severalButton.text = _("Cancel") if running else _("Restore the ticked volumes")
+        ui.severalButton.text = _("Cancel") if running else _("Restore the ti&cked volumes")
         ui.severalButton.enabled = running or not missing
         ui.severalButton.toolTip = _("Stop. What is restored already stays.") if running else missing
         ui.severalProgressBar.visible = running

@@ -12,7 +12,7 @@ from slicer.util import VTKObservationMixin
 from . import choices
 from .level import LevelConnector
 from .parameters import MOST_MEMORY
-from .words import explained
+from .words import explained, ofLibrary
 
 if TYPE_CHECKING:
     from MedRestoreLib import MedRestoreError
@@ -178,6 +178,11 @@ class StudySection(VTKObservationMixin):
             memory=min(float(edits.get("memory_gb", 0.0)), MOST_MEMORY),
         )
         self._recognise(noise=noise)
+
+    def isInVolume(self) -> bool:
+        """Whether the method will work in three dimensions."""
+        method, dimensions = self._method(), self._parameterNode.dimensions
+        return method is not None and (dimensions == "3" or (dimensions == "auto" and method.dimensions[0] == 3))
 
     def onEstimate(self) -> None:
         """Read the level off the study again, for the noise model that is chosen."""
@@ -369,8 +374,8 @@ class StudySection(VTKObservationMixin):
         from MedRestoreLib import noise
 
         if self._isBlind():
-            return _("{method} finds the noise by itself.").format(method=self._method().title)
-        unit = noise.model(p.noise).unit
+            return _("{method} finds the noise by itself.").format(method=ofLibrary(self._method().title))
+        unit = ofLibrary(noise.model(p.noise).unit)
         if estimate is None or not estimate["level"]:
             return _("In {unit}.").format(unit=unit)
         sure = _("sure") if estimate["confidence"] >= SURE else _("unsure, look closely")
@@ -385,7 +390,7 @@ class StudySection(VTKObservationMixin):
             percent = round(100 * estimate["confidence"])
             reasons.append(found.format(reason=estimate["reason"], percent=percent))
         if method is not None:
-            reasons.append(f"{method.title}: {method.summary} {method.citation}.")
+            reasons.append(f"{ofLibrary(method.title)}: {ofLibrary(method.summary)} {method.citation}.")
             if self._isBlind():
                 reasons.append(_("The level serves the evidence alone."))
         return "\n".join(filter(None, reasons))

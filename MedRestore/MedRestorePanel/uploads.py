@@ -87,7 +87,7 @@ class Uploads:
         """Ask the worker about a study.
 
         Args:
-            do: "recognise", "restore" or "preview".
+            do: "recognise", "restore", "preview" or "glance".
             study: scalar or colour volume, or a sequence of them.
             edits: fields of ``Plan``, and the modality.
             at: frame and slice of a preview.

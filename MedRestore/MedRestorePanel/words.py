@@ -5,23 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from slicer.i18n import tr as _
+from slicer.i18n import translate
 
 if TYPE_CHECKING:
     from MedRestoreLib import MedRestoreError
 
-# What the panel calls the fields that an error names.
-FIELDS = {
-    "level": _("Noise level"),
-    "noise": _("Noise"),
-    "method": _("Method"),
-    "modality": _("Modality"),
-    "mask": _("Only inside"),
-    "strength": _("Strength"),
-    "dimensions": _("Dimensions"),
-    "options": _("Options"),
-    "device": _("Device"),
-    "memory_gb": _("Memory of a tile (GB)"),
-}
+
+def _fields() -> dict[str, str]:
+    """What the panel calls the fields that an error names."""
+    return {
+        "level": _("Noise level"),
+        "noise": _("Noise"),
+        "method": _("Method"),
+        "modality": _("Modality"),
+        "mask": _("Only inside"),
+        "strength": _("Strength"),
+        "dimensions": _("Dimensions"),
+        "options": _("Options"),
+        "device": _("Device"),
+        "memory_gb": _("Memory of a tile (GB)"),
+    }
 
 
 def _sentence(message: str) -> str:
@@ -31,8 +34,13 @@ def _sentence(message: str) -> str:
 
 def explained(error: MedRestoreError) -> str:
     """What is wrong, what to do, and where in the panel that is done."""
-    where = FIELDS.get(error.field)
+    where = _fields().get(error.field)
     return _sentence(str(error)) + (" " + _("See '{field}'.").format(field=where) if where else "")
+
+
+def ofLibrary(text: str) -> str:
+    """A title, summary or unit of the library's tables in the user's language."""
+    return translate("MedRestoreLib", text)
 
 
 def inAWord(report: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,26 +19,25 @@ from . import batches, doctor, screen, studies
 
 BAD_INPUT, STOPPED = 2, 130  # exit codes
 # What typer raises for a command line that it does not understand. It may bring a click of its own along.
-Misused = typer.BadParameter.__mro__[2]
+Misused: Any = typer.BadParameter.__mro__[2]
 
 
-class _Flags:
-    """Flags are shown as flags: ``--json``, not ``--json <bool>``."""
-
-    def get_params(self, ctx: typer.Context) -> list:
-        params = super().get_params(ctx)
-        for param in params:
-            if getattr(param, "is_flag", False) and param.metavar is None:
-                param.metavar = ""
-        return params
+class _Command(typer.core.TyperCommand):
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _as_flags(super().get_params(ctx))
 
 
-class _Command(_Flags, typer.core.TyperCommand):
-    pass
+class _Group(typer.core.TyperGroup):
+    def get_params(self, ctx: Any) -> list[Any]:
+        return _as_flags(super().get_params(ctx))
 
 
-class _Group(_Flags, typer.core.TyperGroup):
-    pass
+def _as_flags(params: list[Any]) -> list[Any]:
+    """Show flags as flags: ``--json``, not ``--json <bool>``."""
+    for param in params:
+        if getattr(param, "is_flag", False) and param.metavar is None:
+            param.metavar = ""
+    return params
 
 
 app = typer.Typer(
@@ -111,18 +110,22 @@ def with_flag(error: MedRestoreError, command: str) -> str:
     >>> with_flag(MedRestoreError("too much.", field="memory_gb"), "restore")
     'too much (--memory).'
     """
-    found = typer.main.get_command(app).commands.get(command)
+    found = _commands().get(command)
     flags = {parameter.name: parameter.opts[0] for parameter in found.params} if found else {}
     flag = flags.get(error.field, "")
     return f"{str(error).removesuffix('.')} ({flag})." if flag.startswith("--") else str(error)
 
 
 def _command_name(arguments: list[str]) -> str:
-    names = typer.main.get_command(app).commands
-    return next((argument for argument in arguments[1:] if argument in names), "")
+    return next((argument for argument in arguments[1:] if argument in _commands()), "")
 
 
-def _say_misuse(error: Misused) -> None:
+def _commands() -> dict[str, Any]:
+    group: Any = typer.main.get_command(app)
+    return group.commands
+
+
+def _say_misuse(error: Any) -> None:
     """What is wrong with the command line, in one line, and where its help is."""
     context = getattr(error, "ctx", None)
     if not sys.argv[1:]:  # nothing was asked for: all that can be

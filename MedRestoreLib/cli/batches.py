@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -38,7 +38,7 @@ def batch(
     from ..service import summary
     from ..service.batch import batch as run
 
-    edits = {
+    edits: dict[str, Any] = {
         "method": method,
         "noise": noise,
         "level": opt.number(level),

@@ -151,11 +151,13 @@ def compare(
 
     if figure:
         check_outputs([figure], [before, after, reference], force=force)
-    studies = [files.read(path) for path in (before, after, reference) if path]
-    rows = run(*studies)
-    if figure:
-        draw = figures.compare if reference else figures.before_after
-        draw(*studies, figure)
+    first, second = files.read(before), files.read(after)
+    truth = None if reference is None else files.read(reference)
+    rows = run(first, second, truth)
+    if figure and truth is not None:
+        figures.compare(first, second, truth, figure)
+    elif figure:
+        figures.before_after(first, second, figure)
     if as_json:
         screen.print_json([{"measure": r.measure, "before": r.before, "after": r.after, "unit": r.unit} for r in rows])
     else:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
 from ..noise import Noise
+from .pieces import Box
 from .probing import Denoise, probe
 from .pure import Pure
 from .risk import BLOCK, DECIBELS, Risk
+from .sampling import sample_planes
 from .sure import Sure
 
 ESTIMATORS = {estimator.name: estimator for estimator in (Sure, Pure)}
 EXCESS_CORRELATION = 0.1  # beyond what white noise leaves: a tenth of the residual is not noise
+PIECE_MARGIN = 8  # voxels
 LEAST_CHANGE = 0.1  # dB: a smaller gain or loss is none
 LARGEST_SPREAD = 1.5  # dB: a gain that is less exact is not called reliable
 CONFIDENCE = 2.0  # standard errors on either side hold the truth in 95 % of studies
@@ -108,33 +111,58 @@ class Gain:
 
 
 def expected_gain(
-    noisy: np.ndarray, denoise: Denoise, noise: Noise, *, level_error: float = 0.0, seed: int = 0, probes: int = 2
+    noisy: np.ndarray,
+    denoise: Denoise,
+    noise: Noise,
+    *,
+    boxes: Sequence[Box] = (),
+    restored: np.ndarray | None = None,
+    level_error: float = 0.0,
+    seed: int = 0,
 ) -> Gain:
     """Estimate what ``denoise`` gains on this study, without knowing the truth: see ``Sure`` and ``Pure``.
 
-    Runs ``denoise`` ``1 + probes`` times; hand in part of a large study.
+    Runs ``denoise`` twice.
 
     Args:
         noisy: float32 ``(frames, slices, rows, columns)`` in the study's unit.
         denoise: stabilised voxels (noise of standard deviation 1) to stabilised voxels, same shape, full strength.
         noise: the model, bound to the study.
+        boxes: where ``denoise`` is run: pieces of one shape, typical of the study; empty for the whole of it.
+        restored: the study at full strength; without it, only the pieces are judged.
         level_error: relative standard error of the noise's standard deviation, as the level gives it.
-        seed, probes: of the random perturbations.
+        seed: of the random perturbations.
     """
     if not noise.risk:
         return Gain.unavailable("speckle is correlated, and no unbiased estimate of the gain holds for it.")
     if min(noisy.shape[-2:]) <= BLOCK:
         return Gain.unavailable("the study is too small to estimate a gain.")
     estimator = ESTIMATORS[noise.risk](noise)
-    covered = noise.covers(noisy)
-    where = estimator.judged(noisy, covered)
+    sample = np.concatenate([noisy[box] for box in boxes]) if boxes else noisy
+    covered = noise.covers(sample)
+    where = estimator.judged(sample, covered)
+    if boxes:
+        where &= _inside(sample.shape)
     if not where.any():
         return Gain.unavailable("no part of the study shows this noise.")
-    response = probe(denoise, noise.stabilise(noisy), covered & where, probes=probes, seed=seed)
-    risk = Risk.of(estimator.terms(noisy, response, where), float(np.hypot(2 * level_error, estimator.power_error)))
+    response = probe(denoise, noise.stabilise(sample), covered & where, seed=seed)
+    whole = None
+    if boxes and restored is not None:
+        before, after = (sample_planes(study)[:, None] for study in (noisy, restored))
+        whole = estimator.whole(before, after, np.concatenate([restored[box] for box in boxes]))
+    power_error = float(np.hypot(2 * level_error, estimator.power_error))
+    risk = Risk.of(estimator.terms(sample, response, where), power_error, whole)
     if not np.isfinite(risk.improvement):
         return Gain.unavailable("the method returned values that are not numbers.")
     return Gain.of(risk, estimator.name, response.excess_correlation)
+
+
+def _inside(shape: tuple[int, ...]) -> np.ndarray:
+    """Boolean: a margin in rows and columns is left out, where a piece's border changes what a denoiser does."""
+    inside = np.zeros(shape, bool)
+    margins = [min(PIECE_MARGIN, side // 4) for side in shape[2:]]
+    inside[(..., *(slice(margin, side - margin) for margin, side in zip(margins, shape[2:], strict=True)))] = True
+    return inside
 
 
 def _told(gain: Gain, excess: float) -> str:

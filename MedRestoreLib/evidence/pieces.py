@@ -1,4 +1,4 @@
-"""A few pieces of a study that show its extremes: bright, dark, in between, and where the edges are."""
+"""A few pieces that stand for a study: its extremes, or what is typical of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FAINT = 0.05  # of the brightest piece's mean: a piece below shows nothing
 Box = tuple[slice, slice, slice, slice]
 
 
-def find_pieces(voxels: np.ndarray, side: int, depth: int = 1) -> list[Box]:
+def extreme_pieces(voxels: np.ndarray, side: int, depth: int = 1) -> list[Box]:
     """At most four boxes of a study ``(frames, slices, rows, columns)``, none twice.
 
     The brightest, the one with the strongest edges, one of middling brightness, and the darkest that shows anything.
@@ -21,14 +21,25 @@ def find_pieces(voxels: np.ndarray, side: int, depth: int = 1) -> list[Box]:
         side: of a box in rows and columns, voxels; the study's own where that is less.
         depth: slices of a box.
     """
+    boxes, shown = _sorted(voxels, side, depth)
+    edges = {number: _edges(voxels[boxes[number]]) for number in shown}
+    chosen = (shown[-1], max(shown, key=edges.__getitem__), shown[len(shown) // 2], shown[0])
+    return [boxes[number] for number in dict.fromkeys(chosen)]
+
+
+def typical_pieces(voxels: np.ndarray, side: int, depth: int = 1, most: int = 4) -> list[Box]:
+    """At most so many boxes, as ``extreme_pieces``: evenly spread over the order of their brightness."""
+    boxes, shown = _sorted(voxels, side, depth)
+    number = min(most, len(shown))
+    return [boxes[shown[int((k + 0.5) * len(shown) / number)]] for k in range(number)]
+
+
+def _sorted(voxels: np.ndarray, side: int, depth: int) -> tuple[list[Box], list[int]]:
+    """Boxes that cover the study, and the numbers of those that show anything, dark to bright."""
     boxes = list(_boxes(voxels.shape, side, depth))
-    cut = [voxels[box] for box in boxes]
-    brightness = np.array([float(np.abs(piece).mean(dtype=np.float64)) for piece in cut])
-    edges = np.array([_edges(piece) for piece in cut])
-    order = np.argsort(brightness, kind="stable")
-    shown = [number for number in order if brightness[number] >= FAINT * brightness.max()] or [int(order[-1])]
-    chosen = (shown[-1], max(shown, key=lambda number: edges[number]), shown[len(shown) // 2], shown[0])
-    return [boxes[number] for number in dict.fromkeys(int(n) for n in chosen)]
+    brightness = np.array([float(np.abs(voxels[box]).mean(dtype=np.float64)) for box in boxes])
+    order = [int(number) for number in np.argsort(brightness, kind="stable")]
+    return boxes, [n for n in order if brightness[n] >= FAINT * brightness.max()] or order[-1:]
 
 
 def _boxes(shape: tuple[int, ...], side: int, depth: int) -> list[Box]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .correlation import LAGS, autocorrelation
+from .correlation import autocorrelation
 
 STEP = 0.05  # of the noise's standard deviation: smaller steps miss the thresholds inside a denoiser
 
@@ -21,8 +21,7 @@ class Response:
     Attributes:
         noisy: y, ``(frames, slices, rows, columns)``.
         denoised: f(y).
-        slope: derivative of each voxel of f by the same voxel of y, unbiased: the mean over the probes.
-        slope_squared: its square, unbiased: the mean of products of different probes.
+        slope: derivative of each voxel of f by the same voxel of y, unbiased, but noisy.
         excess_correlation: autocorrelation of y - f(y) beyond that of the same denoiser's residual of white noise,
             greatest of lags 1 to 5, less three standard errors.
     """
@@ -30,29 +29,20 @@ class Response:
     noisy: np.ndarray
     denoised: np.ndarray
     slope: np.ndarray
-    slope_squared: np.ndarray
     excess_correlation: float
 
 
-def probe(denoise: Denoise, noisy: np.ndarray, where: np.ndarray, *, probes: int, seed: int) -> Response:
+def probe(denoise: Denoise, noisy: np.ndarray, where: np.ndarray, *, seed: int) -> Response:
     """Perturb every voxel by plus or minus ``STEP`` and see how the output follows (Ramani, Blu and Unser, 2008).
 
     Args:
-        denoise: stabilised voxels to stabilised voxels, same shape. Runs ``1 + probes`` times.
+        denoise: stabilised voxels to stabilised voxels, same shape. Runs twice.
         noisy: stabilised.
         where: boolean, the voxels in which the correlation of the residual is measured.
     """
     denoised = denoise(noisy)
-    rng = np.random.default_rng(seed)
-    slope, slope_squared, white = np.zeros_like(noisy), np.zeros_like(noisy), np.zeros(LAGS)
-    for _ in range(probes):
-        signs = rng.choice(np.array([-1, 1], np.float32), noisy.shape)
-        response = (denoise(noisy + STEP * signs) - denoised) / STEP
-        white += autocorrelation(signs - response, where) / probes
-        response *= signs
-        slope_squared += slope * response  # products of different probes only: their errors are independent
-        slope += response
-    slope /= probes
-    slope_squared /= max(probes * (probes - 1) / 2, 1)
+    signs = np.random.default_rng(seed).choice(np.array([-1, 1], np.float32), noisy.shape)
+    response = (denoise(noisy + STEP * signs) - denoised) / STEP
+    white = autocorrelation(signs - response, where)
     excess = float((autocorrelation(noisy - denoised, where) - white).max()) - 3 / np.sqrt(max(where.sum(), 1))
-    return Response(noisy, denoised, slope, slope_squared, excess)
+    return Response(noisy, denoised, response * signs, excess)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..noise import Noise
 from .probing import Response
-from .risk import Terms
+from .risk import Terms, Whole, block_mean, surroundings
 
 SURROUND = 9  # voxels: side of the square around a voxel that says how bright its place is
 USUAL, HOT = 99.0, 2.0  # within so many voxels of a place brighter than twice this percentile, nothing is judged
@@ -56,12 +56,26 @@ class Pure:
             domain="counts squared",
         )
 
+    def whole(self, noisy: np.ndarray, restored: np.ndarray, sample: np.ndarray) -> Whole | None:
+        """Of a whole study before and after, and a sample of it after, in the study's unit; None without voxels."""
+        where = self.judged(noisy, np.ones(noisy.shape, bool))
+        if not where.any():
+            return None
+        level = np.float32(self.noise.level)
+        power = block_mean(noisy * level, where)[0]
+        # In proportion to the counts, of which a share can be removed.
+        features, sampled = (surroundings(self.noise.stabilise(study)) * study * level for study in (restored, sample))
+        removed = block_mean(np.square((noisy - restored) * level), where)
+        return Whole(power, *removed, features[:, where].mean(1), sampled)
+
     def _one_count_less(self, noisy: np.ndarray, response: Response) -> tuple[np.ndarray, np.ndarray]:
         """f, and f - f⁻, in counts.
 
         The step of one count is exact on the stabilised scale; the denoiser is taken to first order there and the
         inverse to second. At few counts, one count is too far for the usual first order in counts.
         """
+        from scipy.ndimage import uniform_filter
+
         noise = self.noise
         step = response.noisy - noise.stabilise(np.maximum(noisy - np.float32(1 / noise.level), 0))
         reach = np.float32(0.25)
@@ -70,4 +84,6 @@ class Pure:
             for d in (response.denoised, response.denoised + reach, response.denoised - reach)
         )
         first, second = (above - below) / (2 * reach), (above + below - 2 * here) / reach**2
-        return here, first * step * response.slope - second * step**2 * response.slope_squared / 2
+        # The square of a noisy slope would be too large; that of its mean over the surroundings is not.
+        squared = np.square(uniform_filter(response.slope, (1, 1, SURROUND, SURROUND), mode="nearest"))
+        return here, first * step * response.slope - second * step**2 * squared / 2

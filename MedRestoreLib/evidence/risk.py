@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+PREDICTION_ERROR = 0.02  # of the power: standard error of what is predicted for a study from pieces (measured)
+AROUND = 7  # voxels: side of the surroundings that are looked at
 BLOCK = 8  # voxels: side of the blocks whose errors count as independent
 DECIBELS = 10 / np.log(10)  # d(10 log10 R) = 4.34 dR / R
 
@@ -33,6 +35,24 @@ class Terms:
     domain: str
 
 
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """What is known of a whole study of which the terms are known in a sample.
+
+    Attributes:
+        power, removed: as ``Terms``, means.
+        error: standard error of ``removed``.
+        features: means of what ``removable`` is predicted from.
+        sampled: the same in the sample, ``(features, ...)``.
+    """
+
+    power: float
+    removed: float
+    error: float
+    features: np.ndarray
+    sampled: np.ndarray
+
+
 @dataclass(frozen=True)
 class Risk:
     """Expected mean squared errors.
@@ -53,18 +73,31 @@ class Risk:
     domain: str
 
     @classmethod
-    def of(cls, terms: Terms, power_error: float = 0.0) -> Risk:
+    def of(cls, terms: Terms, power_error: float = 0.0, whole: Whole | None = None) -> Risk:
         """The risks; not a number where the denoiser's output is none.
 
-        ``power_error`` is the relative standard error of the noise's power. Both risks grow with the power, but what
-        was removed does not depend on it: of ``after / before``, only the part ``removed / before`` is uncertain.
+        Args:
+            terms: of the study, or a sample of it.
+            power_error: relative standard error of the noise's power. Both risks grow with the power, but what was
+                removed does not: of ``after / before``, only ``removed / before`` is uncertain.
+            whole: of the whole study, if the terms are of a sample. What can be removed is then predicted for it by
+                linear regression: there is more of it where the study is flat than where it has edges.
         """
-        before = block_mean(terms.power, terms.where)[0]
-        improvement, error = block_mean(2 * terms.removable - terms.removed, terms.where)
-        removable, removed = (block_mean(values, terms.where)[0] for values in (terms.removable, terms.removed))
+        power = block_mean(terms.power, terms.where)[0]
+        removed = block_mean(terms.removed, terms.where)[0]
+        removable = block_mean(terms.removable, terms.where)[0]
+        error = block_mean(2 * terms.removable - terms.removed, terms.where)[1]
+        if whole is not None:
+            inside = whole.sampled[:, terms.where].astype(np.float64)
+            slopes = np.linalg.lstsq(inside.T, terms.removable[terms.where].astype(np.float64), rcond=None)[0]
+            rest = terms.removable - np.tensordot(slopes, whole.sampled, 1)
+            error = np.hypot(block_mean(2 * rest, terms.where)[1], whole.error)
+            error = float(np.hypot(error, PREDICTION_ERROR * whole.power))
+            power, removed = whole.power, whole.removed
+            removable = float(np.clip(slopes @ whole.features, 0, power))
         best = float(np.clip(removable / max(removed, np.finfo(np.float32).tiny), 0, 1))
         error = float(np.hypot(error, power_error * removed))
-        return cls(before, before - improvement, error, best, terms.unit, terms.domain)
+        return cls(power, power - 2 * removable + removed, error, best, terms.unit, terms.domain)
 
     @property
     def improvement(self) -> float:
@@ -93,3 +126,16 @@ def _blocks(values: np.ndarray) -> np.ndarray:
     rows, columns = values.shape[-2:]
     down = np.add.reduceat(values, np.arange(0, rows, BLOCK), axis=-2, dtype=np.float64)
     return np.add.reduceat(down, np.arange(0, columns, BLOCK), axis=-1)
+
+
+def surroundings(planes: np.ndarray) -> np.ndarray:
+    """What tells flat places from edges, and dark from bright: ``(3, ...)`` of planes ``(..., rows, columns)``.
+
+    One, the mean and the standard deviation of the 7x7 voxels around.
+    """
+    from scipy.ndimage import uniform_filter
+
+    window = (1,) * (planes.ndim - 2) + (AROUND, AROUND)
+    mean = uniform_filter(planes, window, mode="nearest")
+    square = uniform_filter(np.square(planes), window, mode="nearest")
+    return np.stack([np.ones_like(mean), mean, np.sqrt(np.maximum(square - mean * mean, 0))])

@@ -6,9 +6,9 @@ import numpy as np
 
 from ..noise import Noise
 from .probing import Response
-from .risk import Terms
+from .risk import Terms, Whole, block_mean, surroundings
 
-TRANSFORM_ERROR = 0.02  # Rician noise: the stabilised variance is 0.98 to 1.06 in dark tissue, and 1 in bright
+TRANSFORM_ERROR = 0.01  # Rician noise is not quite Gaussian on the stabilised scale, and its variance not quite 1
 
 
 class Sure:
@@ -38,11 +38,24 @@ class Sure:
         unit, domain = 1.0, "stabilised units squared (noise variance 1)"
         if self.noise.linear:
             unit, domain = float(self.noise.std(np.zeros(1, np.float32))[0]) ** 2, "the study's unit squared"
+        power = self.noise.stabilised_variance(self.noise.unbiased_inverse(response.denoised))
         return Terms(
-            power=np.ones_like(response.noisy),
-            removable=1 - response.slope,
+            power=power,
+            removable=power * (1 - response.slope),
             removed=(response.denoised - response.noisy) ** 2,
             where=where,
             unit=unit,
             domain=domain,
+        )
+
+    def whole(self, noisy: np.ndarray, restored: np.ndarray, sample: np.ndarray) -> Whole | None:
+        """Of a whole study before and after, and a sample of it after, in the study's unit; None without voxels."""
+        where = self.judged(noisy, self.noise.covers(noisy))
+        if not where.any():
+            return None
+        nowhere = np.zeros(noisy.shape, np.int8)
+        observed, expected, std = self.noise.standardisation(noisy, restored, where, nowhere)
+        features, sampled = (surroundings(self.noise.stabilise(study)) for study in (restored, sample))
+        return Whole(
+            1.0, *block_mean(np.square((observed - expected) / std), where), features[:, where].mean(1), sampled
         )

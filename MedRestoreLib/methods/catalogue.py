@@ -46,7 +46,7 @@ class Denoiser(Protocol):
 
 @dataclass(frozen=True)
 class FirstChoice:
-    """Studies that a method is the first choice for, among those whose noise it handles.
+    """Studies that a method may be recommended for, among those whose noise it handles: it is compared on them.
 
     Attributes:
         reason: why, as a part of a sentence.
@@ -85,7 +85,7 @@ class Method:
         stencil: each voxel comes of its surroundings by the same arithmetic, wherever it stands, so that windows of
             any size give the same bytes.
         align: windows must begin at multiples of this, voxels, so that they share the whole image's grid of blocks.
-        recommended_for: the studies it is the first choice for.
+        recommended_for: the studies on which it is compared with others, and recommended where it does best.
         compressed: it has an option ``compressed``, the dynamic range of a log-compressed display in dB, which
             ``recommend`` fills in.
         blind: it ignores ``Plan.level``, which only the report uses.

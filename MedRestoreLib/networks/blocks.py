@@ -38,8 +38,15 @@ class Pointwise(nn.Linear):
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
+def start_at_zero(body: nn.Module) -> None:
+    """Set weights and biases of the last layer of a network, ``body.last``, to 0: it begins by changing nothing."""
+    for parameter in body.get_submodule("last").parameters(recurse=False):
+        nn.init.zeros_(parameter)
+
+
 def convolution(inputs: int, outputs: int, kernel: int = 3, *, norm: bool = False) -> nn.Sequential:
     """A convolution that keeps the size, batch normalisation if ``norm``, and ReLU."""
+    first: nn.Module
     if kernel == 1:
         first = Pointwise(inputs, outputs, bias=not norm)
     else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from .blocks import convolution
+from .blocks import convolution, start_at_zero
 from .counts import COARSE_INPUTS, OUTPUTS, CountsNetwork
 from .speckle import GUARD, PaperSpeckleNetwork
 
@@ -35,8 +35,7 @@ class PaperDnCNN(nn.Module):
     def __init__(self, layers: int = 17, width: int = 64) -> None:
         super().__init__()
         self.body = _Chain(1, 1, layers=layers, width=width, norm=True)
-        nn.init.zeros_(self.body.last.weight)
-        nn.init.zeros_(self.body.last.bias)
+        start_at_zero(self.body)
 
     def forward(self, images: torch.Tensor, level: torch.Tensor | None = None) -> torch.Tensor:
         return images - self.body(images)

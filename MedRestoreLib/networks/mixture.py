@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn.functional import avg_pool2d, interpolate, pad, pixel_shuffle, pixel_unshuffle
 
+from .blocks import start_at_zero
+
 COPIES = 5  # the image itself and four smoothed copies
 
 # The body's outputs are multiplied by this to give logits, so that the weights train as fast as the correction.
@@ -21,11 +23,12 @@ class Mixture(nn.Module):
         preferred: the copy that has most of the weight when training starts.
     """
 
+    preferred: torch.Tensor
+
     def __init__(self, body: nn.Module, preferred: int) -> None:
         super().__init__()
         self.body = body
-        nn.init.zeros_(body.last.weight)
-        nn.init.zeros_(body.last.bias)
+        start_at_zero(body)
         start = torch.zeros(COPIES)
         start[preferred] = 1.0
         self.register_buffer("preferred", start.view(1, -1, 1, 1), persistent=False)

@@ -25,10 +25,10 @@ class REDCNN(nn.Module):
 
     def __init__(self, width: int = 96) -> None:
         super().__init__()
-        inner = [nn.Conv2d(width, width, KERNEL) for _ in range(LAYERS - 1)]
-        self.down = nn.ModuleList([nn.Conv2d(1, width, KERNEL), *inner])
-        inner = [nn.ConvTranspose2d(width, width, KERNEL) for _ in range(LAYERS - 1)]
-        self.up = nn.ModuleList([*inner, nn.ConvTranspose2d(width, 1, KERNEL)])
+        down = [nn.Conv2d(width, width, KERNEL) for _ in range(LAYERS - 1)]
+        self.down = nn.ModuleList([nn.Conv2d(1, width, KERNEL), *down])
+        up = [nn.ConvTranspose2d(width, width, KERNEL) for _ in range(LAYERS - 1)]
+        self.up = nn.ModuleList([*up, nn.ConvTranspose2d(width, 1, KERNEL)])
 
     def forward(self, images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
         rows, columns = images.shape[2:]

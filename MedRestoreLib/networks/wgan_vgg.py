@@ -25,6 +25,7 @@ class Generator(nn.Module):
         widths = [1, *[width] * (layers - 1), 1]
         self.layers = nn.Sequential(*(convolution(widths[i], widths[i + 1]) for i in range(layers)))
         last = [module for module in self.layers.modules() if isinstance(module, nn.Conv2d)][-1]
+        assert last.bias is not None
         nn.init.constant_(last.bias, INITIAL_BIAS)
 
     def forward(self, images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:

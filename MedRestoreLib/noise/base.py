@@ -96,6 +96,15 @@ class Noise(ABC):
     def std(self, clean: np.ndarray) -> np.ndarray:
         """Standard deviation of the noise, in the study's unit, where the clean study has these values."""
 
+    @property
+    def stabilised_floor(self) -> float:
+        """Stabilised mean of the least value that a clean study may have; ``unbiased_inverse`` clips there."""
+        return -np.inf
+
+    def stabilised_variance(self, clean: np.ndarray) -> np.ndarray:
+        """Variance of the stabilised noise where the clean study has these values: close to 1."""
+        return np.ones(np.shape(clean), np.float32)
+
     def covers(self, voxels: np.ndarray) -> np.ndarray:
         """Where the model holds in a noisy study ``(..., rows, columns)``: boolean, the same shape.
 

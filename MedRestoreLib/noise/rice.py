@@ -20,7 +20,10 @@ _ROUNDS = 30
 
 
 class Table(NamedTuple):
-    """All columns ascend. ``mean``, ``std`` and ``expected`` belong to ``nu``, ``transform`` to ``t``."""
+    """Columns, of which ``mean``, ``std``, ``expected`` and ``variance`` belong to ``nu``, ``transform`` to ``t``.
+
+    All but ``variance`` ascend.
+    """
 
     nu: np.ndarray
     mean: np.ndarray  # of t
@@ -28,6 +31,7 @@ class Table(NamedTuple):
     expected: np.ndarray  # of f(t)
     t: np.ndarray
     transform: np.ndarray
+    variance: np.ndarray  # of f(t), close to 1
 
 
 @lru_cache(maxsize=1)
@@ -50,7 +54,9 @@ def table() -> Table:
         spread = np.sqrt(density @ values**2 - expected**2)
         slope /= np.sqrt(np.interp(t, mean, spread))
     transform = _integral(slope)
-    return Table(nu, mean, std, density @ _extended(fine, t, transform), t, transform)
+    values = _extended(fine, t, transform)
+    expected = density @ values
+    return Table(nu, mean, std, expected, t, transform, density @ values**2 - expected**2)
 
 
 def stabilise(t: np.ndarray) -> np.ndarray:
@@ -79,6 +85,12 @@ def mean(nu: np.ndarray) -> np.ndarray:
     """Mean of t: 1.2533 in air, towards nu + 1/(2 nu) in bright tissue."""
     tab = table()
     return np.where(nu > tab.nu[-1], nu + 0.5 / np.maximum(nu, tab.nu[-1]), np.interp(nu, tab.nu, tab.mean))
+
+
+def stabilised_variance(nu: np.ndarray) -> np.ndarray:
+    """Variance of f(t): 0.98 in air, up to 1.06 where nu is 1, towards 1 in bright tissue."""
+    tab = table()
+    return np.interp(nu, tab.nu, tab.variance)
 
 
 def amplitude_of_ratio(ratio: np.ndarray) -> np.ndarray:

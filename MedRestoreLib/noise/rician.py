@@ -112,6 +112,14 @@ class Rician(Noise):
         sigma = self.sigma
         return in_pieces(lambda x: rice.std(np.maximum(x, 0) / sigma) * sigma, clean)
 
+    @property
+    def stabilised_floor(self) -> float:
+        return float(rice.table().expected[0])
+
+    def stabilised_variance(self, clean: np.ndarray) -> np.ndarray:
+        sigma = self.sigma
+        return in_pieces(lambda x: rice.stabilised_variance(np.maximum(x, 0) / sigma), clean)
+
     def comparable(self, noisy: np.ndarray, restored: np.ndarray) -> np.ndarray:
         """Where the signal stands out from the noise: many scanners mask, filter or zero the air."""
         return self.covers(noisy) & ((restored > 2 * self.sigma) | (noisy > 3 * self.sigma))

@@ -11,6 +11,10 @@ from collections.abc import Iterator
 import numpy as np
 
 BLACK = 1 / 64  # of a plane's brightest voxel: compressed video is not quite black
+# Where frames were resized or compressed, up to DIM_LINES lines between tissue and black are neither: as a rule darker
+# than DIM of the tissue two lines further in, where that is echo (ECHO of the brightest) on WIDE of the side at least.
+# The round edge of a sector is no such line: it leaves most of the side black.
+DIM_LINES, DIM, ECHO, WIDE = 2, 0.4, 1 / 16, 0.25
 
 Plane = tuple[int, int]  # frame and slice
 Box = tuple[slice, slice]  # rows and columns
@@ -54,5 +58,27 @@ def _bordered(voxels: np.ndarray) -> Iterator[tuple[Plane, Box]]:
         if seen.any():
             lines = [np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0)]
             box = slice(lines[0][0], lines[0][-1] + 1), slice(lines[1][0], lines[1][-1] + 1)
+            box = _without_dim_lines(values, _without_dim_lines(values.T, box[::-1])[::-1])
             if values[box].shape != values.shape:
                 yield plane, box
+
+
+def _without_dim_lines(values: np.ndarray, box: Box) -> Box:
+    """The box without the dim lines at its first and its last rows."""
+    rows, columns = box
+    seen = values[box]
+    if len(seen) <= 4 * DIM_LINES:
+        return box
+    start = rows.start + _dim_lines(seen, values.max())
+    stop = rows.stop - _dim_lines(seen[::-1], values.max())
+    return slice(start, stop), columns
+
+
+def _dim_lines(values: np.ndarray, brightest: float) -> int:
+    """How many of the first rows are dim."""
+    for number in range(DIM_LINES):
+        line, inner = values[number], values[number + 2]
+        echo = inner > ECHO * brightest
+        if echo.mean() < WIDE or np.median(line[echo] / inner[echo]) >= DIM:
+            return number
+    return DIM_LINES

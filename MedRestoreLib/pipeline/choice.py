@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..evidence.comparison import Entry, by_counts, by_risk
-from ..evidence.pieces import find_pieces
+from ..evidence.pieces import extreme_pieces
 from ..evidence.sampling import sample_planes
 from ..image import Image
 from ..methods import catalogue
@@ -147,7 +147,7 @@ def _by_counts(
     kept = thin(counts, KEPT, np.random.default_rng(0))
     level = KEPT * plan.level
     part = Image((kept / np.float32(level))[None], modality=image.modality)
-    boxes = find_pieces(part.voxels, SIDE)
+    boxes = extreme_pieces(part.voxels, SIDE)
     rates = {}
     for method in methods:
         bound = _bound(part, replace(plan, level=level), method, device)
@@ -162,5 +162,5 @@ def _by_risk(image: Image, plan: Plan, methods: Sequence[Method], device: torch.
     if any(bound.dimensions == 3 for bound in every):
         wanted = (VOLUME_SHARE * image.voxels[0].size / 4) ** (1 / 3)
         side = depth = int(np.clip(wanted, *CUBE))
-    pieces = np.concatenate([image.voxels[box] for box in find_pieces(image.voxels, side, depth)])
+    pieces = np.concatenate([image.voxels[box] for box in extreme_pieces(image.voxels, side, depth)])
     return by_risk(pieces, {bound.method.id: bound.on_stabilised for bound in every}, every[0].noise)

@@ -88,6 +88,9 @@ class Stabilised(Domain):
     def inverse(self, noise: Noise, restored: np.ndarray) -> np.ndarray:
         return noise.unbiased_inverse(restored)
 
+    def to_stabilised(self, noise: Noise, restored: np.ndarray) -> np.ndarray:
+        return np.maximum(restored, noise.stabilised_floor, dtype=np.float32)
+
 
 class Linear(Domain):
     """The study's own values in [0, 1], zero where there is no echo: for methods that know speckle.

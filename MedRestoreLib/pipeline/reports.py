@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import platform
 
 import numpy as np
@@ -11,6 +10,8 @@ import numpy as np
 from .. import weights
 from ..evidence.audit import audit
 from ..evidence.gain import Gain, expected_gain
+from ..evidence.pieces import Box, typical_pieces
+from ..evidence.sampling import sample_planes
 from ..evidence.totals import totals
 from ..image import Image
 from ..noise import Noise
@@ -22,8 +23,9 @@ from .denoising import Denoising
 from .plan import Plan
 from .tiles import Run
 
-# The expected gain is estimated on so much of the study: it needs the method several times over.
-EVIDENCE_VOXELS = 320 * 320
+# The expected gain is estimated on so much of the study, as it needs the method twice; and on so many
+# voxels at least and at most, in squares or cubes.
+PIECES, SAMPLE_SHARE, LEAST_SAMPLE, MOST_SAMPLE = 4, 0.0625, 4 * 64**2, 4 * 128**2
 
 # The relative error of an estimated level by its confidence: measured on phantoms and clean MR studies with noise.
 LEVEL_ERROR, SURE_ENOUGH, UNSURE_ERROR = 0.015, 0.95, 0.17
@@ -45,7 +47,6 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
     """
     denoising = run.denoising
     method, noise = denoising.method, denoising.noise
-    sample = centred_sample(image.voxels, min(run.limit, EVIDENCE_VOXELS), plan.dimensions)
     level = _level(plan, denoising)
     spacing = image.spacing if image.spacing_known else None
     return Report(
@@ -58,7 +59,7 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
         ),
         plan=plan.to_dict(),
         noise=level,
-        gain=_gain(image, plan, denoising, sample),
+        gain=_gain(image, plan, run),
         audit=audit(image.voxels, run.voxels, noise, grid=image),
         totals=totals(image.voxels, run.voxels, spacing=spacing, unit=image.unit),
         provenance=Provenance(
@@ -79,12 +80,27 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
     )
 
 
-def _gain(image: Image, plan: Plan, denoising: Denoising, sample: np.ndarray) -> Gain:
+def _gain(image: Image, plan: Plan, run: Run) -> Gain:
     """The expected gain; none for a reconstruction that is taken for counts, whose noise is correlated."""
-    noise = denoising.noise
+    denoising, noise = run.denoising, run.denoising.noise
     if noise.keeps_totals and is_reconstruction(image):
         return Gain.unavailable("a reconstruction is no raw count: its noise is correlated, and no estimate holds.")
-    return expected_gain(sample, denoising.on_stabilised, noise, level_error=_level_error(plan, noise, sample))
+    at_full_strength = plan.strength == 1 and plan.mask is None
+    return expected_gain(
+        image.voxels,
+        denoising.on_stabilised,
+        noise,
+        boxes=sample(image.voxels, plan.dimensions),
+        restored=run.voxels if at_full_strength else None,
+        level_error=_level_error(plan, noise, image.voxels),
+    )
+
+
+def sample(voxels: np.ndarray, dimensions: int) -> list[Box]:
+    """Pieces that are typical of a study ``(frames, slices, rows, columns)``, whatever memory is allowed."""
+    size = np.clip(SAMPLE_SHARE * voxels.size, LEAST_SAMPLE, MOST_SAMPLE) / PIECES
+    side = round(size ** (1 / dimensions))
+    return typical_pieces(voxels, side, side if dimensions == 3 else 1, PIECES)
 
 
 def is_reconstruction(image: Image) -> bool:
@@ -92,11 +108,11 @@ def is_reconstruction(image: Image) -> bool:
     return view_of(image).startswith("RECON")
 
 
-def _level_error(plan: Plan, noise: Noise, sample: np.ndarray) -> float:
+def _level_error(plan: Plan, noise: Noise, voxels: np.ndarray) -> float:
     """Relative standard error of the noise's standard deviation, from the confidence in the level."""
     if plan.estimate is None:
         return 0.0  # a person's word
-    counts = sample * noise.level
+    counts = sample_planes(voxels) * noise.level
     if noise.keeps_totals and np.abs(counts - np.rint(counts)).max() < 1e-3:
         return 0.0  # whole counts: the level is exact
     return LEVEL_ERROR + UNSURE_ERROR * max(SURE_ENOUGH - plan.estimate.confidence, 0)
@@ -119,27 +135,6 @@ def _outside(image: Image, denoising: Denoising) -> tuple[str, ...]:
     return (f"{method.title} was not validated on such studies ({'; '.join(found)})",) if found else ()
 
 
-def centred_sample(voxels: np.ndarray, limit: int, dimensions: int) -> np.ndarray:
-    """A square of one slice, or a cube, around the middle frame's centre of mass.
-
-    Args:
-        voxels: ``(frames, slices, rows, columns)``.
-        limit: voxels at most.
-        dimensions: 2 or 3.
-
-    Returns:
-        A view ``(1, slices, rows, columns)``.
-    """
-    frame = voxels[len(voxels) // 2]
-    side = math.isqrt(limit) if dimensions == 2 else int(limit ** (1 / 3))
-    sides = (1 if dimensions == 2 else side, side, side)
-    starts = [
-        max(0, min(centre - side // 2, size - side))
-        for centre, side, size in zip(_centre_of_mass(frame), sides, frame.shape, strict=True)
-    ]
-    return frame[tuple(slice(start, start + side) for start, side in zip(starts, sides, strict=True))][None]
-
-
 def _level(plan: Plan, denoising: Denoising) -> Level:
     noise, estimate = denoising.noise, plan.estimate
     return Level(
@@ -157,13 +152,6 @@ def _level(plan: Plan, denoising: Denoising) -> Level:
 def _described(name: str) -> str | None:
     """A network's weights for the report; None for methods without."""
     return f"{name}, SHA-256 {weights.find(name).sha256}" if name else None
-
-
-def _centre_of_mass(volume: np.ndarray) -> list[int]:
-    """Slice, row and column; of the brightness above the darkest voxel's."""
-    weight = np.abs(volume - volume.min())
-    profiles = [weight.sum(axis=tuple(a for a in range(3) if a != axis), dtype=np.float64) for axis in range(3)]
-    return [int(np.average(np.arange(len(p)), weights=p + 1e-12)) for p in profiles]
 
 
 def _torch_version() -> str:

@@ -67,7 +67,7 @@ def _panel(image: Image, view: View, low: float, high: float) -> np.ndarray:
     seen = colours(image, view) if image.colour is not None else (view.of(image.voxels) - low) / (high - low)
     if modalities.find(image.modality).inverted:
         seen = 1 - seen
-    grey = np.uint8(np.rint(255 * np.clip(seen, 0, 1)))
+    grey = np.rint(255 * np.clip(seen, 0, 1)).astype(np.uint8)
     rows, columns = grey.shape[0] * image.spacing[1] / image.spacing[0], grey.shape[1]
     scale = min(1.0, SIDE / max(rows, columns))
     size = max(1, round(columns * scale)), max(1, round(rows * scale))

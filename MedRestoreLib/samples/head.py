@@ -89,7 +89,7 @@ def _sulci(rng: np.random.Generator, x: np.ndarray, y: np.ndarray, z: np.ndarray
     return np.minimum(sheet, np.hypot(x + 0.8 * np.sin(y / 14), bridge))
 
 
-def _ellipsoid(x, y, z, centre: tuple, semi: tuple) -> np.ndarray:
+def _ellipsoid(x: np.ndarray, y: np.ndarray, z: np.ndarray, centre: tuple, semi: tuple) -> np.ndarray:
     """Signed distance to an ellipsoid, mm, negative inside; accurate to first order near its surface."""
     p = [(a - c) / s for a, c, s in zip((x, y, z), centre, semi, strict=True)]
     value = np.sqrt(sum(a**2 for a in p))

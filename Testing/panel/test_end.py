@@ -24,10 +24,10 @@ def idle(user: User) -> None:
 def test_cancel_leaves_nothing(user, head):
     begin(user, head)
     volumes = names()
-    assert user.ui.applyButton.text == "Cancel"
+    assert user.ui.applyButton.text == "C&ancel"
     user.wait(lambda: user.ui.progressBar.value > 0)
     user.press("applyButton")
-    assert user.ui.applyButton.text == "Apply"
+    assert user.ui.applyButton.text == "&Apply"
     idle(user)
     assert names() == volumes
     assert "Cancelled" in user.ui.statusLabel.text
@@ -55,7 +55,7 @@ def test_during_a_job_another_study_is_read_and_previewed(user, head):
     user.choose(preview=True)
     user.wait(lambda: slicer_nodes("MedRestore preview") and not user.ui.previewLabel.text)
     assert user.panel.restoring.isRunning
-    assert user.ui.applyButton.text == "Cancel"
+    assert user.ui.applyButton.text == "C&ancel"
     os.kill(job, signal.SIGCONT)
     user.wait(lambda: not user.panel.restoring.isRunning)
     assert user.panel.workers.first.pid == job

@@ -377,6 +377,23 @@ def test_the_panel_is_narrow_and_what_is_needed_fits_a_screen(user, head):
     user.press("formerLayoutButton")
 
 
+def test_the_panel_is_narrow_with_everything_unfolded(user, head):
+    user.open(head, method="adf")
+    user.apply()
+    for name in ("segmentsCollapsibleButton", "severalCollapsibleButton", "advancedCollapsibleButton"):
+        getattr(user.ui, name).collapsed = False
+    user.press("whyButton")
+    user.press("detailsButton")
+    user.rest()
+    assert user.panel.parent.minimumSizeHint.width() < 400
+    user.panel.parent.resize(400, 2000)
+    user.rest()
+    label = user.ui.whyLabel
+    assert label.height >= label.heightForWidth(label.width), "what is wrapped is read to its end"
+    user.press("whyButton")
+    user.press("detailsButton")
+
+
 def test_boxes_are_as_wide_as_the_panel_whatever_they_held_at_first(user, head):
     user.open(head)
     user.panel.parent.resize(420, 900)

@@ -70,6 +70,39 @@ def test_only_the_view_in_the_acquired_plane_shows_it(preview):
     assert preview.layer("Green") is None
 
 
+def test_in_three_dimensions_a_glance_comes_first_and_the_exact_slice_follows(preview):
+    node = preview.volume(shape=(24, 32, 32))
+    preview.user.open(node, method="odct3d", level=LEVEL)
+    seen = []
+    blend = preview.user.panel.preview._blend
+
+    def noted():
+        blend()
+        seen.append(slicer_array(preview.layer("Yellow") or preview.user.panel.preview._node).copy())
+
+    preview.user.panel.preview._blend = noted
+    preview.switch_on()
+    del preview.user.panel.preview._blend
+    assert [request.do for request in preview.asked] == ["glance", "preview"]
+    assert len(seen) == 2
+    glance, exact = seen
+    assert 0 < np.abs(glance - exact).mean() < 0.3 * np.abs(exact - original(node, preview.slice())).mean()
+    preview.choose(strength=0.5)
+    assert len(preview.asked) == 2, "a blend asks nobody"
+
+
+def slicer_array(node):
+    import slicer
+
+    return slicer.util.arrayFromVolume(node)[0]
+
+
+def original(node, number):
+    import slicer
+
+    return slicer.util.arrayFromVolume(node)[number].astype(float)
+
+
 def test_a_view_on_another_slice_does_not_show_it(preview):
     from MedRestorePanel.slices import showSlice, turnToAcquisition
 

@@ -76,11 +76,32 @@ def test_our_layout_in_a_loaded_scene_can_be_left(user, tmp_path):
 ACTIONS = 500
 
 
-def test_random_scenes_reloads_and_jobs_raise_nothing_and_leave_no_orphan(user, tmp_path):
-    """Whoever saves, loads, adds, closes and reloads in whatever order, while jobs run."""
+def test_random_scenes_reloads_presets_and_jobs_raise_nothing_and_leave_no_orphan(user, tmp_path):
+    """Whoever saves, loads, adds, closes and reloads in whatever order, while one volume or several are restored."""
     import slicer
 
     rng, made = random.Random(23), []
+    shelf = tmp_path / "presets"
+
+    def settle_in():
+        """What a person does once after the panel was made anew: nothing of theirs is asked or kept elsewhere."""
+        user.panel.presets.folder = lambda: str(shelf)
+        user.panel.presets.askNaming = lambda proposed: proposed._replace(name=f"preset {rng.randrange(3)}")
+        user.ui.severalCollapsibleButton.collapsed = False
+
+    def pick_preset():
+        box = user.ui.presetComboBox
+        if box.enabled and box.count:
+            box.setCurrentIndex(rng.randrange(box.count))
+
+    def save_preset():
+        if user.panel.presets.actions["save"].enabled:
+            user.panel.presets.actions["save"].trigger()
+
+    def restore_several():
+        user.ui.severalAllButton.click()
+        user.rest(0)
+        user.ui.severalButton.click()
 
     def add():
         if len(names()) < 6:
@@ -101,6 +122,7 @@ def test_random_scenes_reloads_and_jobs_raise_nothing_and_leave_no_orphan(user, 
     def reload():
         slicer.util.reloadScriptedModule("MedRestore")
         user.panel = slicer.util.getModuleWidget("MedRestore")
+        settle_in()
 
     def leave_and_return():
         user.leave()
@@ -113,11 +135,12 @@ def test_random_scenes_reloads_and_jobs_raise_nothing_and_leave_no_orphan(user, 
             slicer.mrmlScene.RemoveNode(rng.choice(volumes))
 
     buttons = ("previewCheckBox", "sideBySideButton", "removedButton", "fadeButton", "formerLayoutButton")
-    often = [add, choose, lambda: user.ui.applyButton.click(), lambda: user.rest(0.1)]
+    settle_in()
+    often = [add, choose, lambda: user.ui.applyButton.click(), restore_several, lambda: user.rest(0.1)]
     actions = [
         *often * 4,
         *[lambda name=name: getattr(user.ui, name).click() for name in buttons],
-        *[save, load, lambda: load(add=True), leave_and_return, delete],
+        *[save, load, lambda: load(add=True), leave_and_return, delete, pick_preset, pick_preset, save_preset],
         lambda: slicer.mrmlScene.Clear(0),
     ]
     for step in range(ACTIONS):
@@ -129,6 +152,8 @@ def test_random_scenes_reloads_and_jobs_raise_nothing_and_leave_no_orphan(user, 
     user.wait_until_read()
     if user.panel.restoring.isRunning:
         user.press("applyButton")
+    if user.panel.several.isRunning:
+        user.press("severalButton")
     if user.p.preview:
         user.choose(preview=False)
     user.wait(lambda: not user.panel.workers.isBusy)
@@ -137,3 +162,5 @@ def test_random_scenes_reloads_and_jobs_raise_nothing_and_leave_no_orphan(user, 
     assert hidden == [], "a preview was left in the scene"
     assert len(user.exchanged()) <= 1, "only the study on show may stay with the worker"
     assert len(slicer.util.getNodesByClass("vtkMRMLScriptedModuleNode")) == 1
+    assert user.ui.applyButton.enabled == (user.p.inputVolume is not None), "nobody holds the worker any more"
+    assert {path.suffix for path in shelf.iterdir()} == {".json"}, "nothing half-written"

@@ -29,7 +29,7 @@ class Preview:
         request = workers.request
 
         def noted(do, *arguments, **options):
-            if do != "preview":
+            if do not in ("preview", "glance"):
                 return request(do, *arguments, **options)
             number = len(self.asked)
             sent = request(do, *arguments, **options, onCancelled=lambda: self.cancelled.append(self.asked[number]))

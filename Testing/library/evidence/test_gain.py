@@ -9,6 +9,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from MedRestoreLib.evidence.gain import expected_gain
+from MedRestoreLib.evidence.pieces import typical_pieces
 from MedRestoreLib.noise import model
 from Testing.support.evidence import phantom, realisations, restored, smooth
 
@@ -113,6 +114,20 @@ def test_a_method_that_returns_nonsense_gains_nothing():
     gain = expected_gain(noisy, lambda voxels: np.where(voxels > 9, np.nan, voxels), noise)
     assert not gain.available
     assert "not numbers" in gain.sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "level"), [("gaussian", 1.0, 0.1), ("poisson", 40.0, 1.0), ("rician", 100.0, 6.0)]
+)
+def test_pieces_tell_the_gain_of_the_whole_study(name, scale, level):
+    noisy, noise = next(realisations(name, scale * phantom(256), level))
+    whole = expected_gain(noisy, smooth(0.8), noise)
+    boxes = typical_pieces(noisy, 64)
+    assert sum(noisy[box].size for box in boxes) < 0.3 * noisy.size
+    part = expected_gain(noisy, smooth(0.8), noise, boxes=boxes, restored=restored(noisy, noise, 0.8))
+    assert part.least_db < whole.gain_db
+    assert part.most_db is None or part.most_db > whole.gain_db
+    assert part.gain_db == pytest.approx(whole.gain_db, abs=1.5)
 
 
 def test_the_uncertainty_of_the_level_is_in_the_gains():

@@ -56,3 +56,41 @@ def test_a_bordered_frame_of_a_real_scanner_is_not_darkened_along_its_border(dat
     assert not removed[-1].any()
     assert not removed[:, :3].any()
     assert abs(removed[-17:-1, 100:400].mean()) < 1  # was 5 grey values
+
+
+@given(MARGINS, st.lists(st.floats(0.0, 0.3), min_size=4, max_size=4), st.integers(0, 2**32 - 1))
+def test_a_line_between_tissue_and_black_belongs_to_the_border(margins, dims, seed):
+    tissue = np.random.default_rng(seed).uniform(80, 255, (20, 24)).astype(np.float32)
+    top, bottom, left, right = dims
+    dimmed = tissue.copy()
+    dimmed[0] *= top
+    dimmed[-1] *= bottom
+    dimmed[:, 0] *= left
+    dimmed[:, -1] *= right
+    above, below, before, behind = margins
+    found = borders.filled(np.pad(dimmed, ((above, below), (before, behind)))[None, None])[0, 0]
+    widths = ((above + 1, below + 1), (before + 1, behind + 1))
+    np.testing.assert_array_equal(found, np.pad(tissue[1:-1, 1:-1], widths, mode="symmetric"))
+
+
+@pytest.mark.parametrize("centre", [0, -30, -150])
+def test_the_round_edge_of_a_sector_stays(centre):
+    rows, columns = np.mgrid[:200, -100:100]
+    radius = np.hypot(rows - centre, columns)
+    inside = (radius > 20 - centre) & (radius < 195 - centre) & (abs(columns) < 0.9 * (rows - centre))
+    frame = np.where(inside, np.random.default_rng(0).uniform(60, 255, rows.shape), 0).astype(np.float32)
+    restored = np.full((1, 1, *frame.shape), -1, np.float32)
+    borders.put_back(frame[None, None], restored)
+    lines = [np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0)]
+    assert (restored[0, 0, lines[0][0] : lines[0][-1] + 1, lines[1][0] : lines[1][-1] + 1] == -1).all()
+
+
+@pytest.mark.parametrize(
+    "name", ["infant_hip/standard_25.png", "infant_hip/standard_10.png", "cine_lung/Reg_Image_181432_crop.mp4"]
+)
+def test_frames_that_were_resized_are_not_darkened_along_their_right_border(data_folder, name):
+    frame = mr.read(data_folder / "ultrasound" / name).voxels[0, 0]
+    removed = mr.restore(mr.Image.from_array(frame, modality="US"), level=0.15).removed.voxels[0, 0]
+    last = np.flatnonzero(removed.any(axis=0))[-1] + 1
+    strip = frame[:, last - 12 : last]
+    assert abs(removed[:, last - 12 : last][strip > 16].mean()) < 1.5

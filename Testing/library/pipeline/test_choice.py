@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import MedRestoreLib as mr
-from MedRestoreLib.evidence.pieces import find_pieces
+from MedRestoreLib.evidence.pieces import extreme_pieces
 from MedRestoreLib.pipeline.denoising import Denoising
 from MedRestoreLib.pipeline.plan import draft, revise
 from Testing.benchmarks.counts import measure
@@ -101,9 +101,9 @@ def test_pieces_are_bright_dark_and_full_of_edges_and_none_is_taken_twice():
     voxels[..., :64, :64] = 100.0
     voxels[..., 128:192, 128:192] = np.kron(np.indices((8, 8)).sum(0) % 2, np.ones((8, 8))) * 90
     voxels[..., 192:, 192:] = 0.0
-    boxes = find_pieces(voxels, 64)
+    boxes = extreme_pieces(voxels, 64)
     corners = [(box[2].start, box[3].start) for box in boxes]
     assert len(set(corners)) == len(corners) <= 4
     assert {(0, 0), (128, 128)} <= set(corners)
     assert (192, 192) not in corners, "an empty piece shows nothing"
-    assert find_pieces(voxels[..., :40, :40], 64)[0][2:] == (slice(0, 64), slice(0, 64))
+    assert extreme_pieces(voxels[..., :40, :40], 64)[0][2:] == (slice(0, 64), slice(0, 64))

@@ -11,7 +11,7 @@ import torch
 import MedRestoreLib as mr
 from MedRestoreLib.pipeline import device as devices
 from MedRestoreLib.pipeline.denoising import Denoising
-from MedRestoreLib.pipeline.reports import build_report, centred_sample
+from MedRestoreLib.pipeline.reports import build_report, sample
 from MedRestoreLib.pipeline.restore import run_plan
 from MedRestoreLib.pipeline.tiles import run_tiled
 
@@ -142,10 +142,20 @@ def test_a_report_can_be_built_twice():
     assert first.to_dict() == second.to_dict()
 
 
-@pytest.mark.parametrize(("dimensions", "shape"), [(2, (1, 1, 20, 20)), (3, (1, 7, 7, 7))])
-def test_the_sample_for_the_gain_lies_around_what_is_bright(dimensions, shape):
-    voxels = np.zeros((3, 9, 64, 64), np.float32)
-    voxels[1, 6:8, 40:50, 8:18] = 5
-    sample = centred_sample(voxels, 400, dimensions)
-    assert sample.shape == shape
-    assert sample.sum() > 0.4 * voxels[:, 6:7].sum()
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_the_sample_for_the_gain_is_a_small_part_and_shows_dark_and_bright(dimensions):
+    voxels = np.zeros((2, 60, 160, 160), np.float32) + np.linspace(10, 100, 160, dtype=np.float32)
+    pieces = np.concatenate([voxels[box] for box in sample(voxels, dimensions)])
+    assert pieces.size < 0.05 * voxels.size
+    assert pieces.min() < 40
+    assert pieces.max() > 80
+    assert (pieces.shape[1] == 1) == (dimensions == 2)
+    assert len(sample(voxels[:1, :1, :20, :20], 2)) == 1
+
+
+def test_the_evidence_is_the_same_whatever_memory_is_allowed():
+    image = noisy()
+    reports = [mr.restore(image, method="adf", memory_gb=memory).report for memory in (None, 0.001)]
+    first, second = (report.to_dict() for report in reports)
+    for part in ("gain", "audit", "totals", "verdict"):
+        assert first[part] == second[part]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pkgutil import resolve_name
+
 import numpy as np
 import pytest
 
 import MedRestoreLib as mr
-from MedRestoreLib.service.preview import preview
+from MedRestoreLib.service.preview import glance, preview
 
 ROWS, COLUMNS = 72, 64
 
@@ -81,6 +83,34 @@ def test_slices_of_counts_differ_by_their_share_of_the_total_alone():
 def test_in_three_dimensions_it_is_nearly_so(method):
     column = mr.Image(volume(slices=60).voxels[..., :24, :24], modality="MR")  # longer than any method's reach
     agree(column, 0, [0, 1, 31, 59], 1e-4, method=method, noise="gaussian", level=6.0, dimensions=3)
+
+
+@pytest.mark.parametrize("method", ["odct3d", "prinlm3d", "bm4d"])
+def test_a_glance_in_three_dimensions_is_nearly_the_preview(method):
+    study = mr.Image(volume(slices=40).voxels[..., :40, :40], modality="MR")
+    plan = {"method": method, "noise": "gaussian", "level": 6.0, "dimensions": 3}
+    for number in (0, 1, 20, 38, 39):
+        before = study.voxels[0, number]
+        seen, exact = (of(study, None, 0, number, **plan).voxels[0, 0] for of in (glance, preview))
+        removed = np.sqrt(np.mean((exact - before) ** 2))
+        assert np.sqrt(np.mean((seen - exact) ** 2)) < 0.35 * removed, number
+
+
+def test_a_glance_sees_few_slices_and_in_two_dimensions_it_is_the_preview(monkeypatch):
+    study, asked = volume(slices=40), []
+    work = "MedRestoreLib.service.preview.run_plan"
+    run_plan = resolve_name(work.replace(".run_plan", ":run_plan"))
+
+    def noted(denoising, voxels, *rest):
+        asked.append(voxels.shape[1])
+        return run_plan(denoising, voxels, *rest)
+
+    monkeypatch.setattr(work, noted)
+    for of in (glance, preview):
+        of(study, None, 0, 20, method="odct3d", noise="gaussian", level=6.0)
+    assert asked[0] == 5 < asked[1]
+    plan = {"method": "adf", "noise": "gaussian", "level": 6.0, "dimensions": 2}
+    assert np.array_equal(glance(study, None, 0, 7, **plan).voxels, preview(study, None, 0, 7, **plan).voxels)
 
 
 @pytest.mark.parametrize("dimensions", [2, 3])

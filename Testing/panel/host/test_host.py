@@ -224,7 +224,7 @@ def test_stand_ins_offer_nothing_beyond_properties_signals_and_slots(slicer_app)
 
     from Testing.host import application, ctk, layout, loader, mrml_widgets, subject_hierarchy
 
-    declared = QtCore.Property, QtCore.Signal, staticmethod
+    declared = QtCore.Property, QtCore.Signal, staticmethod, int  # a number is a value of a declared enum
     for part in (application, ctk, layout, loader, mrml_widgets, subject_hierarchy):
         kinds = [kind for kind in vars(part).values() if isinstance(kind, type) and issubclass(kind, QtCore.QObject)]
         for kind in (kind for kind in kinds if kind.__module__ == part.__name__):
