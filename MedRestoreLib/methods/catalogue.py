@@ -169,7 +169,7 @@ def recommended(modality: str, noise: str, shapes: Collection[str]) -> list[tupl
         shapes: VOLUME and CINE, if the study is one.
 
     >>> [method.id for method, reason in recommended("MR", "rician", {VOLUME})]
-    ['prinlm3d', 'bm3d']
+    ['prinlm3d', 'odct3d', 'bm3d']
     """
     found = ((method, method.first_choice(modality, noise, shapes)) for method in METHODS)
     return [(method, choice.reason) for method, choice in found if choice]
@@ -295,6 +295,7 @@ METHODS = (
         reach="odct3d:reach",
         patch=4,
         bytes_per_voxel=50,
+        recommended_for=(FirstChoice("ODCT3D makes use of all three dimensions and is the quickest", ("MR",), VOLUME),),
     ),
     Method(
         id="bm4d",

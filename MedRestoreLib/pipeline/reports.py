@@ -81,10 +81,14 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
 
 
 def _gain(image: Image, plan: Plan, run: Run) -> Gain:
-    """The expected gain; none for a reconstruction that is taken for counts, whose noise is correlated."""
+    """The expected gain; none for counts that are not raw: the noise of reconstructions and filters is correlated."""
     denoising, noise = run.denoising, run.denoising.noise
     if noise.keeps_totals and is_reconstruction(image):
         return Gain.unavailable("a reconstruction is no raw count: its noise is correlated, and no estimate holds.")
+    if noise.keeps_totals:
+        estimate = plan.estimate or type(noise).estimate(image.voxels)
+        if estimate.level is None:
+            return Gain.unavailable(f"the study does not show the noise of raw counts ({estimate.reason.rstrip('.')}).")
     at_full_strength = plan.strength == 1 and plan.mask is None
     return expected_gain(
         image.voxels,

@@ -7,8 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from MedRestoreLib.evidence.audit import Audit, audit
+from MedRestoreLib.evidence.audit import audit
 from MedRestoreLib.evidence.blobs import UnitGrid, find
+from MedRestoreLib.evidence.findings import Audit
 from MedRestoreLib.noise import Noise, model
 from Testing.support.evidence import phantom, realisations
 
