@@ -12,7 +12,7 @@ from ..noise import Noise
 from .pieces import Box
 from .probing import Denoise, probe
 from .pure import Pure
-from .risk import BLOCK, DECIBELS, Risk
+from .risk import BLOCK, Risk
 from .sampling import sample_planes
 from .sure import Sure
 
@@ -35,7 +35,7 @@ class Gain:
         input_risk, expected_risk: mean squared error of the noisy and of the restored study against the truth.
         standard_error: of ``input_risk - expected_risk``: by a block bootstrap, with the error of the noise level.
         gain_db: ``10 log10(input_risk / expected_risk)``; None where the estimate is not positive.
-        spread_db: what is written behind ±: two standard errors of ``gain_db``; None where the latter is.
+        spread_db: what is written behind ±: from ``gain_db`` to the farther of the limits; None where there is none.
         least_db, most_db: the gain lies between them with a probability of 95 %; ``most_db`` is None for no limit.
         best_strength: the strength, 0 to 1, whose blend with the noisy study has the least expected error.
         white: the residual is as white as the noise model says; without that, no number is to be relied on.
@@ -79,24 +79,25 @@ class Gain:
     @classmethod
     def of(cls, risk: Risk, estimator: str, excess_correlation: float) -> Gain:
         """The judgement of a risk estimate."""
-        left, error = risk.after / risk.before, risk.standard_error / risk.before
+        left, error = risk.after / risk.before, CONFIDENCE * risk.standard_error / risk.before
+        gain, least, most = (_decibels(share) for share in (left, left + error, left - error))
         white = excess_correlation <= EXCESS_CORRELATION
-        gain = cls(
+        found = cls(
             estimator=estimator,
             available=True,
             domain=risk.domain,
             input_risk=risk.before * risk.unit,
             expected_risk=risk.after * risk.unit,
             standard_error=risk.standard_error * risk.unit,
-            gain_db=_decibels(left),
-            spread_db=float(CONFIDENCE * DECIBELS * error / left) if left > 0 else None,
-            least_db=_decibels(left + CONFIDENCE * error),
-            most_db=_decibels(left - CONFIDENCE * error),
+            gain_db=gain,
+            spread_db=None if gain is None or most is None else most - gain,
+            least_db=least,
+            most_db=most,
             best_strength=risk.best_strength,
             white=white,
             sentence="",
         )
-        return replace(gain, sentence=_told(gain, excess_correlation))
+        return replace(found, sentence=_told(found, excess_correlation))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Gain:
@@ -172,10 +173,10 @@ def _told(gain: Gain, excess: float) -> str:
             f"neighbouring voxels of what was removed are correlated ({excess:.2f} more than white noise leaves), so "
             "the noise model or its level does not fit, or structure was removed."
         )
-    found = "the gain" if gain.gain_db is None else f"{gain.gain_db:+.1f} dB (± {gain.spread_db:.1f}, {gain.estimator})"
     if gain.loss:
         return (
-            f"at full strength the error is expected to grow: {found}; the best strength is {gain.best_strength:.2f}."
+            f"at full strength the error is expected to grow by {-(gain.most_db or 0):.1f} dB at least "
+            f"({gain.estimator}); the best strength is {gain.best_strength:.2f}."
         )
     if gain.reliable:
         return (
@@ -187,7 +188,9 @@ def _told(gain: Gain, excess: float) -> str:
             f"at full strength the error is expected to fall by {gain.least_db:.1f} dB at least ({gain.estimator}); "
             "how much more cannot be told."
         )
-    return f"whether the error falls cannot be told: {found} on so few data, or at this uncertain level."
+    limits = [limit for limit in (gain.least_db, gain.most_db) if limit is not None]
+    span = " to ".join(f"{limit:+.1f}" for limit in limits) or "any number of"
+    return f"whether the error falls cannot be told: the gain is {span} dB, for so few data or so uncertain a level."
 
 
 def _decibels(left: float) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .audit import Audit
+from .findings import Audit
 from .gain import Gain
 
 GAIN = "gain"  # the error falls, and nothing speaks against the result

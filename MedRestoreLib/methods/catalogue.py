@@ -174,7 +174,7 @@ def recommended(modality: str, noise: str, shapes: Collection[str]) -> list[tupl
     A volume gets methods that were made for volumes, where there are any: what single slices hide, others show.
 
     >>> [method.id for method, reason in recommended("MR", "rician", {VOLUME})]
-    ['prinlm3d']
+    ['prinlm3d', 'odct3d']
     """
     found = [(method, choice) for method in METHODS if (choice := method.first_choice(modality, noise, shapes))]
     deep = [(method, choice) for method, choice in found if choice.shape == VOLUME]
@@ -306,6 +306,7 @@ METHODS = (
         reach="odct3d:reach",
         patch=4,
         bytes_per_voxel=50,
+        recommended_for=(FirstChoice("ODCT3D makes use of all three dimensions and is the quickest", ("MR",), VOLUME),),
     ),
     Method(
         id="bm4d",

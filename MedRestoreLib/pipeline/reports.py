@@ -85,13 +85,17 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
 
 
 def _gain(image: Image, plan: Plan, denoising: Denoising, before: np.ndarray, after: np.ndarray) -> Gain:
-    """The expected gain; none for a reconstruction that is taken for counts, whose noise is correlated.
+    """The expected gain; none for counts that are not raw: the noise of reconstructions and filters is correlated.
 
     ``before`` and ``after`` are the study with even noise.
     """
     noise = denoising.noise
     if noise.keeps_totals and is_reconstruction(image):
         return Gain.unavailable("a reconstruction is no raw count: its noise is correlated, and no estimate holds.")
+    if noise.keeps_totals:
+        estimate = plan.estimate or type(noise).estimate(image.voxels)
+        if estimate.level is None:
+            return Gain.unavailable(f"the study does not show the noise of raw counts ({estimate.reason.rstrip('.')}).")
     at_full_strength = plan.strength == 1 and plan.mask is None
     return expected_gain(
         before,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import modalities
 from ..errors import UnsupportedImage
+from ..evidence.blobs import Place
 from ..files.atomic import write_bytes
 from ..image import Image
 from .report import CAUTION, Report
@@ -21,7 +22,17 @@ DPI = 220
 PANEL, TALL, GAP, MARGIN, BAR = 2.2, 5.6, 0.12, 0.15, 0.75
 HEAD, TITLE, FOOT = 0.5, 0.24, 0.3
 
-INK, SOFT, ACCENT = "#1d2328", "#5b6670", "#e0a100"
+INK, SOFT, ACCENT, MARKED = "#1d2328", "#5b6670", "#e0a100", "#d4006a"
+MOST_MARKS = 20  # blobs that are circled
+MARK_WIDTHS = 1.2  # radius of a circle in widths of its blob
+
+
+class Mark(NamedTuple):
+    """A circle on a picture: its middle and its radius in columns."""
+
+    row: float
+    column: float
+    radius: float
 
 
 def before_after(
@@ -31,7 +42,8 @@ def before_after(
 
     Before and after share one window, which is stated; the removed part has a symmetric scale of its own. Shown is
     the middle slice of what is in a volume, the middle frame of a cine, both views of a whole-body scan. Nuclear
-    medicine is dark on white; patients are seen from the feet, their right on the left.
+    medicine is dark on white; patients are seen from the feet, their right on the left. Circles mark the blobs that the
+    report found lost or added in what is shown, the clearest ones.
 
     Args:
         before, after: two studies on one grid.
@@ -48,7 +60,9 @@ def before_after(
     header = ("", "") if report is None else (report.headline, report.noise.summary)
     outline = None if mask is None else view.of(np.broadcast_to(np.float32(mask), after.voxels.shape))
     pictures = {"Before": before, "After": after}
-    return _write(pictures, ("Removed (before − after)", removed), view, Path(path), header, outline)
+    places = () if report is None or report.audit is None else report.audit.places
+    marks = _marks(places, view, before.spacing)
+    return _write(pictures, ("Removed (before − after)", removed), view, Path(path), header, outline, marks)
 
 
 def compare(before: Image, after: Image, reference: Image, path: str | Path) -> Path:
@@ -73,6 +87,7 @@ def _write(
     path: Path,
     header: tuple[str, str],
     outline: np.ndarray | None,
+    marks: Sequence[Mark] = (),
 ) -> Path:
     """Draw the pictures in one window, then the signed part with its colour bar, and a detail of each."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -101,6 +116,8 @@ def _write(
         drawn = whole.imshow(array, aspect="auto", interpolation="antialiased", **style)
         whole.set_title(title, fontsize=8, color=INK, loc="left", pad=3)
         _frame(whole, box)
+        for mark in marks:
+            _circle(whole, mark, pixel)
         part.imshow(array[box[0], box[1]], aspect="auto", interpolation="nearest", **style)
         for side in part.spines.values():
             side.set(color=ACCENT, linewidth=1)
@@ -130,6 +147,19 @@ def colours(image: Image, view: View) -> np.ndarray:
     brightest = np.iinfo(dtype).max if dtype.kind in "iu" else max(float(image.voxels.max()), 1e-9)
     plane = view.of(image.colour[..., :3]) + view.of(image.voxels)[..., None]
     return np.clip(plane / brightest, 0, 1)
+
+
+def _marks(places: Iterable[Place], view: View, spacing: Sequence[float]) -> list[Mark]:
+    """Circles around the places that are shown, the clearest first."""
+    found = ((view.place_of(place.voxel), place.width_mm / spacing[0]) for place in places)
+    return [Mark(*at, MARK_WIDTHS * width) for at, width in found if at is not None][:MOST_MARKS]
+
+
+def _circle(axes: Any, mark: Mark, pixel: float) -> None:
+    from matplotlib.patches import Ellipse
+
+    size = (2 * mark.radius, 2 * mark.radius / pixel)
+    axes.add_patch(Ellipse((mark.column, mark.row), *size, fill=False, edgecolor=MARKED, linewidth=0.9))
 
 
 def _frame(axes: Any, box: tuple[slice, slice]) -> None:

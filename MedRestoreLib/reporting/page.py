@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ..evidence.audit import Audit, Finding
+from ..evidence.findings import Audit, Finding
 from ..evidence.gain import Gain
 from ..evidence.totals import Change, Totals
 from ..evidence.verdict import GAIN, HARM

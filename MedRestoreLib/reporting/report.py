@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import OutputError
-from ..evidence.audit import Audit
+from ..evidence.findings import Audit
 from ..evidence.gain import Gain
 from ..evidence.totals import Totals
 from ..evidence.verdict import Verdict, judge

@@ -40,6 +40,19 @@ class View:
         gap = np.full_like(parts[0][:, :GAP_COLUMNS], np.nan)
         return np.hstack([part for pair in zip(parts, [gap] * len(parts), strict=True) for part in pair][:-1])
 
+    def place_of(self, voxel: tuple[int, int, int, int]) -> tuple[int, int] | None:
+        """Row and column in the shown part of ``(frame, slice, row, column)``; None where that is not shown."""
+        frame, number, row, column = voxel
+        inside = row in range(self.rows.start, self.rows.stop) and column in range(
+            self.columns.start, self.columns.stop
+        )
+        if (frame, number) not in self.planes or not inside:
+            return None
+        width = self.columns.stop - self.columns.start
+        down = self.rows.stop - 1 - row if self.upside_down else row - self.rows.start
+        across = self.columns.stop - 1 - column if self.mirrored else column - self.columns.start
+        return down, across + self.planes.index((frame, number)) * (width + GAP_COLUMNS)
+
 
 def view_of(image: Image) -> View:
     """The middle slice of what is in a volume, the middle frame of a cine, both views of a whole-body scan.

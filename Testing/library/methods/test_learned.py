@@ -62,7 +62,9 @@ def test_the_error_falls_and_the_expected_gain_tells_by_how_much(folder):
     gain = 10 * np.log10(error[0] / error[1])
     assert gain > 6
     assert result.report.gain.certain
-    assert result.report.gain.gain_db == pytest.approx(gain, abs=1.5)
+    told = result.report.gain
+    assert told.least_db < gain
+    assert told.most_db is None or gain < told.most_db
 
 
 @pytest.mark.parametrize("counts_per_unit", [0.02, 50.0])

@@ -43,7 +43,8 @@ def test_each_modality_is_recommended_its_own_physics(modality, noise, method):
 def test_a_volume_is_recommended_a_method_for_volumes_unless_its_slices_are_thick():
     slices = np.repeat(study().voxels, 12, axis=1)
     volume = mr.Image(slices, modality="MR")
-    assert (mr.recommend(volume, level=3.0).method, mr.recommend(volume, level=3.0).dimensions) == ("prinlm3d", 3)
+    plan = mr.recommend(volume, level=3.0)
+    assert (plan.method in ("prinlm3d", "odct3d"), plan.dimensions) == (True, 3)
     assert mr.recommend(mr.Image(slices, modality="MR", spacing=(1, 1, 5)), level=3.0).method == "bm3d"
 
 

@@ -12,6 +12,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 import MedRestoreLib as mr
+from MedRestoreLib.image import Source
 from MedRestoreLib.methods.nllr import nonlocal_low_rank
 from MedRestoreLib.metrics.fidelity import poisson_deviance
 from MedRestoreLib.metrics.no_reference import enl
@@ -122,3 +123,13 @@ def test_a_video_is_restored_frame_by_frame(data_folder):
     whole = mr.restore(few, method="srad", level=0.2).image.voxels
     alone = mr.restore(mr.Image(clip.voxels[1:2], modality="US"), method="srad", level=0.2).image.voxels
     assert np.median(np.abs(whole[1] - alone[0])) < 1.0
+
+
+@pytest.mark.parametrize("headers", [True, False], ids=["told by the header", "told by the noise"])
+def test_a_reconstruction_is_promised_no_gain_of_raw_counts(data_folder, headers):
+    study = mr.read(data_folder / "nuclear" / "quality_control" / "Jaszack.dcm")
+    source = study.source if headers else Source()
+    slices = mr.Image(study.voxels[:, 18:26], study.spacing, modality="NM", source=source)
+    report = mr.restore(slices, method="adf", noise="poisson", level=1.0).report
+    assert not report.gain.available
+    assert report.judgement.word in ("no reliable gain", "harm")

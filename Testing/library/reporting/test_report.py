@@ -15,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 import MedRestoreLib as mr
 from MedRestoreLib.errors import OutputError, UnsupportedImage
 from MedRestoreLib.evidence.audit import audit
+from MedRestoreLib.evidence.blobs import Place
 from MedRestoreLib.evidence.gain import expected_gain
 from MedRestoreLib.evidence.totals import totals
 from MedRestoreLib.files.studies import read
@@ -196,6 +197,24 @@ def test_a_figure_shows_before_after_and_removed(tmp_path):
     assert np.ptp(image) == 255
     colourful = np.ptp(image[..., :3].astype(int), axis=-1) > 60
     assert colourful[:, image.shape[1] // 2 :].mean() > 2 * colourful[:, : image.shape[1] // 3].mean()
+
+
+def test_lost_and_added_blobs_are_circled_where_they_lie(tmp_path):
+    before, after, report = make()
+    place = Place("lost", "bright", (0, 0, 40, 60), (120.0, 80.0, 0.0), 8.0, 1.5)
+    marked = replace(report, audit=replace(report.audit, places=(place,)))
+    plain, circled = (
+        pixels(before_after(before, after, tmp_path / f"{n}.png", report=r)).astype(int)
+        for n, r in enumerate((replace(report, audit=replace(report.audit, places=())), marked))
+    )
+    changed = np.abs(plain - circled).sum(axis=-1) > 60
+    columns = np.flatnonzero(changed.any(axis=0))
+    assert changed.any()
+    assert changed.mean() < 0.02
+    assert np.ptp(columns) > 0.5 * changed.shape[1], "in every panel"
+    elsewhere = replace(place, voxel=(3, 0, 40, 60))
+    assert view_of(before).place_of(elsewhere.voxel) is None
+    assert view_of(before).place_of(place.voxel) == (40, 60)
 
 
 def test_figures_repeat_bit_for_bit(tmp_path):
