@@ -23,7 +23,7 @@ from MedRestoreLib.noise import model
 
 from .inputs import real
 
-MOST = {2: 200_000, 3: 1_000_000}  # voxels restored, by dimensions
+MOST = {2: 120_000, 3: 600_000}  # voxels restored, by dimensions
 COLUMNS = 4
 REPEAT = 12  # which of the repeats is restored
 
