@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -140,9 +139,3 @@ def test_shipped_weights_are_recorded_whole_and_small():
         assert "" not in (row.recipe, row.trained_on, row.date)
         assert (REPOSITORY / "Resources" / "cards" / f"{row.name}.md").is_file()
         row.load()
-
-
-def test_pip_installs_the_weights():
-    settings = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
-    assert settings["package-dir"] == {"MedRestoreLib.Resources": "Resources"}
-    assert "weights/*" in settings["package-data"]["MedRestoreLib.Resources"]
