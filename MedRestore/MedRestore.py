@@ -315,6 +315,27 @@ class MedRestoreTest(ScriptedLoadableModuleTest):
         assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 2
         assert slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLTableNode") == 1
 
+    def test_several_volumes_are_restored(self) -> None:
+        logic = MedRestoreLogic()
+        panel = slicer.util.getModuleWidget("MedRestore")
+        panel.enter()
+        originals = [logic.sample("MedRestoreBoneScan")[0] for _number in range(2)]
+        self.waitFor(lambda: panel.isAtRest)
+        panel.ui.severalCollapsibleButton.collapsed = False
+        panel.ui.severalAllButton.click()
+        self.click(panel.ui.severalButton)
+        self.waitFor(lambda: not panel.several.isRunning)
+        restored = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+        made = [node for node in restored if node.GetAttribute("MedRestore.part") == "restored"]
+        assert len(made) == len(originals), panel.ui.severalLabel.text
+
+    def test_settings_have_a_page(self) -> None:
+        from MedRestorePanel import settings
+
+        if slicer.util.mainWindow() is not None:
+            assert slicer.modules.MedRestoreInstance.settingsPage is not None
+            assert slicer.util.settingsValue(settings.STRENGTH, "") != ""
+
     def test_saved_scene_keeps_the_result_and_the_choices(self) -> None:
         import tempfile
 

@@ -20,9 +20,14 @@ PANEL_WIDTH = 480
 PANE = (420, 500)
 
 
+# A dark theme, as Slicer's own: background, fields, text, text of what is disabled, and what is chosen.
+DARK = {"Window": "#323232", "Base": "#262626", "Text": "#f0f0f0", "Disabled": "#7d7d7d", "Highlight": "#2f7fd0"}
+
+
 def main() -> None:
     thumbnails()
     panel()
+    several()
 
 
 def thumbnails() -> None:
@@ -67,6 +72,64 @@ def panel() -> None:
         page.paste(view, (picture.width, number * PANE[1]))
     page.save(SCREENSHOTS / "panel.png", optimize=True)
     host.close_scene()
+
+
+def several() -> None:
+    """Several volumes, one of which cannot be restored, in a dark theme."""
+    host.start()
+    former = _darken()
+    host.new_scene()
+    module = host.load_module(MODULE)
+    host.select_module(module.name)
+    widget = module.widgetRepresentation().self()
+    ui, add = widget.ui, widget.logic.sample
+    nodes = [add(name)[0] for name in ("MedRestoreBoneScan", "MedRestoreCine")]
+    _add_empty("Localizer")
+    widget.logic.getParameterNode().inputVolume = nodes[0]
+    host.wait_until(lambda: ui.applyButton.enabled, 120)
+    ui.severalCollapsibleButton.collapsed = False
+    host.process_events(0.2)
+    ui.severalAllButton.click()
+    host.process_events(0.2)
+    ui.severalButton.click()
+    host.wait_until(lambda: not widget.several.isRunning, 300)
+    host.process_events(0.3)
+    _panel(widget).save(SCREENSHOTS / "panel_several.png", optimize=True)
+    host.close_scene()
+    _give_back(former)
+
+
+def _add_empty(name):
+    import slicer
+
+    slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+
+
+def _darken():
+    """Dark colours for all of Qt's widgets; the former ones."""
+    from PySide6 import QtGui, QtWidgets
+
+    application = QtWidgets.QApplication.instance()
+    former = (QtWidgets.QApplication.style().objectName, QtGui.QPalette(QtWidgets.QApplication.palette()))
+    QtWidgets.QApplication.setStyle("Fusion")
+    palette, roles = QtGui.QPalette(), QtGui.QPalette.ColorRole
+    fields = {roles.Base, roles.AlternateBase, roles.ToolTipBase}
+    for role in (roles.Window, roles.Button, *fields):
+        palette.setColor(role, QtGui.QColor(DARK["Base" if role in fields else "Window"]))
+    for role in (roles.WindowText, roles.Text, roles.ButtonText, roles.ToolTipText, roles.HighlightedText):
+        palette.setColor(role, QtGui.QColor(DARK["Text"]))
+        palette.setColor(QtGui.QPalette.ColorGroup.Disabled, role, QtGui.QColor(DARK["Disabled"]))
+    for role in (roles.Highlight, roles.Link):
+        palette.setColor(role, QtGui.QColor(DARK["Highlight"]))
+    application.setPalette(palette)
+    return former
+
+
+def _give_back(former):
+    from PySide6 import QtWidgets
+
+    QtWidgets.QApplication.setStyle(former[0])
+    QtWidgets.QApplication.instance().setPalette(former[1])
 
 
 def _panel(widget):

@@ -78,12 +78,14 @@ def ui_texts(tree: ElementTree.ElementTree) -> list[str]:
 
 def library_texts() -> list[str]:
     from MedRestoreLib import noise
+    from MedRestoreLib.evidence import verdict
     from MedRestoreLib.methods import catalogue
 
     models = [noise.model(name) for name in noise.IDS]
     return [
         *(text for method in catalogue.METHODS for text in (method.title, method.summary)),
         *(text for model in models for text in (model.title, model.unit)),
+        *(word.capitalize() for word in verdict.WORDS),
     ]
 
 

@@ -75,6 +75,7 @@ class RestoreSection:
             _("Stop; nothing is kept.") if running else missing or _("Restore the study (Ctrl+Return).")
         )
         ui.progressBar.visible = running
+        ui.setUpButton.enabled = not running and self.workers.isHeldBy(self)  # it may begin the workers anew
         earlier = None if running else self._earlier()
         ui.replaceCheckBox.visible = earlier is not None
         if earlier is not None:

@@ -45,4 +45,4 @@ def ofLibrary(text: str) -> str:
 
 def inAWord(report: dict[str, Any]) -> str:
     """The word of a report's verdict (``Report.to_dict()``): gain, careful gain, no reliable gain or harm."""
-    return report["verdict"].partition(":")[0]
+    return ofLibrary(report["verdict"].partition(":")[0])

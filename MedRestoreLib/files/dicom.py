@@ -100,7 +100,8 @@ def _read_series(files: Sequence[Path], budget: Budget) -> Image:
                 f"{files[0].parent} mixes pixel types ({', '.join(map(str, kinds))}); give one file."
             )
         stored = np.concatenate(planes)
-        scale = scale_of(headers, np.zeros(len(headers), int), stored)
+        with naming(files[0]):
+            scale = scale_of(headers, np.zeros(len(headers), int), stored)
         stored = stored.reshape(frames, slice_count, *stored.shape[1:])
         return _unfolded(_image(stored, headers, Native(np.arange(len(headers)), scale), geometry))
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UnsupportedImage
-from .dicom_geometry import Plane, pixel_spacing, place, plane_of, thickness
+from .dicom_geometry import Plane, pixel_shape, pixel_spacing, place, plane_of, thickness
 from .dicom_pixels import frame_count
 from .headers import damaged, frame_groups, items, length, number, numbers, text, texts, value, whole
 from .stacks import Slice, arrange
@@ -39,7 +39,7 @@ def layout(header: Any, slices: list[Slice]) -> Layout:
     order = np.arange(count)
     if count > 1 and _is_volume(header, plane):
         return 1, count, order, _first_plane(header, plane, stacked=True)
-    alone = plane or Plane(pixel_spacing(header), thickness=thickness(header))
+    alone = plane or Plane(pixel_spacing(header), thickness=thickness(header), shape=pixel_shape(header))
     return count, 1, order, {**place([alone])[1], "frame_times": frame_times(header, count, pointers)}
 
 

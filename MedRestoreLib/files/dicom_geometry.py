@@ -23,13 +23,14 @@ class Plane:
     """One image plane, mm, LPS.
 
     ``spacing`` is between rows and between columns, ``thickness`` the distance to the next slice where there is no
-    next slice; None where they are unknown.
+    next slice; None where they are unknown. ``shape`` is the height and width of a pixel in units of their own.
     """
 
     spacing: tuple[float, float] | None = None
     position: tuple[float, ...] = (0.0, 0.0, 0.0)
     orientation: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
     thickness: float | None = None
+    shape: tuple[float, float] = (1.0, 1.0)
 
     @property
     def normal(self) -> np.ndarray:
@@ -57,7 +58,7 @@ def place(planes: Sequence[Plane], reverse: bool = False, stacked: bool = False)
     orientation = np.array([plane.orientation for plane in planes])
     positions = np.array([plane.position for plane in planes])
     known = all(plane.spacing is not None for plane in planes)
-    spacing = np.array([plane.spacing or (1.0, 1.0) for plane in planes])
+    spacing = np.array([plane.spacing or plane.shape for plane in planes])
     if np.ptp(orientation, axis=0).max() > SAME:
         raise UnsupportedImage("the images do not lie parallel (a scout, or several views); give one file at a time.")
     if np.ptp(spacing, axis=0).max() > 1e-3 * spacing.max():
@@ -158,6 +159,14 @@ def pixel_spacing(header: Any) -> tuple[float, float] | None:
         if len(spacing) == 2 and np.isfinite(spacing).all() and min(spacing) > 0:
             return spacing[0], spacing[1]
     return _ultrasound_spacing(header)
+
+
+def pixel_shape(header: Any) -> tuple[float, float]:
+    """Height and width of a pixel where no lengths are known, the height 1."""
+    ratio = numbers(header, "PixelAspectRatio")
+    if len(ratio) != 2 or not np.isfinite(ratio).all() or min(ratio) <= 0:
+        return 1.0, 1.0
+    return 1.0, ratio[1] / ratio[0]
 
 
 def _placed_spacing(header: Any) -> tuple[float, float] | None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import modalities
 from ..errors import UnsupportedImage
+from . import dicom_itk
 from .codestream import STARTS, declared
 from .decoding import Undecodable, complaints, run
 from .headers import damaged, number, text, value, whole
@@ -172,7 +173,7 @@ def _need_decoder(path: Path, syntax: Any) -> None:
         raise UnsupportedImage(
             f"{path} is compressed as {syntax.name}, which cannot be decoded; export it uncompressed."
         ) from error
-    if not decoder.is_available:
+    if not decoder.is_available and not dicom_itk.is_there():
         needs = " or ".join(decoder.missing_dependencies)
         raise UnsupportedImage(f"{path} is compressed as {syntax.name}; install one of its decoders: {needs}.")
 
@@ -224,7 +225,7 @@ def decode(path: str, count: int, rows: int, columns: int) -> Iterator[np.ndarra
     """In a child: the decoded frames of a compressed file, which must agree with what its header declares."""
     from pydicom import dcmread
     from pydicom.encaps import generate_fragments
-    from pydicom.pixels import iter_pixels
+    from pydicom.pixels import get_decoder, iter_pixels
 
     with quiet_pydicom():
         dataset = dcmread(path, force=True)
@@ -243,7 +244,10 @@ def decode(path: str, count: int, rows: int, columns: int) -> Iterator[np.ndarra
                 )
         if dataset.file_meta.TransferSyntaxUID == _JPEG_BASELINE:
             _demand_sound(path, starts if len(starts) == len(fragments) else [])
-        yield from iter_pixels(dataset)
+        if get_decoder(dataset.file_meta.TransferSyntaxUID).is_available:
+            yield from iter_pixels(dataset)
+        else:
+            yield from dicom_itk.frames_of(dataset)
 
 
 def _behind_table(fragments: Iterator[bytes]) -> Iterator[bytes]:

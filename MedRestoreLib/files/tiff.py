@@ -78,7 +78,7 @@ def _of_imagej(path: str, text: str, count: int, about: dict[int, Any]) -> tuple
     if "slices" not in said and frames == 1 and channels == 1:
         slices = count
     _demand(path, channels, slices * frames * channels, count)
-    unit = _MM.get(said.get("unit", "").strip())
+    unit = _MM.get(said.get("unit", "").strip().lower())
     across, down = (_number(about[tag], 0.0) for tag in (_ACROSS, _DOWN))
     spacing = None
     if unit is not None and min(across, down) > 0:

@@ -15,6 +15,10 @@ from .chunks import in_pieces
 
 _RAYLEIGH = {"mean": np.sqrt(np.pi / 2), "std": np.sqrt(2 - np.pi / 2), "median": np.sqrt(2 * np.log(2))}
 
+# In air, a place whose power over a Gaussian of POWER_WIDTH voxels is POWER_SNR standard deviations above that of noise
+# holds a signal; LIT_AROUND voxels around it are looked at.
+POWER_WIDTH, POWER_SNR, LIT_AROUND = 2.0, 6.0, 17
+
 
 @dataclass(frozen=True)
 class Rician(Noise):
@@ -121,8 +125,18 @@ class Rician(Noise):
         return in_pieces(lambda x: rice.stabilised_variance(np.maximum(x, 0) / sigma), clean)
 
     def comparable(self, noisy: np.ndarray, restored: np.ndarray) -> np.ndarray:
-        """Where the signal stands out from the noise: many scanners mask, filter or zero the air."""
-        return self.covers(noisy) & ((restored > 2 * self.sigma) | (noisy > 3 * self.sigma))
+        """Where the signal stands out from the noise: many scanners mask, filter or zero the air.
+
+        A dark place counts whole if its power does: to pick its bright voxels alone would pick what noise made bright.
+        """
+        from scipy.ndimage import gaussian_filter, maximum_filter
+
+        planes = (0,) * (noisy.ndim - 2)
+        air = 2 * self.sigma**2  # the mean, and the standard deviation, of the power of a voxel of air
+        power = gaussian_filter(np.square(noisy, dtype=np.float32), (*planes, POWER_WIDTH, POWER_WIDTH))
+        lit = power > air * (1 + POWER_SNR / (2 * np.sqrt(np.pi) * POWER_WIDTH))
+        around = (1,) * (noisy.ndim - 2) + (LIT_AROUND, LIT_AROUND)
+        return self.covers(noisy) & ((restored > 2 * self.sigma) | maximum_filter(lit, around))
 
     def standardisation(
         self, noisy: np.ndarray, restored: np.ndarray, where: np.ndarray, regions: np.ndarray

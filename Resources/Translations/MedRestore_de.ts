@@ -594,6 +594,22 @@
         <source>standard deviation relative to the signal</source>
         <translation>Standardabweichung relativ zum Signal</translation>
     </message>
+    <message>
+        <source>Gain</source>
+        <translation>Gewinn</translation>
+    </message>
+    <message>
+        <source>Careful gain</source>
+        <translation>Gewinn mit Vorbehalt</translation>
+    </message>
+    <message>
+        <source>No reliable gain</source>
+        <translation>Kein verlässlicher Gewinn</translation>
+    </message>
+    <message>
+        <source>Harm</source>
+        <translation>Schaden</translation>
+    </message>
 </context>
 <context>
     <name>MedRestorePanel.choices</name>

@@ -594,6 +594,22 @@
         <source>standard deviation relative to the signal</source>
         <translation type="unfinished"></translation>
     </message>
+    <message>
+        <source>Gain</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Careful gain</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>No reliable gain</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Harm</source>
+        <translation type="unfinished"></translation>
+    </message>
 </context>
 <context>
     <name>MedRestorePanel.choices</name>

@@ -12,6 +12,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WORKED_BY_A_USER = ("panel", "end", "preview", "preview_end", "views", "views_end", "segments")
+WORKED_BY_A_USER += ("several", "settings", "problem", "keyboard")
 
 
 def main() -> int:

@@ -21,7 +21,7 @@ def lines(ui) -> list[str]:
 
 def ticked(ui) -> list[str]:
     items = [ui.severalList.item(row) for row in range(ui.severalList.count)]
-    return [item.text() for item in items if item.checkState().value]
+    return [item.text() for item in items if item.checkState() == _checked()]
 
 
 def restore(user) -> None:

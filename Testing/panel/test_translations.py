@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections import Counter
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -97,6 +99,15 @@ def _untranslated(node: ast.AST) -> list[ast.AST]:
     if isinstance(node, ast.ClassDef) and node.name == "MedRestoreTest":
         return [node]
     return [node] if isinstance(node, ast.FunctionDef) and node.name in ("text", "_versions") else []
+
+
+@pytest.mark.skipif("SLICER_SOURCE_DIR" not in os.environ, reason="SLICER_SOURCE_DIR names no checkout of Slicer")
+def test_contexts_are_those_that_slicer_asks_for():
+    code = Path(os.environ["SLICER_SOURCE_DIR"], "Base", "Python", "slicer", "i18n.py").read_text(encoding="utf-8")
+    slicers = {}
+    exec(compile(code, "i18n.py", "exec"), slicers)
+    for path in PANEL.rglob("*.py"):
+        assert translations.context_of(path) == slicers["getContext"](str(path))
 
 
 def test_names_of_fields_and_nodes_are_no_texts():

@@ -97,3 +97,15 @@ def test_a_place_does_not_depend_on_the_pieces_that_the_study_is_worked_on_in(mo
 def test_speckle_is_not_searched_as_its_filters_would_need_another_null():
     noisy, noise = next(realisations("speckle", 100 * phantom(), 0.2))
     assert "blobs" not in audit(noisy, noisy * 0.9, noise).findings
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_dark_tissue_raises_no_false_alarm(seed):
+    """Where the signal is weaker than the noise, magnitudes lie far above it: what noise made bright is no blob."""
+    from MedRestoreLib.samples import head
+
+    rng = np.random.default_rng(seed)
+    clean = head.clean(rng)[None, 12:24]
+    noisy = model("rician").add(clean, 9.0, rng)
+    nearly = clean + 0.1 * (noisy - clean)  # as a good method leaves it
+    assert not find(noisy, nearly, model("rician").bind(noisy, 9.0), UnitGrid())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,51 @@ def test_compressed_and_plain_pictures_agree(name: str) -> None:
     stored, expected = read(packaged(name)).stored(), read(packaged(plain)).stored()
     assert stored.dtype == expected.dtype
     np.testing.assert_allclose(stored.astype(int), expected.astype(int), atol=tolerance)
+
+
+@pytest.fixture
+def without_gdcm() -> Iterator[None]:
+    """As inside Slicer, where python-gdcm must not be installed."""
+    from pydicom.pixels import get_decoder
+    from pydicom.uid import JPEGLosslessSV1, JPEGLSLossless, JPEGLSNearLossless
+
+    decoders = [get_decoder(syntax) for syntax in (JPEGLosslessSV1, JPEGLSLossless, JPEGLSNearLossless)]
+    available = [dict(decoder._available) for decoder in decoders]
+    for decoder in decoders:
+        decoder._available.clear()
+    yield
+    for decoder, former in zip(decoders, available, strict=True):
+        decoder._available.update(former)
+
+
+@pytest.mark.parametrize("name", ["MR_small_jpeg_ls_lossless.dcm", "SC_rgb_jpeg_gdcm.dcm", "SC_rgb_jls_lossy_line.dcm"])
+def test_without_gdcm_simpleitk_decodes_the_same(name: str, without_gdcm: None) -> None:
+    from MedRestoreLib.files.dicom_pixels import decode
+
+    path, (plain, tolerance) = packaged(name), PACKAGED[name]
+    expected = read(packaged(plain)).stored()
+    (frame,) = decode(str(path), 1, *expected.shape[2:4])
+    assert frame.dtype == expected.dtype
+    np.testing.assert_allclose(frame.astype(int), expected[0, 0].astype(int), atol=tolerance)
+
+
+def test_without_gdcm_every_frame_is_decoded_and_no_rescale_is_applied(without_gdcm: None, tmp_path: Path) -> None:
+    from pydicom.encaps import encapsulate, generate_frames
+
+    from MedRestoreLib.files.dicom_pixels import decode
+
+    def repeated(dataset: Any) -> None:
+        (code,) = generate_frames(dataset.PixelData, number_of_frames=1)
+        dataset.PixelData, dataset.NumberOfFrames = encapsulate([code] * 3), 3
+        dataset.RescaleSlope, dataset.RescaleIntercept = "0.25", "-100"
+
+    path = tmp_path / "three.dcm"
+    path.write_bytes(packaged("MR_small_jpeg_ls_lossless.dcm").read_bytes())
+    edit(path, repeated)
+    expected = read(packaged("MR_small.dcm")).stored()[0, 0]
+    frames = list(decode(str(path), 3, *expected.shape))
+    assert len(frames) == 3
+    assert all(np.array_equal(frame, expected) for frame in frames)
 
 
 def test_a_palette_becomes_colour_and_colour_stays_colour(tmp_path: Path) -> None:

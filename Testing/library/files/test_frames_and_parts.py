@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -281,7 +282,9 @@ def test_compressed_frames_must_be_as_many_as_declared(said: int, held: int, tmp
 
 
 def test_a_mosaic_is_a_volume_where_nibabel_finds_it(tmp_path: Path) -> None:
-    from nibabel.nicom.dicomwrappers import wrapper_from_file
+    with warnings.catch_warnings():  # it calls itself experimental
+        warnings.simplefilter("ignore")
+        from nibabel.nicom.dicomwrappers import wrapper_from_file
 
     path = mosaics(tmp_path / "in") / "0.dcm"
     image, theirs = read(path), wrapper_from_file(path)
@@ -352,3 +355,12 @@ def test_frame_times_of_a_video_that_jumps_are_kept(tmp_path: Path) -> None:
 
     with pytest.raises(OutputError, match="uneven"):
         write(image, tmp_path / "a.mp4")
+
+
+def test_pixels_that_are_not_square_have_a_spacing_that_is_no_length(tmp_path: Path) -> None:
+    image = read(save(dicom("US", head(1)[0].astype(np.uint8), PixelAspectRatio=["3", "4"]), tmp_path / "a.dcm"))
+    assert image.spacing == (pytest.approx(4 / 3), 1.0, 1.0)
+    assert not image.spacing_known
+    for bad in (["0", "4"], ["-3", "4"]):
+        dataset = dicom("US", head(1)[0].astype(np.uint8), PixelAspectRatio=bad)
+        assert read(save(dataset, tmp_path / "b.dcm")).spacing == (1.0, 1.0, 1.0)

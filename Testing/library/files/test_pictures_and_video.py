@@ -102,10 +102,10 @@ def tiff_tags(values: dict[int, Any]) -> Any:
 
 
 def test_frames_and_distances_that_imagej_wrote_are_read(tmp_path: Path) -> None:
-    text = "ImageJ=1.53\nimages=6\nslices=3\nframes=2\nspacing=2.5\nunit=mm\nfinterval=0.5\n"
-    image = read(described(tmp_path / "a.tif", text, _282=4.0, _283=2.0, _296=1))
+    text = "ImageJ=1.53\nimages=6\nslices=3\nframes=2\nspacing=2500\nunit=\\u00B5m\nfinterval=0.5\n"
+    image = read(described(tmp_path / "a.tif", text, _282=0.004, _283=0.002, _296=1))
     assert image.voxels.shape[:2] == (2, 3)
-    assert image.spacing == (0.25, 0.5, 2.5)
+    np.testing.assert_allclose(image.spacing, (0.25, 0.5, 2.5))
     assert image.spacing_known
     assert image.frame_times == (0.0, 500.0)
     np.testing.assert_array_equal(image.stored()[1, 2], GREY + 5)
