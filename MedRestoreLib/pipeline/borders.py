@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import numpy as np
 
 BLACK = 1 / 64  # of a plane's brightest voxel: compressed video is not quite black
-# Where frames were resized or compressed, up to DIM_LINES lines between tissue and black are neither: as a rule darker
-# than DIM of the tissue two lines further in, where that is echo (ECHO of the brightest) on WIDE of the side at least.
-# The round edge of a sector is no such line: it leaves most of the side black.
-DIM_LINES, DIM, ECHO, WIDE = 2, 0.4, 1 / 16, 0.25
+# Where frames were resized or compressed, up to DIM_LINES lines along an edge are neither tissue nor black: as a rule
+# darker than DIM of the tissue two lines further in, where that is echo (ECHO of the brightest) on WIDE of the side at
+# least. The round edge of a sector is no such line: it leaves most of the side black.
+DIM_LINES, DIM, ECHO, WIDE = 8, 0.4, 1 / 16, 0.25
 
 Plane = tuple[int, int]  # frame and slice
 Box = tuple[slice, slice]  # rows and columns
@@ -76,9 +76,10 @@ def _without_dim_lines(values: np.ndarray, box: Box) -> Box:
 
 def _dim_lines(values: np.ndarray, brightest: float) -> int:
     """How many of the first rows are dim."""
+    dim = 0
     for number in range(DIM_LINES):
-        line, inner = values[number], values[number + 2]
+        inner = values[number + 2]
         echo = inner > ECHO * brightest
-        if echo.mean() < WIDE or np.median(line[echo] / inner[echo]) >= DIM:
-            return number
-    return DIM_LINES
+        if echo.mean() >= WIDE and (np.median(values[: number + 1, echo] / inner[echo], axis=1) < DIM).all():
+            dim = number + 1
+    return dim

@@ -58,19 +58,25 @@ def test_a_bordered_frame_of_a_real_scanner_is_not_darkened_along_its_border(dat
     assert abs(removed[-17:-1, 100:400].mean()) < 1  # was 5 grey values
 
 
-@given(MARGINS, st.lists(st.floats(0.0, 0.3), min_size=4, max_size=4), st.integers(0, 2**32 - 1))
-def test_a_line_between_tissue_and_black_belongs_to_the_border(margins, dims, seed):
-    tissue = np.random.default_rng(seed).uniform(80, 255, (20, 24)).astype(np.float32)
+@given(
+    MARGINS,
+    st.lists(st.floats(0.0, 0.3), min_size=4, max_size=4),
+    st.integers(1, borders.DIM_LINES),
+    st.integers(0, 2**32 - 1),
+)
+def test_lines_between_tissue_and_black_belong_to_the_border(margins, dims, lines, seed):
+    tissue = np.random.default_rng(seed).uniform(80, 255, (60, 64)).astype(np.float32)
     top, bottom, left, right = dims
     dimmed = tissue.copy()
-    dimmed[0] *= top
-    dimmed[-1] *= bottom
-    dimmed[:, 0] *= left
-    dimmed[:, -1] *= right
+    dimmed[:lines] *= top
+    dimmed[-lines:] *= bottom
+    dimmed[:, :lines] *= left
+    dimmed[:, -lines:] *= right
     above, below, before, behind = margins
     found = borders.filled(np.pad(dimmed, ((above, below), (before, behind)))[None, None])[0, 0]
-    widths = ((above + 1, below + 1), (before + 1, behind + 1))
-    np.testing.assert_array_equal(found, np.pad(tissue[1:-1, 1:-1], widths, mode="symmetric"))
+    widths = ((above + lines, below + lines), (before + lines, behind + lines))
+    inside = slice(lines, -lines)
+    np.testing.assert_array_equal(found, np.pad(tissue[inside, inside], widths, mode="symmetric"))
 
 
 @pytest.mark.parametrize("centre", [0, -30, -150])
@@ -85,9 +91,10 @@ def test_the_round_edge_of_a_sector_stays(centre):
     assert (restored[0, 0, lines[0][0] : lines[0][-1] + 1, lines[1][0] : lines[1][-1] + 1] == -1).all()
 
 
-@pytest.mark.parametrize(
-    "name", ["infant_hip/standard_25.png", "infant_hip/standard_10.png", "cine_lung/Reg_Image_181432_crop.mp4"]
-)
+RESIZED = [f"infant_hip/standard_{number}.png" for number in (10, 11, 25)] + ["cine_lung/Reg_Image_181432_crop.mp4"]
+
+
+@pytest.mark.parametrize("name", RESIZED)
 def test_frames_that_were_resized_are_not_darkened_along_their_right_border(data_folder, name):
     frame = mr.read(data_folder / "ultrasound" / name).voxels[0, 0]
     removed = mr.restore(mr.Image.from_array(frame, modality="US"), level=0.15).removed.voxels[0, 0]
