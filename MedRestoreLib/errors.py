@@ -28,7 +28,7 @@ class InvalidPlan(MedRestoreError):
 
 
 class UnknownNoise(MedRestoreError):
-    """The noise model is unknown, or its level cannot be told from this study."""
+    """There is no such noise model."""
 
 
 class OutputError(MedRestoreError):

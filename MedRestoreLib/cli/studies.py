@@ -38,7 +38,6 @@ def inspect(
     as_json: opt.AsJson = False,
 ) -> None:
     """Say what a study is, the noise found in it and what is recommended. Writes nothing."""
-    from ..errors import UnknownNoise
     from ..pipeline.plan import estimate_noise, recommend
 
     image = read(study, series, modality, replace_nan, memory_gb)
@@ -62,11 +61,8 @@ def inspect(
         "confidence": estimate.confidence,
         "reason": estimate.reason,
     }
-    try:
-        plan = recommend(image)
-        found |= {"method": plan.method, "why": plan.reason}
-    except UnknownNoise as error:
-        found |= {"method": None, "why": str(error)}
+    plan = recommend(image)
+    found |= {"careful": plan.careful, "method": plan.method, "why": plan.reason}
     if as_json:
         screen.print_json(found)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -118,10 +118,10 @@ def audit(before: np.ndarray, after: np.ndarray, noise: Noise, *, grid: Grid | N
     findings = {}
     findings["variance"] = _variance(residual, limits)
     stop_if_asked()
-    findings["whiteness"] = _whiteness(residual, expected_white=noise.white)
+    findings["whiteness"] = _whiteness(residual, noise)
     stop_if_asked()
     if noise.risk:
-        findings["leakage"] = _leakage(residual, np.random.default_rng(seed))
+        findings["leakage"] = _leakage(_whitened(residual, noise), np.random.default_rng(seed))
     else:
         findings["leakage"] = _lost_contrast(noisy, restored)
     stop_if_asked()
@@ -163,9 +163,20 @@ def _variance(residual: Residual, limits: Limits) -> Finding:
     return Finding("Residual variance", flagged, sentence, measures)
 
 
-def _whiteness(residual: Residual, *, expected_white: bool) -> Finding:
-    where = residual.where
+def _whitened(residual: Residual, noise: Noise) -> Residual:
+    """With the residual filtered so that noise of a known spectrum would be white in it."""
+    if noise.spectrum is None:
+        return residual
+    white = noise.spectrum.in_plane.whitened(residual.standardised[:, None])[:, 0]
+    return replace(residual, standardised=np.where(residual.where, white, 0))
+
+
+def _whiteness(residual: Residual, noise: Noise) -> Finding:
+    """Correlation of neighbours, beyond that of the noise where its spectrum is known."""
+    where, expected_white = residual.where, noise.white
     lags = autocorrelation(residual.standardised, where)
+    if noise.spectrum is not None:
+        lags = lags - np.maximum(noise.spectrum.autocorrelation(LAGS), 0)
     pairs = sum(float((a & b).sum()) for a, b in ((where[:, 1:], where[:, :-1]), (where[..., 1:], where[..., :-1])))
     limit = float(2 / np.sqrt(where.sum()))
     measures = {

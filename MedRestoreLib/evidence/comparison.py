@@ -86,7 +86,8 @@ def by_risk(noisy: np.ndarray, denoisers: Mapping[str, Denoise], noise: Noise, s
         return []
     stabilised, losses, entries = noise.stabilise(noisy), {}, {}
     for name, denoise in denoisers.items():
-        terms = Sure(noise).terms(noisy, probe(denoise, stabilised, where, seed=seed), where)
+        response = probe(denoise, stabilised, where, seed=seed, spectrum=noise.spectrum)
+        terms = Sure(noise).terms(noisy, response, where)
         losses[name] = terms.power - 2 * terms.removable + terms.removed
         removed = float(terms.removed[where].mean(dtype=np.float64))
         best = float(np.clip(terms.removable[where].mean(dtype=np.float64) / max(removed, 1e-9), 0, 1))

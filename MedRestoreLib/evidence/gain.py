@@ -146,7 +146,7 @@ def expected_gain(
         where &= _inside(sample.shape)
     if not where.any():
         return Gain.unavailable("no part of the study shows this noise.")
-    response = probe(denoise, noise.stabilise(sample), covered & where, seed=seed)
+    response = probe(denoise, noise.stabilise(sample), covered & where, seed=seed, spectrum=noise.spectrum)
     whole = None
     if boxes and restored is not None:
         before, after = (sample_planes(study)[:, None] for study in (noisy, restored))

@@ -33,11 +33,14 @@ class Responses:
 
     @classmethod
     def of(cls, noisy: np.ndarray, restored: np.ndarray, noise: Noise, *, volume: bool) -> Responses:
-        """Of planes in the study's unit, whose noise is white.
+        """Of planes in the study's unit.
 
-        The residual is divided by the model's standard deviation. The spread of a response is then 1, or that of its
-        surroundings where it is larger: noise above the model's level raises no alarm.
+        The residual is divided by the model's standard deviation. The spread of a response is then 1, or for coloured
+        noise that of its low frequencies, or that of its surroundings where it is larger: noise above the model's level
+        raises no alarm.
         """
+        spectrum = noise.spectrum if volume or noise.spectrum is None else noise.spectrum.in_plane
+        least = 1.0 if spectrum is None else spectrum.plateau
         where = noise.comparable(noisy, restored)
         nowhere = np.zeros(where.shape, np.int8)
         level = _gaussian((noisy + restored) / 2, LEVEL_WIDTH, volume)  # neither study alone: a blob may be in either
@@ -50,7 +53,7 @@ class Responses:
         z = np.zeros((len(WIDTHS), *where.shape), np.float32)
         for number, width in enumerate(WIDTHS):
             response = _matched(residual, where, width, volume)
-            z[number] = np.where(inner, response / _spread(response, where, WINDOW + int(8 * width), volume), 0)
+            z[number] = np.where(inner, response / _spread(response, where, WINDOW + int(8 * width), volume, least), 0)
         return cls(z, observed, expected, volume)
 
     def kind(self, number: int, place: tuple[int, int, int]) -> tuple[str, str]:
@@ -82,11 +85,11 @@ def _matched(residual: np.ndarray, where: np.ndarray, width: float, volume: bool
     return np.where(where, response / np.sqrt(energy), 0)
 
 
-def _spread(response: np.ndarray, where: np.ndarray, window: int, volume: bool) -> np.ndarray:
-    """Root mean square of the responses around each voxel, but 1 at least."""
-    squares = np.where(where, np.minimum(np.square(response), CLIP**2), 0)
+def _spread(response: np.ndarray, where: np.ndarray, window: int, volume: bool, least: float) -> np.ndarray:
+    """Root mean square of the responses around each voxel, but that of a variance of ``least`` at least."""
+    squares = np.where(where, np.minimum(np.square(response), CLIP**2 * least), 0)
     share = np.maximum(_box(where.astype(np.float32), window, volume), 0.02)
-    return np.sqrt(np.maximum(_box(squares, window, volume) / share, 1))
+    return np.sqrt(np.maximum(_box(squares, window, volume) / share, least))
 
 
 def _gaussian(planes: np.ndarray, width: float, volume: bool, mode: str = "constant") -> np.ndarray:

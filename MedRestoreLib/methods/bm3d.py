@@ -20,12 +20,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..errors import InvalidPlan
+from ..noise import Spectrum
 from .aggregation import by_size
 from .collaborative import Profile, Step, filtered, in_chunks, put_back, shrunk
 from .matching import INDICES, Lattice, Run, distances, most_similar, positions, valid_references, windows
 from .options import checked
 from .parallel import PerDevice
-from .transforms import bior15, dct
+from .transforms import bior15, dct, noise_variances
 
 BLOCKS = Lattice(side=8, stride=3, radius=19, batch=(4, 8))
 WIENER_NOISE = 0.8  # part of the noise variance that the Wiener filter assumes
@@ -45,7 +46,14 @@ HIGH_NOISE = 40 / 255
 
 
 @checked
-def bm3d(images: Tensor, sigma: float, *, profile: Profile = "auto", psd: np.ndarray | None = None) -> Tensor:
+def bm3d(
+    images: Tensor,
+    sigma: float,
+    *,
+    profile: Profile = "auto",
+    psd: np.ndarray | None = None,
+    spectrum: Spectrum | None = None,
+) -> Tensor:
     """Denoise images that carry Gaussian noise, white or of a known spectrum.
 
     A voxel of the result depends on the input up to 90 voxels away in each dimension: 45 in each step (from the voxel
@@ -60,6 +68,7 @@ def bm3d(images: Tensor, sigma: float, *, profile: Profile = "auto", psd: np.nda
         psd: power spectral density of coloured noise at the frequencies of ``numpy.fft.fft2``, rows and columns of any
             number from 15; its scale does not matter, ``sigma`` gives the total. None: white. Every coefficient of a
             block is then shrunk by its own noise; noise in different blocks of a group counts as independent.
+        spectrum: the same as it was measured in a study; ``psd`` goes before it.
 
     Returns:
         A tensor like ``images``. On a CPU the same input gives the same bits.
@@ -75,7 +84,8 @@ def bm3d(images: Tensor, sigma: float, *, profile: Profile = "auto", psd: np.nda
     hard, wiener = PROFILES[profile]
     variance = max(float(sigma) ** 2, 1e-12)  # no 0/0 in the Wiener filter where there is no noise
     white = torch.eye(BLOCKS.numbers, dtype=torch.float64)
-    covariance = variance * (white if psd is None else _covariance(psd))
+    coloured = white if spectrum is None else torch.from_numpy(spectrum.covariance(BLOCKS.side, BLOCKS.side))
+    covariance = variance * (coloured if psd is None else _covariance(psd))
     restored = []
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # whose ten bits would not do
         for noisy in images[:, 0].split(max(1, PIXELS.on(images.device) // images[0].numel())):
@@ -95,7 +105,8 @@ def _step(step: Step, noisy: Tensor, pilot: Tensor, covariance: Tensor) -> Tenso
     """
     transform = bior15(8, 2) if step.threshold else dct(8, 2)
     synthesis = torch.linalg.inv(transform).float().to(noisy.device)
-    noise = (transform @ covariance * transform).sum(1).float().to(noisy.device)  # variance of each coefficient
+    noise = noise_variances(transform, covariance).to(noisy.device)
+    noise.clamp_(min=1e-6 * float(covariance[0, 0]))  # no 0/0 where a filter left nothing
     limit = BLOCKS.numbers * step.max_distance / 255**2 + (2 * float(covariance.trace()) if step.threshold else 0.0)
     scale = FAR / limit**0.5  # of the spectra that are compared
 

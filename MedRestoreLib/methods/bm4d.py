@@ -23,12 +23,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..noise import Spectrum
 from .aggregation import by_size
 from .collaborative import Profile, Step, filtered, in_chunks, put_back, shrunk
 from .matching import INDICES, Lattice, Run, distances, most_similar, positions, valid_references
 from .options import checked
 from .parallel import PerDevice
-from .transforms import dct, haar
+from .transforms import dct, haar, noise_variances
 
 CUBES = Lattice(side=4, stride=2, radius=5, batch=(1, 4, 4))
 WIENER_NOISE = 0.9  # part of the noise variance that the Wiener filter assumes
@@ -45,8 +46,8 @@ HIGH_NOISE = 0.1  # the profile for it gains 0.2 dB at 0.15 and nothing at 0.06
 
 
 @checked
-def bm4d(volumes: Tensor, sigma: float, *, profile: Profile = "auto") -> Tensor:
-    """Denoise volumes that carry white Gaussian noise.
+def bm4d(volumes: Tensor, sigma: float, *, profile: Profile = "auto", spectrum: Spectrum | None = None) -> Tensor:
+    """Denoise volumes that carry Gaussian noise, white or of a known spectrum.
 
     A voxel of the result depends on the input up to 26 voxels away in each dimension: 13 in each step (from the voxel 3
     to the far corner of a cube, 5 to its reference, 5 to another cube of the group). Tiles agree with the whole volume
@@ -58,6 +59,8 @@ def bm4d(volumes: Tensor, sigma: float, *, profile: Profile = "auto") -> Tensor:
             independent of each other.
         sigma: standard deviation of the noise on the same scale.
         profile: "normal", "high_noise" (larger groups of less similar cubes), or "auto": high_noise above sigma = 0.1.
+        spectrum: of coloured noise: every coefficient of a cube has its own variance, and noise in different cubes of a
+            group counts as independent. None: white.
 
     Returns:
         A tensor like ``volumes``. On a CPU the same input gives the same bits.
@@ -75,24 +78,30 @@ def bm4d(volumes: Tensor, sigma: float, *, profile: Profile = "auto") -> Tensor:
     restored = []
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # whose ten bits would not do
         for noisy in volumes[:, 0]:
-            basic = _step(hard, noisy, noisy, variance)
-            restored.append(_step(wiener, noisy, basic, variance))
+            basic = _step(hard, noisy, noisy, variance, spectrum)
+            restored.append(_step(wiener, noisy, basic, variance, spectrum))
     return torch.stack(restored)[:, None]
 
 
-def _step(step: Step, noisy: Tensor, pilot: Tensor, variance: float) -> Tensor:
+def _step(step: Step, noisy: Tensor, pilot: Tensor, variance: float, spectrum: Spectrum | None) -> Tensor:
     """One step on a volume ``(D, H, W)`` with noise of this variance, in chunks; cubes are compared in ``pilot``."""
     transform = haar(CUBES.side, 3) if step.threshold else _rising_dct()
     synthesis = transform.float().T.to(noisy.device)
+    shape = None if spectrum is None else _shape(transform, spectrum).to(noisy.device)
+    noise = variance if shape is None else variance * shape
 
     def gains(group: Tensor, pilot: Tensor | None = None) -> tuple[Tensor, Tensor]:
         if pilot is None:
-            gain = F.hardshrink(group, step.threshold * variance**0.5).sign_().square_()
+            if shape is None:
+                gain = F.hardshrink(group, step.threshold * variance**0.5).sign_().square_()
+            else:
+                gain = (group.abs() > step.threshold * noise.sqrt()).float()
         else:
             gain = pilot.square_()
-            gain /= gain + WIENER_NOISE * variance
+            gain /= gain + WIENER_NOISE * noise
         gain[0, :, 0] = 1  # the mean of a group
-        return gain, torch.linalg.vector_norm(gain, dim=2).square_().sum(0).reciprocal_()
+        left = torch.linalg.vector_norm(gain if shape is None else gain * shape.sqrt(), dim=2)
+        return gain, left.square_().sum(0).clamp_(min=1e-6).reciprocal_()
 
     def filter_box(noisy: Tensor, pilot: Tensor, outside: Tensor, runs: list[list[Run]]) -> tuple[Tensor, Tensor]:
         spectra = [_spectra(volume, transform) for volume in ((noisy,) if step.threshold else (noisy, pilot))]
@@ -162,6 +171,12 @@ def _match(most: int, limit: float, table: Tensor, energy: Tensor, runs: tuple[R
     corners = [run.start + CUBES.stride * torch.arange(len(run.valid)) for run in runs]
     starts = positions(corners, table.shape[:3]).flatten().to(device)
     return most_similar(keys, valid_references(runs).flatten(), starts, offsets, most, farthest)
+
+
+def _shape(transform: Tensor, spectrum: Spectrum) -> Tensor:
+    """Variance of each coefficient of a cube, of mean 1, ``(64,)``."""
+    covariance = torch.from_numpy(spectrum.covariance(*3 * [CUBES.side]))
+    return noise_variances(transform, covariance).clamp_(min=1e-6)
 
 
 @cache

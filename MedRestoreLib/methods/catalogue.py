@@ -86,6 +86,8 @@ class Method:
             any size give the same bytes.
         align: windows must begin at multiples of this, voxels, so that they share the whole image's grid of blocks.
         recommended_for: the studies on which it is compared with others, and recommended where it does best.
+        coloured: its function takes the spectrum of noise that is not white; others are told the noise to be as strong
+            as it is at low frequencies.
         compressed: it has an option ``compressed``, the dynamic range of a log-compressed display in dB, which
             ``recommend`` fills in.
         blind: it ignores ``Plan.level``, which only the report uses.
@@ -110,6 +112,7 @@ class Method:
     align: int = 1
     stencil: bool = False
     recommended_for: tuple[FirstChoice, ...] = ()
+    coloured: bool = False
     compressed: bool = False
     blind: bool = False
     validity: Validity | None = None
@@ -168,11 +171,14 @@ def recommended(modality: str, noise: str, shapes: Collection[str]) -> list[tupl
         noise: id of the noise model.
         shapes: VOLUME and CINE, if the study is one.
 
+    A volume gets methods that were made for volumes, where there are any: what single slices hide, others show.
+
     >>> [method.id for method, reason in recommended("MR", "rician", {VOLUME})]
-    ['prinlm3d', 'odct3d', 'bm3d']
+    ['prinlm3d', 'odct3d']
     """
-    found = ((method, method.first_choice(modality, noise, shapes)) for method in METHODS)
-    return [(method, choice.reason) for method, choice in found if choice]
+    found = [(method, choice) for method in METHODS if (choice := method.first_choice(modality, noise, shapes))]
+    deep = [(method, choice) for method, choice in found if choice.shape == VOLUME]
+    return [(method, choice.reason) for method, choice in deep or found]
 
 
 def _imported(name: str) -> Callable:
@@ -184,6 +190,7 @@ WHITE_NOISE = ("gaussian", "poisson", "rician")  # white once it is stabilised
 EVERY_MODALITY = ("NM", "MR", "US", "OT")
 VOLUMES = ("NM", "MR", "OT")  # modalities with volumes
 ULTRASOUND = ("US", "OT")
+NEITHER_COUNTS_NOR_ECHOES = ("MR", "CT", "PT", "OT")
 
 UNET_ATT = 'After "Speckle suppression by attention and structural distillation" (in Chinese); changes are ours'
 MANJON = "Manjón, Coupé, Buades, Collins and Robles, Medical Image Analysis 16(1), 2012"
@@ -273,6 +280,7 @@ METHODS = (
         summary="Averages voxels whose surroundings look alike in all three dimensions: first choice for MR volumes.",
         citation=f"{MANJON}; weights are ours",
         implementation="prinlm3d:prinlm3d",
+        coloured=True,
         domain="stabilised",
         dimensions=(3,),
         modalities=VOLUMES,
@@ -280,7 +288,9 @@ METHODS = (
         reach="prinlm3d:reach",
         patch=4,
         bytes_per_voxel=90,
-        recommended_for=(FirstChoice("PRI-NLM3D makes use of all three dimensions and is quick", ("MR",), VOLUME),),
+        recommended_for=(
+            FirstChoice("PRI-NLM3D makes use of all three dimensions and is quick", NEITHER_COUNTS_NOR_ECHOES, VOLUME),
+        ),
     ),
     Method(
         id="odct3d",
@@ -288,6 +298,7 @@ METHODS = (
         summary="Filters overlapping cubes by their cosine spectra: the quickest good method for MR volumes.",
         citation=MANJON,
         implementation="odct3d:odct3d",
+        coloured=True,
         domain="stabilised",
         dimensions=(3,),
         modalities=VOLUMES,
@@ -303,6 +314,7 @@ METHODS = (
         summary="BM3D in three dimensions: finds similar cubes; thorough on MR volumes, and slower.",
         citation="Maggioni, Katkovnik, Egiazarian and Foi, IEEE TIP 22(1), 2013",
         implementation="bm4d:bm4d",
+        coloured=True,
         domain="stabilised",
         dimensions=(3,),
         modalities=VOLUMES,
@@ -354,6 +366,7 @@ METHODS = (
         summary="Finds similar patches and denoises them together: the reference among methods without learning.",
         citation="Dabov, Foi, Katkovnik and Egiazarian, IEEE TIP 16(8), 2007",
         implementation="bm3d:bm3d",
+        coloured=True,
         domain="stabilised",
         dimensions=(2,),
         modalities=EVERY_MODALITY,

@@ -13,9 +13,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..noise import Spectrum
 from .options import checked
 from .parallel import PerDevice, each
-from .transforms import dct
+from .transforms import dct, noise_variances
 
 BLOCK = 4
 VOXELS = BLOCK**3  # in a block
@@ -26,8 +27,8 @@ BLOCKS = PerDevice(cpu=1 << 13, gpu=1 << 19)  # worked on at once; each takes ab
 
 
 @checked
-def odct3d(volumes: Tensor, sigma: float, *, wiener: bool = True) -> Tensor:
-    """Denoise volumes that carry white Gaussian noise.
+def odct3d(volumes: Tensor, sigma: float, *, wiener: bool = True, spectrum: Spectrum | None = None) -> Tensor:
+    """Denoise volumes that carry Gaussian noise, white or of a known spectrum.
 
     Args:
         volumes: float32 ``(N, 1, D, H, W)``, nominally in [0, 1], on any device; sides of at least 4. The N volumes
@@ -35,6 +36,7 @@ def odct3d(volumes: Tensor, sigma: float, *, wiener: bool = True) -> Tensor:
         sigma: standard deviation of the noise on the same scale.
         wiener: add the Wiener filter. Without it this is the published ODCT3D: hard threshold of 2.7 sigma, the mean
             of a block kept, weights of 1 / (1 + number of coefficients kept).
+        spectrum: of coloured noise: every coefficient has its own variance. None: white.
 
     Returns:
         A tensor like ``volumes``. On a CPU the same input gives the same bits.
@@ -47,31 +49,44 @@ def odct3d(volumes: Tensor, sigma: float, *, wiener: bool = True) -> Tensor:
     >>> odct3d(torch.full((1, 1, 4, 4, 4), 0.5), 0.1).shape
     torch.Size([1, 1, 4, 4, 4])
     """
-    return torch.stack([with_variance(volume, sigma, wiener=wiener)[0][None] for volume in volumes[:, 0]])
+    return torch.stack(
+        [with_variance(volume, sigma, wiener=wiener, spectrum=spectrum)[0][None] for volume in volumes[:, 0]]
+    )
 
 
-def reach(sigma: float, wiener: bool = True) -> int:
+def reach(sigma: float, wiener: bool = True, **_: object) -> int:
     """How many voxels away a voxel can influence the result, along each axis."""
     return REACH * (1 + wiener)
 
 
-def with_variance(noisy: Tensor, sigma: float, *, wiener: bool = True) -> tuple[Tensor, Tensor]:
+def with_variance(
+    noisy: Tensor, sigma: float, *, wiener: bool = True, spectrum: Spectrum | None = None
+) -> tuple[Tensor, Tensor]:
     """One volume ``(D, H, W)`` denoised, and the variance of the noise left in each voxel, ``(D, H, W)``.
 
     Overlapping blocks share most of their noise, so averaging them does not lower the variance: it is taken for the
     mean of the variances of the blocks' estimates, with the weights of the estimates.
     """
     variance = max(float(sigma) ** 2, 1e-12)  # no 0/0 in the Wiener filter where there is no noise
-    restored, weights = _step(noisy, None, variance)
+    shape = None if spectrum is None else _shape(spectrum, noisy.device)
+    restored, weights = _step(noisy, None, variance, shape)
     if wiener:
-        restored, weights = _step(noisy, restored, variance)
+        restored, weights = _step(noisy, restored, variance, shape)
     covered = [_covered(length, noisy.device) for length in noisy.shape]
     blocks = covered[0][:, None, None] * covered[1][:, None] * covered[2]
     return restored, blocks.mul_(variance / VOXELS).div_(weights)
 
 
-def _step(noisy: Tensor, pilot: Tensor | None, variance: float) -> tuple[Tensor, Tensor]:
+def _shape(spectrum: Spectrum, device: torch.device) -> Tensor:
+    """Variance of each coefficient of a block, of mean 1, ``(64, 1)``."""
+    covariance = torch.from_numpy(spectrum.covariance(*3 * [BLOCK]))
+    return noise_variances(dct(BLOCK, 3), covariance).clamp_(min=1e-6)[:, None].to(device)
+
+
+def _step(noisy: Tensor, pilot: Tensor | None, variance: float, shape: Tensor | None) -> tuple[Tensor, Tensor]:
     """Shrink the spectra of all blocks: by a Wiener filter that knows the pilot's, or without a pilot by a threshold.
+
+    ``shape`` is the noise's variance in each coefficient over ``variance``, None where it is 1.
 
     Returns:
         The weighted mean of the blocks at every voxel, and the sum of their weights, ``(D, H, W)`` each.
@@ -79,6 +94,8 @@ def _step(noisy: Tensor, pilot: Tensor | None, variance: float) -> tuple[Tensor,
     transform = dct(BLOCK, 3).float().to(noisy.device)
     slices, rows, columns = (length - REACH for length in noisy.shape)
     at_once = max(1, BLOCKS.on(noisy.device) // columns)
+    threshold = THRESHOLD * variance**0.5 * (1.0 if shape is None else shape.sqrt())
+    noise = variance if shape is None else variance * shape
 
     def begun_in(first: int) -> Tensor:
         """The sum of the weighted blocks that begin in a slice, and of their weights: ``(2, 4, H, W)``."""
@@ -87,14 +104,14 @@ def _step(noisy: Tensor, pilot: Tensor | None, variance: float) -> tuple[Tensor,
             chunk = slice(first, first + BLOCK), slice(row, row + at_once + REACH)
             spectra = transform @ _blocks(noisy[chunk])
             if pilot is None:
-                gain = (spectra.abs() > THRESHOLD * variance**0.5).float()
+                gain = (spectra.abs() > threshold).float()
                 gain[0] = 1
-                weight = gain.sum(0).add_(1).reciprocal_()
+                weight = (gain if shape is None else gain * shape).sum(0).add_(1).reciprocal_()
             else:
                 gain = (transform @ _blocks(pilot[chunk])).square_()
-                gain /= gain + variance
+                gain /= gain + noise
                 gain[0] = 1
-                weight = gain.square().sum(0).reciprocal_()
+                weight = (gain.square() if shape is None else gain.square() * shape).sum(0).reciprocal_()
             blocks = transform.T @ spectra.mul_(gain).mul_(weight)
             sums[0, :, chunk[1]] += _overlap_add(blocks.view(BLOCK, BLOCK, BLOCK, -1, columns))
             sums[1, :, chunk[1]] += _overlap_add(weight.view(-1, columns).expand(BLOCK, BLOCK, BLOCK, -1, -1))

@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..noise import Spectrum
 from . import odct3d
 from .options import PositiveInt, checked
 from .parallel import PerDevice, each
@@ -34,14 +35,15 @@ TEMPORARY = PerDevice(cpu=1 << 16, gpu=CHUNK)  # numbers in a temporary array
 
 
 @checked
-def prinlm3d(volumes: Tensor, sigma: float, *, radius: PositiveInt = 4) -> Tensor:
-    """Denoise volumes that carry white Gaussian noise.
+def prinlm3d(volumes: Tensor, sigma: float, *, radius: PositiveInt = 4, spectrum: Spectrum | None = None) -> Tensor:
+    """Denoise volumes that carry Gaussian noise, white or of a known spectrum.
 
     Args:
         volumes: float32 ``(N, 1, D, H, W)``, nominally in [0, 1], on any device; sides of at least 4. The N volumes
             are independent of each other.
         sigma: standard deviation of the noise on the same scale.
         radius: of the search window, in voxels along each axis; time grows with its cube.
+        spectrum: of coloured noise, for the guide and what is left in it. None: white.
 
     Returns:
         A tensor like ``volumes``, within its range. On a CPU the same input gives the same bits.
@@ -54,21 +56,21 @@ def prinlm3d(volumes: Tensor, sigma: float, *, radius: PositiveInt = 4) -> Tenso
     >>> prinlm3d(torch.full((1, 1, 4, 4, 4), 0.5), 0.1).shape
     torch.Size([1, 1, 4, 4, 4])
     """
-    return torch.stack([_restored(volume, sigma, radius)[None] for volume in volumes[:, 0]])
+    return torch.stack([_restored(volume, sigma, radius, spectrum)[None] for volume in volumes[:, 0]])
 
 
-def reach(sigma: float, radius: int = 4) -> int:
+def reach(sigma: float, radius: int = 4, **_: object) -> int:
     """How many voxels away a voxel can influence the result, along each axis."""
     return radius + 1 + odct3d.reach(sigma)
 
 
-def _restored(noisy: Tensor, sigma: float, radius: int) -> Tensor:
+def _restored(noisy: Tensor, sigma: float, radius: int, spectrum: Spectrum | None) -> Tensor:
     """One volume ``(D, H, W)`` denoised.
 
     Rows and slices are padded at their ends, so that every offset in three dimensions is one offset in the flattened
     volume. Padding has a guide value of 1e6, hence weight 0.
     """
-    guide, variance = odct3d.with_variance(noisy, sigma)
+    guide, variance = odct3d.with_variance(noisy, sigma, spectrum=spectrum)
     shape = [length + radius for length in noisy.shape]
     steps = range(-radius, radius + 1)
     offsets = [  # half of them: a pair of voxels is compared once

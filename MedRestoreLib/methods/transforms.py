@@ -52,6 +52,11 @@ def bior15(size: int, dimensions: int = 1) -> Tensor:
     return _separable(matrix / matrix.norm(dim=1, keepdim=True), dimensions)
 
 
+def noise_variances(transform: Tensor, covariance: Tensor) -> Tensor:
+    """Variance of each coefficient of a transformed block of noise, float32; ``covariance`` of its pixels, float64."""
+    return (transform.double() @ covariance * transform.double()).sum(1).float()
+
+
 def _separable(matrix: Tensor, dimensions: int) -> Tensor:
     """The transform of flattened blocks that transforms each dimension by ``matrix``."""
     return reduce(torch.kron, [matrix] * dimensions)

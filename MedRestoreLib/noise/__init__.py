@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from .base import Estimate, Noise
+from .base import SURE, Estimate, Noise
+from .map import NoiseMap
+from .spectrum import Spectrum
 
 IDS = ("gaussian", "poisson", "rician", "speckle")
 
-__all__ = ["IDS", "Estimate", "Noise", "model"]
+__all__ = ["IDS", "SURE", "Estimate", "Noise", "NoiseMap", "Spectrum", "model"]
 
 
 def model(id: str) -> type[Noise]:

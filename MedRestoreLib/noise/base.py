@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
+
+from .map import NoiseMap
+from .spectrum import Spectrum
+
+SURE = 0.5  # an estimate of more confidence is trusted; at this or less its level is a careful one
 
 
 @dataclass(frozen=True)
@@ -15,13 +20,28 @@ class Estimate:
 
     Attributes:
         level: in the model's unit; None if it could not be estimated.
-        confidence: 0 (a guess) to 1 (certain). Below 0.5 callers should ask a person.
+        confidence: 0 (a guess) to 1 (certain); up to ``SURE`` the level is rather too low than too high.
         reason: one sentence for a person: what was measured, where, and why it is or is not trusted.
+        spectrum: of the noise; None where it is white.
+        noise_map: where the noise is stronger than elsewhere; None where it is even.
+        confirmed: the noise of the air has the distribution that the model predicts, as strong as in tissue.
     """
 
     level: float | None
     confidence: float
     reason: str
+    spectrum: Spectrum | None = field(default=None, compare=False, repr=False)
+    noise_map: NoiseMap | None = field(default=None, compare=False, repr=False)
+    confirmed: bool = field(default=False, compare=False, repr=False)
+
+    @property
+    def sure(self) -> bool:
+        """Whether the level is trusted."""
+        return self.level is not None and self.level > 0 and self.confidence > SURE
+
+    def to_dict(self) -> dict[str, Any]:
+        """Level, confidence and reason, plain values for JSON."""
+        return {"level": self.level, "confidence": self.confidence, "reason": self.reason}
 
 
 @dataclass(frozen=True)
@@ -31,15 +51,21 @@ class Noise(ABC):
     ``level`` is in ``unit``; ``reference`` is the grey value that a relative level refers to, in the study's unit (1
     where levels are absolute). Arrays are float32 of any shape; nothing is changed in place. All methods but
     ``reference_of`` and ``estimate`` work voxel by voxel, so parts of a study may be passed.
+
+    ``spectrum`` is that of the noise on the stabilised scale, None where it is white. ``remove_bias``: the mean that
+    noise adds to magnitudes is taken out; without, restored values are means of the noisy ones.
     """
 
     level: float
     reference: float = 1.0
+    spectrum: Spectrum | None = field(default=None, compare=False, repr=False)
+    remove_bias: bool = True
 
     id: ClassVar[str]
     title: ClassVar[str]
     unit: ClassVar[str]  # of the level, for people: "% of the maximum"
     limits: ClassVar[tuple[float, float]]  # levels outside are refused
+    shaped: ClassVar[bool] = False  # its spectrum and its map can be measured
     white: ClassVar[bool] = True  # independent from voxel to voxel
     linear: ClassVar[bool] = False  # stabilising is a multiplication, so errors are those of the study's unit
     keeps_totals: ClassVar[bool] = False  # the sum of a frame is a quantity that restoring must not change

@@ -24,7 +24,7 @@ _BANDS = {
 }
 BAND_SIZE = {name: int(np.count_nonzero(band)) for name, band in _BANDS.items()}
 _EXTREME_SHARE = 3 / SIDE**2  # more voxels than this at an end of the study's range: clipped or masked
-_SILENT = 5e-4  # noise below this share of the grey scale's span is nothing anyone would remove
+SILENT = 5e-4  # noise below this share of the grey scale's span is nothing anyone would remove
 _ENOUGH = 16  # blocks
 WHITE = 1.3  # band ratio up to which noise counts as white: photographs with white noise stay below
 
@@ -78,7 +78,7 @@ class Blocks:
     @property
     def floor(self) -> float:
         """The standard deviation below which noise is lost in rounding, or nothing beside the study's grey scale."""
-        return max(0.35 * self.step, _SILENT * self.span)
+        return max(0.35 * self.step, SILENT * self.span)
 
     @property
     def uncertainty(self) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 
 from .base import Estimate, Noise
 from .blocks import WHITE, correlated, cut, noise_curve, silent, too_little
+from .measuring import refined
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Gaussian(Noise):
     title: ClassVar[str] = "Gaussian"
     unit: ClassVar[str] = "standard deviation, in the study's unit"
     limits: ClassVar[tuple[float, float]] = (0.0, np.inf)
+    shaped: ClassVar[bool] = True
     linear: ClassVar[bool] = True
 
     @classmethod
@@ -43,6 +45,10 @@ class Gaussian(Noise):
 
     @classmethod
     def estimate(cls, voxels: np.ndarray) -> Estimate:
+        return refined(cls._of_white_noise(voxels), voxels, lambda sigma: sigma)
+
+    @classmethod
+    def _of_white_noise(cls, voxels: np.ndarray) -> Estimate:
         blocks = cut(voxels)
         flat = blocks.flattest(0.1, at_least=60)
         if nothing := too_little(blocks) or silent(blocks, flat):

@@ -74,6 +74,14 @@ def unbiased_inverse(stabilised: np.ndarray) -> np.ndarray:
     return np.where(stabilised > tab.expected[-1], 0.5 * (shifted + np.sqrt(shifted**2 - 1)), inside)
 
 
+def mean_inverse(stabilised: np.ndarray) -> np.ndarray:
+    """The mean of t whose expected f(t) this is; between 0 and pure noise a straight line, for masked air stays 0."""
+    tab = table()
+    beyond = mean(unbiased_inverse(stabilised))
+    below = tab.mean[0] / tab.expected[0] * np.maximum(stabilised, 0)
+    return np.where(stabilised > tab.expected[0], beyond, below)
+
+
 def std(nu: np.ndarray) -> np.ndarray:
     """Standard deviation of t: 0.655 in air, towards 1 in bright tissue."""
     tab = table()

@@ -8,10 +8,13 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from . import rice
-from .base import Estimate, Noise
+from .base import SURE, Estimate, Noise
 from .blocks import WHITE, Blocks, correlated, cut, noise_curve, silent, too_little
 from .brightest import Brightest
 from .chunks import in_pieces
+from .measuring import refined
+
+STRONG = 10.0  # percent of the maximum: beyond, tissue has air's noise, and only models of magnitudes tell its level
 
 _RAYLEIGH = {"mean": np.sqrt(np.pi / 2), "std": np.sqrt(2 - np.pi / 2), "median": np.sqrt(2 * np.log(2))}
 
@@ -28,6 +31,7 @@ class Rician(Noise):
     title: ClassVar[str] = "Rician"
     unit: ClassVar[str] = "% of the study's maximum"
     limits: ClassVar[tuple[float, float]] = (0.0, 100.0)
+    shaped: ClassVar[bool] = True
     blob_thresholds: ClassVar[tuple[float, ...]] = (5.0, 5.0, 5.0, 5.0)
     caveats: ClassVar[tuple[str, ...]] = (
         "Means fall in air and dark tissue: that is the bias of Rician noise, taken out.",
@@ -77,14 +81,25 @@ class Rician(Noise):
 
     @classmethod
     def estimate(cls, voxels: np.ndarray) -> Estimate:
-        """Level from the Rayleigh distribution of the air, or else from flat tissue with Koay's correction."""
+        """Level from the Rayleigh distribution of the air, or else from flat tissue; see ``measuring``, too."""
+
+        def level_of(sigma: float) -> float:
+            maximum, _ = Brightest.of(voxels).clean(sigma)
+            return 100 * min(sigma / max(maximum, sigma), 1)
+
+        if np.count_nonzero(voxels < 0) > 0.01 * voxels.size:
+            return Estimate(None, 0.0, "Magnitudes cannot be negative: not Rician noise.")
+        white = cls._of_white_noise(voxels)
+        return white if white.level and white.level > STRONG else refined(white, voxels, level_of)
+
+    @classmethod
+    def _of_white_noise(cls, voxels: np.ndarray) -> Estimate:
+        """From the air, or else from flat tissue with Koay's correction."""
         blocks = cut(voxels)
         flat = blocks.flattest(0.1, at_least=60)
         if nothing := too_little(blocks) or silent(blocks, flat):
             return nothing
-        if np.count_nonzero(blocks.voxels < 0) > 0.01 * blocks.voxels.size:
-            return Estimate(None, 0.0, "Magnitudes cannot be negative: not Rician noise.")
-        tissue, air = _tissue(blocks), _air(blocks)
+        tissue, air, confirmed = _tissue(blocks), _air(blocks), False
         if air is None and tissue is None:
             return Estimate(None, 0.2, f"No air with Rayleigh noise, and in tissue {correlated(flat.band_ratio)}.")
         # Dark tissue can pass for air: where the bright tissue is calmer, it is right.
@@ -93,16 +108,17 @@ class Rician(Noise):
             confidence = min(confidence, 0.5 + 3 * (WHITE - tissue.band_ratio))
             where = f"Noise of {sigma:.3g} in {tissue.count} flat 8x8 blocks of tissue"
         else:
-            sigma, confidence = air.sigma, 0.9
+            sigma, confidence, confirmed = air.sigma, 0.9, True
             where = f"Rayleigh noise of {sigma:.3g} in {air.count} 8x8 blocks of air"
             if air.band_ratio > WHITE:
-                confidence, where = 0.5, f"{where}; {correlated(air.band_ratio)}"
+                confidence, where = SURE, f"{where}; {correlated(air.band_ratio)}"
             elif tissue is not None and tissue.sigma > 1.25 * sigma:
                 confidence, where = 0.4, f"{where}, but {tissue.sigma:.3g} in flat tissue: the noise varies in space"
         maximum, error = Brightest.of(voxels).clean(sigma)
         if sigma > 0.16 * maximum or error > 0.06 * maximum:
             confidence, where = min(confidence, 0.45), f"{where}; it hides the maximum that the level refers to"
-        return Estimate(100 * min(sigma / max(maximum, sigma), 1), confidence, where + ".")
+        level = float(100 * min(sigma / max(maximum, sigma), 1))
+        return Estimate(level, confidence, f"{where}.", confirmed=confirmed and confidence > SURE)
 
     def stabilise(self, voxels: np.ndarray) -> np.ndarray:
         scale = np.float32(1 / self.sigma)
@@ -110,19 +126,21 @@ class Rician(Noise):
 
     def unbiased_inverse(self, denoised: np.ndarray) -> np.ndarray:
         sigma = self.sigma
-        return in_pieces(lambda f: rice.unbiased_inverse(f) * sigma, denoised)
+        if self.remove_bias:
+            return in_pieces(lambda f: rice.unbiased_inverse(f) * sigma, denoised)
+        return in_pieces(lambda f: rice.mean_inverse(f) * sigma, denoised)
 
     def std(self, clean: np.ndarray) -> np.ndarray:
         sigma = self.sigma
-        return in_pieces(lambda x: rice.std(np.maximum(x, 0) / sigma) * sigma, clean)
-
-    @property
-    def stabilised_floor(self) -> float:
-        return float(rice.table().expected[0])
+        return in_pieces(lambda x: rice.std(self._amplitude(x / sigma)) * sigma, clean)
 
     def stabilised_variance(self, clean: np.ndarray) -> np.ndarray:
         sigma = self.sigma
-        return in_pieces(lambda x: rice.stabilised_variance(np.maximum(x, 0) / sigma), clean)
+        return in_pieces(lambda x: rice.stabilised_variance(self._amplitude(x / sigma)), clean)
+
+    def _amplitude(self, restored: np.ndarray) -> np.ndarray:
+        """The true amplitude behind restored values: the values themselves, or where the bias was kept, without it."""
+        return np.maximum(restored, 0) if self.remove_bias else rice.amplitude_of_mean(restored)
 
     def comparable(self, noisy: np.ndarray, restored: np.ndarray) -> np.ndarray:
         """Where the signal stands out from the noise: many scanners mask, filter or zero the air.

@@ -25,6 +25,7 @@ from ..noise.poisson import thin
 from . import device as devices
 from . import domains
 from .denoising import Denoising
+from .evening import evened, unevenness
 
 if TYPE_CHECKING:
     import torch
@@ -163,5 +164,6 @@ def _by_risk(image: Image, plan: Plan, methods: Sequence[Method], device: torch.
     if any(bound.dimensions == 3 for bound in every):
         wanted = (VOLUME_SHARE * image.voxels[0].size / 4) ** (1 / 3)
         side = depth = int(np.clip(wanted, *CUBE))
-    pieces = np.concatenate([image.voxels[box] for box in extreme_pieces(image.voxels, side, depth)])
+    even = evened(image.voxels, unevenness(plan.noise_map, image.voxels.shape))
+    pieces = np.concatenate([even[box] for box in extreme_pieces(even, side, depth)])
     return by_risk(pieces, {bound.method.id: bound.on_stabilised for bound in every}, every[0].noise)

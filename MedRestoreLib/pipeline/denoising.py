@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..methods.catalogue import Denoiser, Method
 from ..noise import Noise, model
 from . import checks, domains
 from .domains import Domain
+from .evening import evened, unevenness
 
 if TYPE_CHECKING:
     import torch
@@ -21,9 +22,15 @@ if TYPE_CHECKING:
     from .plan import Plan
 
 
+# Methods that do not know spectra are told no more than this times the variance: beyond, they blur.
+LOUDEST = 2.0
+
+
 @dataclass(frozen=True, eq=False)
 class Denoising:
     """A method with all that it is told about one study. Called on voxels, or parts of them, it restores them.
+
+    The noise of the voxels must be even: see ``evening``.
 
     Attributes:
         method: the row of the catalogue.
@@ -49,7 +56,9 @@ class Denoising:
         """What ``plan`` says is done to ``image``, on ``device``."""
         method = checks.find_method(plan.method)
         noise = model(plan.noise).bind(image.voxels, plan.level)
-        offset, scale = domains.find(method.domain).range(noise, image.voxels)
+        noise = replace(noise, spectrum=plan.spectrum, remove_bias=plan.remove_bias)
+        even = evened(image.voxels, unevenness(plan.noise_map, image.voxels.shape))
+        offset, scale = domains.find(method.domain).range(noise, even)
         options = method.parsed(plan.options)
         return cls(method, method.load(), noise, plan.dimensions, options, offset, scale, device)
 
@@ -61,7 +70,9 @@ class Denoising:
     @property
     def sigma(self) -> float:
         """The noise level as the method takes it."""
-        return self.domain.sigma(self.noise, self.scale)
+        sigma, spectrum = self.domain.sigma(self.noise, self.scale), self.noise.spectrum
+        # Structure is in low frequencies, and so is what a method must tell it from.
+        return sigma if spectrum is None or self.method.coloured else sigma * min(spectrum.plateau, LOUDEST) ** 0.5
 
     @property
     def reach(self) -> int:
@@ -96,6 +107,8 @@ class Denoising:
         scaled = torch.from_numpy(np.ascontiguousarray(values - above, dtype=np.float32))
         batch = scaled[:, None] if self.dimensions == 2 else scaled[None, None]
         options = {**self.options, **self.domain.options(self.noise, self.scale)}
+        if self.method.coloured:
+            options["spectrum"] = self.noise.spectrum
         with torch.inference_mode():
             result = self.implementation(batch.to(self.device), self.sigma, **options)
         result = result.reshape(scaled.shape).cpu().numpy()

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from .. import modalities
-from ..errors import InvalidPlan, UnknownNoise
+from ..errors import InvalidPlan
 from ..image import Image
 from ..methods import catalogue
-from ..noise import Estimate
+from ..noise import Estimate, NoiseMap, Spectrum
 from .checks import (
     as_mask,
     check,
@@ -25,6 +25,7 @@ from .checks import (
     find_noise,
 )
 from .choice import Candidate, Choice, choose, compare
+from .estimates import estimated
 
 # Where no better model is known.
 ANY_NOISE = "gaussian"
@@ -36,6 +37,9 @@ BMODE_DYNAMIC_RANGE_DB = 60.0
 # (Resources/benchmarks).
 VOLUME_SLICES = 8
 THICK = 2.0
+
+# Of the usual level, for a study in which no noise was found.
+NEXT_TO_NOTHING = 0.1
 
 # A study with more frames than this is restored by a quicker method.
 CINE_FRAMES = 8
@@ -57,8 +61,12 @@ class Plan:
         device: "auto", "cpu", "cuda" or "mps".
         memory_gb: most working memory of one tile, or None for the device's default; it never changes the result.
         options: the method's own parameters, for experts.
-        estimate: the estimate behind ``level``; None if the user gave the level. If the estimation failed and the
-            method is blind, ``estimate.level`` is None and ``level`` is a default.
+        estimate: the estimate behind ``level``; None if the user gave the level. Where it is not sure (``careful``),
+            ``level`` is a low one, so that rather noise stays than structure goes.
+        spectrum: of the noise, None where it is white; ``level`` is its total, whatever the spectrum.
+        noise_map: where the noise is stronger than elsewhere, None where it is even; ``level`` is its root mean square.
+        remove_bias: take out the mean that noise adds to magnitudes. ``recommend`` does so only where the noise of the
+            air confirms the model.
         reason: why this method and noise model, in one sentence.
         ranking: the comparison behind ``method``, the recommended one first; empty where there was none.
     """
@@ -73,8 +81,21 @@ class Plan:
     memory_gb: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     estimate: Estimate | None = None
+    spectrum: Spectrum | None = field(default=None, repr=False)
+    noise_map: NoiseMap | None = field(default=None, repr=False)
+    remove_bias: bool = True
     reason: str = ""
     ranking: tuple[Candidate, ...] = ()
+
+    @property
+    def careful(self) -> bool:
+        """Whether no level was given and none is sure, so that ``level`` is rather too low than too high."""
+        return self.estimate is not None and not self.estimate.sure
+
+    @property
+    def noise_words(self) -> str:
+        """How the noise differs from white and even noise, for a person; "" where it does not."""
+        return "; ".join(shape.words for shape in (self.spectrum, self.noise_map) if shape is not None)
 
     @property
     def level_is_default(self) -> bool:
@@ -86,7 +107,9 @@ class Plan:
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
         values["mask"] = None if self.mask is None else int(self.mask.sum())
         values["options"] = dict(self.options)
-        values["estimate"] = None if self.estimate is None else asdict(self.estimate)
+        values["estimate"] = None if self.estimate is None else self.estimate.to_dict()
+        for name in ("spectrum", "noise_map"):
+            values[name] = None if values[name] is None else values[name].to_list()
         values["ranking"] = [asdict(candidate) for candidate in self.ranking]
         return values
 
@@ -107,7 +130,7 @@ def estimate_noise(image: Image, noise: str = "auto") -> tuple[str, Estimate]:
     """
     check_image(image)
     noise = _choose_noise(image)[0] if noise == "auto" else noise
-    return noise, find_noise(noise).estimate(image.voxels)
+    return noise, estimated(image.voxels, noise)
 
 
 def add_noise(image: Image, noise: str, level: float, seed: int = 0) -> Image:
@@ -125,30 +148,15 @@ def add_noise(image: Image, noise: str, level: float, seed: int = 0) -> Image:
 def recommend(image: Image, **edits: Any) -> Plan:
     """The plan for this study; ``edits`` are the fields of ``Plan`` that are already decided ("auto" leaves them open).
 
+    Where the noise level cannot be told, it is a careful one: see ``Plan.careful``.
+
     Raises:
-        MedRestoreError: the study or an edit is unfit, or the noise level cannot be estimated; the message says what
-            to do.
+        MedRestoreError: the study or an edit is unfit; the message says what to do.
 
     >>> clean = Image.from_array(np.add.outer(np.arange(64.0), np.arange(64.0)), modality="MR")
     >>> plan = recommend(add_noise(clean, "rician", 5.0), level=5.0)
     >>> plan.method, plan.noise
     ('bm3d', 'rician')
-    """
-    plan = _drafted(image, edits)
-    if plan.level_is_default and not find_method(plan.method).blind:
-        found = "no noise was found" if plan.estimate.level == 0 else f"the {plan.noise} noise level cannot be told"
-        raise UnknownNoise(f"{found}: {plan.estimate.reason} Give a level.", field="level")
-    check(image, plan)
-    return plan
-
-
-def draft(image: Image, **edits: Any) -> Plan:
-    """As ``recommend``, for a person to complete: a level that cannot be estimated is the model's default.
-
-    ``Plan.level_is_default`` says so, and ``Plan.estimate`` why.
-
-    Raises:
-        MedRestoreError: the study or an edit is unfit; the message says what to do.
     """
     plan = _drafted(image, edits)
     check(image, plan)
@@ -172,7 +180,9 @@ def revise(image: Image, plan: Plan | None, **edits: Any) -> Plan:
     if not (same_method and same_noise):
         kept = ["method", "noise", "strength", "mask", "device", "memory_gb"]
         kept += ["options", "dimensions"] if same_method else []
-        kept += ["level", "estimate"] if same_noise and "level" not in edits and not plan.level_is_default else []
+        same_level = same_noise and "level" not in edits and not plan.level_is_default
+        kept += ["level", "estimate", "remove_bias"] if same_level else []
+        kept += ["spectrum", "noise_map"] if same_noise else []
         return recommend(image, **{name: getattr(plan, name) for name in kept} | edits)
     if "mask" in edits:
         edits["mask"] = as_mask(edits["mask"], image)
@@ -207,9 +217,14 @@ def _drafted(image: Image, edits: Mapping[str, Any]) -> Plan:
     check_image(image)
     noise, why_noise = _noise_for(image, edits)
     if "level" not in edits:
-        model = find_noise(noise)
-        estimate = edits["estimate"] = model.estimate(image.voxels)
-        edits["level"] = float(estimate.level or model.usual_level(*extremes(image)))
+        estimate = edits["estimate"] = estimated(image.voxels, noise)
+        edits["level"] = float(estimate.level or _careful_level(image, noise, estimate))
+        edits.setdefault("remove_bias", estimate.confirmed)
+    if not {"spectrum", "noise_map"} & edits.keys() and find_noise(noise).shaped:
+        estimate = estimated(image.voxels, noise)
+        if estimate.sure or "estimate" in edits:
+            edits |= {"spectrum": estimate.spectrum, "noise_map": estimate.noise_map}
+            edits.setdefault("remove_bias", estimate.spectrum is None and estimate.noise_map is None)
     if "mask" in edits:
         edits["mask"] = as_mask(edits["mask"], image)
     first = Plan(**{**edits, "method": edits.get("method", ""), "noise": noise})
@@ -224,6 +239,13 @@ def _drafted(image: Image, edits: Mapping[str, Any]) -> Plan:
     defaults = {"dimensions": choice.method.dimensions[0]}
     found = {"method": choice.method.id, "noise": noise, "options": options, "ranking": choice.ranking}
     return Plan(**{**defaults, **edits, **found, "reason": _sentence(why_noise, choice.reason)})
+
+
+def _careful_level(image: Image, noise: str, estimate: Estimate) -> float:
+    """The level where none was found: a usual one, or next to nothing where there is no noise to be found."""
+    model = find_noise(noise)
+    usual = model.usual_level(*extremes(image))
+    return usual * NEXT_TO_NOTHING if estimate.level == 0 and model.shaped else usual
 
 
 def _choice(image: Image, plan: Plan, best_strength: bool) -> Choice:

@@ -20,6 +20,7 @@ from ..version import __version__
 from . import device as devices
 from .choice import misfits, view_of
 from .denoising import Denoising
+from .evening import evened, unevenness
 from .plan import Plan
 from .tiles import Run
 
@@ -29,6 +30,7 @@ PIECES, SAMPLE_SHARE, LEAST_SAMPLE, MOST_SAMPLE = 4, 0.0625, 4 * 64**2, 4 * 128*
 
 # The relative error of an estimated level by its confidence: measured on phantoms and clean MR studies with noise.
 LEVEL_ERROR, SURE_ENOUGH, UNSURE_ERROR = 0.015, 0.95, 0.17
+SHAPED_ERROR = 0.05  # the least of noise that is coloured or uneven (Testing/benchmarks/mr_noise.py)
 
 # A method that changes a frame's total by more is not to be trusted with its parts.
 TOTALS_FACTORS = (0.97, 1.03)
@@ -47,6 +49,8 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
     """
     denoising = run.denoising
     method, noise = denoising.method, denoising.noise
+    uneven = unevenness(plan.noise_map, image.voxels.shape)
+    before, after = evened(image.voxels, uneven), evened(run.voxels, uneven)
     level = _level(plan, denoising)
     spacing = image.spacing if image.spacing_known else None
     return Report(
@@ -59,8 +63,8 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
         ),
         plan=plan.to_dict(),
         noise=level,
-        gain=_gain(image, plan, run),
-        audit=audit(image.voxels, run.voxels, noise, grid=image),
+        gain=_gain(image, plan, denoising, before, after),
+        audit=audit(before, after, noise, grid=image),
         totals=totals(image.voxels, run.voxels, spacing=spacing, unit=image.unit),
         provenance=Provenance(
             software=f"MedRestore {__version__}",
@@ -80,9 +84,12 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
     )
 
 
-def _gain(image: Image, plan: Plan, run: Run) -> Gain:
-    """The expected gain; none for counts that are not raw: the noise of reconstructions and filters is correlated."""
-    denoising, noise = run.denoising, run.denoising.noise
+def _gain(image: Image, plan: Plan, denoising: Denoising, before: np.ndarray, after: np.ndarray) -> Gain:
+    """The expected gain; none for counts that are not raw: the noise of reconstructions and filters is correlated.
+
+    ``before`` and ``after`` are the study with even noise.
+    """
+    noise = denoising.noise
     if noise.keeps_totals and is_reconstruction(image):
         return Gain.unavailable("a reconstruction is no raw count: its noise is correlated, and no estimate holds.")
     if noise.keeps_totals:
@@ -91,12 +98,12 @@ def _gain(image: Image, plan: Plan, run: Run) -> Gain:
             return Gain.unavailable(f"the study does not show the noise of raw counts ({estimate.reason.rstrip('.')}).")
     at_full_strength = plan.strength == 1 and plan.mask is None
     return expected_gain(
-        image.voxels,
+        before,
         denoising.on_stabilised,
         noise,
-        boxes=sample(image.voxels, plan.dimensions),
-        restored=run.voxels if at_full_strength else None,
-        level_error=_level_error(plan, noise, image.voxels),
+        boxes=sample(before, plan.dimensions),
+        restored=after if at_full_strength else None,
+        level_error=_level_error(plan, noise, before),
     )
 
 
@@ -119,7 +126,8 @@ def _level_error(plan: Plan, noise: Noise, voxels: np.ndarray) -> float:
     counts = sample_planes(voxels) * noise.level
     if noise.keeps_totals and np.abs(counts - np.rint(counts)).max() < 1e-3:
         return 0.0  # whole counts: the level is exact
-    return LEVEL_ERROR + UNSURE_ERROR * max(SURE_ENOUGH - plan.estimate.confidence, 0)
+    least = LEVEL_ERROR if plan.spectrum is None and plan.noise_map is None else SHAPED_ERROR
+    return least + UNSURE_ERROR * max(SURE_ENOUGH - plan.estimate.confidence, 0)
 
 
 def _cautions(level: Level, run: Run) -> tuple[str, ...]:
@@ -149,8 +157,13 @@ def _level(plan: Plan, denoising: Denoising) -> Level:
         estimated=estimate is not None and not plan.level_is_default,
         assumed=plan.level_is_default,
         confidence=None if estimate is None else estimate.confidence,
-        reason="The level was given." if estimate is None else estimate.reason,
+        careful=plan.careful,
+        reason=_given(plan) if estimate is None else estimate.reason,
     )
+
+
+def _given(plan: Plan) -> str:
+    return f"The level was given{plan.noise_words and f'; the noise is {plan.noise_words}'}."
 
 
 def _described(name: str) -> str | None:

@@ -1,6 +1,7 @@
 """The one path from a study and a plan to a restored study with its evidence.
 
-    fill borders → forward → method, window by window → inverse → put borders back → keep totals → blend → evidence
+    even the noise → fill borders → forward → method, window by window → inverse → put borders back → undo the evening
+    → keep totals → blend → evidence
 
 What "forward" and "inverse" are, and whether borders are filled, depends on the method's domain (see ``domains``).
 """
@@ -21,6 +22,7 @@ from . import borders
 from . import device as devices
 from .blending import blend, feathered
 from .denoising import Denoising
+from .evening import evened, unevenness
 from .plan import Plan, revise
 from .reports import build_report
 from .tiles import Run, run_tiled
@@ -63,8 +65,14 @@ def restore(image: Image, plan: Plan | None = None, *, progress: Progress | None
         denoising = Denoising.of(image, plan, devices.resolve(plan.device))
         weights = None if plan.mask is None else feathered(plan.mask, image.spacing)
         title = denoising.method.title
+        uneven = unevenness(plan.noise_map, image.voxels.shape)
         run = run_plan(
-            denoising, image.voxels, plan, weights, lambda fraction: say(0.9 * fraction, f"Restoring with {title}")
+            denoising,
+            image.voxels,
+            plan,
+            weights,
+            lambda fraction: say(0.9 * fraction, f"Restoring with {title}"),
+            uneven,
         )
         say(0.9, "Gathering evidence")
         report = build_report(image, plan, run, time.perf_counter() - start)
@@ -78,6 +86,7 @@ def run_plan(
     plan: Plan,
     weights: np.ndarray | None = None,
     progress: Callable[[float], None] = lambda fraction: None,
+    uneven: np.ndarray | None = None,
 ) -> Run:
     """Restore voxels as the plan says, without the evidence.
 
@@ -87,12 +96,16 @@ def run_plan(
         plan: whose strength and memory limit count.
         weights: of the mask in these slices, see ``feathered``; None to restore everywhere.
         progress: called with the fraction done; what it raises ends the run.
+        uneven: the noise map on these slices, see ``unevenness``; None where noise is even.
 
     Raises:
         OutOfMemory, MedRestoreError: as ``run_tiled``.
     """
     fills = denoising.domain.fills_borders
-    run = run_tiled(denoising, borders.filled(voxels) if fills else voxels, plan.memory_gb, progress)
+    even = evened(voxels, uneven)
+    run = run_tiled(denoising, borders.filled(even) if fills else even, plan.memory_gb, progress)
+    if uneven is not None:
+        run.voxels[:] *= uneven
     if fills:
         borders.put_back(voxels, run.voxels)
     factors = blend(voxels, run.voxels, plan.strength, weights, denoising.noise.keeps_totals)

@@ -22,7 +22,10 @@ from ..evidence.verdict import Verdict, judge
 from ..files.atomic import write_bytes
 
 CAUTION = "For research use only. Not for diagnosis."
-UNSURE = 0.5  # a level estimated with less confidence is passed on with a warning
+SURER = (
+    "Two acquisitions as frames of one study, or the images before masking, interpolation and filters, would make it "
+    "sure; or give the level."
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ class Level:
         model, title: the noise model's id and name.
         level, unit: as ``Plan.level``.
         estimated: the level was estimated from the study; False where a person gave it.
-        assumed: the estimation failed, and a default level stands in.
+        assumed: the estimation failed, and a low default level stands in.
+        careful: no level was given and none is sure: it is rather too low than too high.
         confidence: of the estimate, 0 to 1; None where a person gave the level.
         reason: what the estimate rests on.
     """
@@ -65,12 +69,15 @@ class Level:
     assumed: bool
     confidence: float | None
     reason: str
+    careful: bool = False
 
     @property
     def source(self) -> str:
         """Where the level is from."""
         if self.assumed:
-            return "a default, as it could not be estimated"
+            return "a careful default, as it could not be estimated"
+        if self.careful:
+            return f"a careful one, estimated with confidence {100 * (self.confidence or 0):.0f} %"
         if self.estimated:
             return f"estimated from the study with confidence {100 * (self.confidence or 0):.0f} %"
         return "given by the user"
@@ -84,11 +91,10 @@ class Level:
     @property
     def caution(self) -> str:
         """The note that an uncertain level needs; "" for one that is sure."""
-        if self.assumed:
-            return "The noise level could not be estimated: this report uses a default one."
-        if self.estimated and (self.confidence or 0) < UNSURE:
-            return f"The noise level is uncertain (confidence {self.confidence or 0:.0%}): check the result closely."
-        return ""
+        if not self.careful:
+            return ""
+        what = "could not be estimated" if self.assumed else "is uncertain"
+        return f"A careful restoration: the noise level {what}, so a low one is used. {SURER}"
 
 
 @dataclass(frozen=True)

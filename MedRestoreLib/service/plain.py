@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..noise import Estimate
+from ..noise import Estimate, NoiseMap, Spectrum
 from ..pipeline.choice import Candidate
 from ..pipeline.plan import Plan
+
+_SHAPES = {"spectrum": Spectrum, "noise_map": NoiseMap}
 
 
 def to_plain(fields: Plan | Mapping[str, Any]) -> dict[str, Any]:
@@ -25,7 +27,9 @@ def to_plain(fields: Plan | Mapping[str, Any]) -> dict[str, Any]:
         if value is not None and name != "mask"
     }
     if isinstance(values.get("estimate"), Estimate):
-        values["estimate"] = asdict(values["estimate"])
+        values["estimate"] = values["estimate"].to_dict()
+    for name in _SHAPES.keys() & values.keys():
+        values[name] = values[name].to_list()
     if "ranking" in values:
         values["ranking"] = [asdict(candidate) for candidate in values["ranking"]]
     if "options" in values:
@@ -38,6 +42,9 @@ def from_plain(values: Mapping[str, Any]) -> dict[str, Any]:
     fields = dict(values)
     if fields.get("estimate") is not None:
         fields["estimate"] = Estimate(**fields["estimate"])
+    for name, kind in _SHAPES.items():
+        if fields.get(name) is not None:
+            fields[name] = kind.from_list(fields[name])
     if "ranking" in fields:
         fields["ranking"] = tuple(Candidate(**candidate) for candidate in fields["ranking"])
     return fields

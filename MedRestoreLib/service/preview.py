@@ -12,6 +12,7 @@ from ..image import Image
 from ..pipeline import device as devices
 from ..pipeline.blending import feathered
 from ..pipeline.denoising import Denoising
+from ..pipeline.evening import unevenness
 from ..pipeline.plan import Plan, revise
 from ..pipeline.restore import run_plan
 from ..progress import Progress, heard, ignore
@@ -68,8 +69,10 @@ def _slice(image: Image, plan: Plan, frame: int, number: int, progress: Progress
     weights = None if plan.mask is None else feathered(plan.mask, image.spacing, slices.start, slices.stop)
     message = f"Previewing {denoising.method.title}"
     voxels = image.voxels[frames, slices]
+    uneven = unevenness(plan.noise_map, image.voxels.shape)
+    uneven = None if uneven is None else uneven[slices]
     with heard(progress or ignore) as say:
-        run = run_plan(denoising, voxels, plan, weights, lambda fraction: say(fraction, message))
+        run = run_plan(denoising, voxels, plan, weights, lambda fraction: say(fraction, message), uneven)
     kept = number - slices.start
     return replace(
         image,

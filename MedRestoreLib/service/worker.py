@@ -30,7 +30,7 @@ import numpy as np
 from ..errors import Cancelled, InvalidPlan, MedRestoreError, OutOfMemory, UnsupportedImage
 from ..image import Image, Source
 from ..pipeline import device as devices
-from ..pipeline.plan import Plan, draft, revise
+from ..pipeline.plan import Plan, recommend, revise
 from ..pipeline.restore import restore
 from ..version import __version__
 from . import folders, slabs
@@ -138,7 +138,7 @@ class _Server:
         return {"plan": revise(image, plan, **edits).to_dict()}
 
     def _recognise(self, request: dict[str, Any]) -> dict[str, Any]:
-        plan = draft(self._study(request), **self._plan(request)[1])
+        plan = recommend(self._study(request), **self._plan(request)[1])
         return plan.to_dict() | {"level": None if plan.level_is_default else plan.level, "start": plan.level}
 
     def _restore(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -65,10 +65,9 @@ def test_a_level_that_cannot_be_told_does_not_stop_a_blind_network(folder):
     assert "tissue" in report.noise.reason
 
 
-def test_a_level_that_stands_in_for_one_is_not_handed_to_a_method_that_needs_it(folder):
+def test_a_level_that_stands_in_for_one_is_careful_for_a_method_that_needs_it(folder):
     plan = mr.recommend(untold())
-    with pytest.raises(mr.UnknownNoise, match="cannot be told"):
-        mr.restore(untold(), plan, method="srad")
+    assert revise(untold(), plan, method="srad").careful
     assert revise(untold(), plan, method="srad", level=0.2).level == 0.2
 
 

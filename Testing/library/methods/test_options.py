@@ -22,7 +22,7 @@ def method(
     scale: NonNegativeFloat | None = None,
     shape: Literal["round", "square"] = "round",
     exact: bool = False,
-    spectrum: np.ndarray | None = None,
+    density: np.ndarray | None = None,
     reference: float | None = None,
     weights: str = "",
 ):
@@ -30,7 +30,7 @@ def method(
 
 
 def test_options_are_the_keywords_that_a_person_may_choose():
-    assert list(known(method)) == ["passes", "scale", "shape", "exact", "spectrum"]
+    assert list(known(method)) == ["passes", "scale", "shape", "exact", "density"]
     assert [option.default for option in known(method).values()] == [2, None, "round", False, None]
     assert known(partial(method, weights="some")) == known(method)
 
@@ -69,7 +69,7 @@ def test_options_that_are_not_given_stay_away_and_others_keep_their_value():
         "shape": "square",
         "exact": True,
     }
-    np.testing.assert_array_equal(parse(method, {"spectrum": [[1, 2], [3, 4]]})["spectrum"], [[1, 2], [3, 4]])
+    np.testing.assert_array_equal(parse(method, {"density": [[1, 2], [3, 4]]})["density"], [[1, 2], [3, 4]])
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_options_that_are_not_given_stay_away_and_others_keep_their_value():
         ("shape", ["round"], "one of round, square"),
         ("exact", "yes", "true or false"),
         ("exact", 1, "true or false"),
-        ("spectrum", "wide", "an array of numbers"),
-        ("spectrum", [[1, 2], [3]], "an array of numbers"),
+        ("density", "wide", "an array of numbers"),
+        ("density", [[1, 2], [3]], "an array of numbers"),
     ],
 )
 def test_another_value_is_refused_with_what_the_option_takes(name, bad, takes):
@@ -104,7 +104,7 @@ def test_another_value_is_refused_with_what_the_option_takes(name, bad, takes):
 
 @pytest.mark.parametrize("name", ["speed", "reference", "weights", "sigma", "images", ""])
 def test_a_name_that_is_no_option_is_refused_with_those_there_are(name):
-    with pytest.raises(InvalidPlan, match="passes, scale, shape, exact, spectrum") as caught:
+    with pytest.raises(InvalidPlan, match="passes, scale, shape, exact, density") as caught:
         parse(method, {name: 1.0})
     assert caught.value.field == "options"
 

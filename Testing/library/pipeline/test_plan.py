@@ -9,7 +9,7 @@ import pytest
 
 import MedRestoreLib as mr
 from MedRestoreLib.noise import IDS, model
-from MedRestoreLib.pipeline.plan import draft, revise
+from MedRestoreLib.pipeline.plan import revise
 
 RAMP = np.add.outer(np.arange(64.0), np.arange(64.0))
 
@@ -46,6 +46,12 @@ def test_a_volume_is_recommended_a_method_for_volumes_unless_its_slices_are_thic
     plan = mr.recommend(volume, level=3.0)
     assert (plan.method in ("prinlm3d", "odct3d"), plan.dimensions) == (True, 3)
     assert mr.recommend(mr.Image(slices, modality="MR", spacing=(1, 1, 5)), level=3.0).method == "bm3d"
+
+
+@pytest.mark.parametrize("modality", ["CT", "PT", "OT"])
+def test_a_volume_of_any_other_kind_is_restored_in_three_dimensions(modality):
+    volume = mr.Image(np.repeat(study().voxels, 12, axis=1), modality=modality)
+    assert mr.recommend(volume, level=3.0).dimensions == 3
 
 
 def test_a_cine_is_recommended_a_quick_method():
@@ -90,7 +96,6 @@ def test_magnitudes_below_zero_are_not_taken_for_magnitudes():
         (study("MR"), {"level": 1e4}, mr.InvalidPlan, "out of range", "level"),
         (study("US"), {"level": 50.0}, mr.InvalidPlan, "out of range", "level"),
         (counts(), {"level": 1e-6}, mr.InvalidPlan, "less than one count", "level"),
-        (mr.Image.from_array(RAMP), {}, mr.UnknownNoise, "Give a level", "level"),
         (study(), {"level": 3.0, "strength": 1.5}, mr.InvalidPlan, "between 0 and 1", "strength"),
         (study(), {"level": 3.0, "dimensions": 3, "method": "bm3d"}, mr.InvalidPlan, "works in 2", "dimensions"),
         (study(), {"level": 3.0, "device": "tpu"}, mr.InvalidPlan, "device 'tpu'", "device"),
@@ -150,15 +155,21 @@ def test_what_cannot_be_done_is_said_in_one_line_with_the_field_that_would_cure_
     assert "--" not in str(caught.value), "a flag of the command line"
 
 
-def test_a_draft_has_a_default_where_the_level_cannot_be_told_and_says_so():
-    plan = draft(mr.Image.from_array(RAMP))
-    assert plan.level_is_default
+@pytest.mark.parametrize("modality", ["NM", "MR", "PT", "CT", "OT"])
+def test_where_the_level_cannot_be_told_a_careful_plan_restores_and_says_so(modality):
+    ramp = mr.Image.from_array(RAMP, modality=modality)
+    plan = mr.recommend(ramp)
+    assert plan.careful
     assert plan.level > 0
     assert plan.estimate.reason
-    told = draft(study())
-    assert not told.level_is_default
-    assert told.to_dict() == mr.recommend(study()).to_dict()
-    assert not draft(study(), level=3.0).level_is_default
+    report = mr.restore(ramp, plan).report
+    assert any("careful" in note and "would make it sure" in note for note in report.notes)
+    assert np.abs(mr.restore(ramp, plan).removed.voxels).max() < 0.05 * RAMP.max()
+
+
+def test_a_level_that_is_told_or_given_is_not_called_careful():
+    assert not mr.recommend(study()).careful
+    assert not mr.recommend(study(), level=3.0).careful
 
 
 def test_a_plan_is_checked_again_when_it_is_edited():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -82,6 +84,13 @@ def test_blind_methods_and_no_others_ignore_the_level(row):
 @every_method
 def test_the_row_says_which_methods_take_the_dynamic_range_of_a_display(row):
     assert ("compressed" in options.known(row.load())) == row.compressed
+
+
+@every_method
+def test_the_row_says_which_methods_take_the_spectrum_of_coloured_noise(row):
+    function = row.load()
+    function = function.func if isinstance(function, partial) else function
+    assert ("spectrum" in inspect.signature(function).parameters) == row.coloured
 
 
 @every_method

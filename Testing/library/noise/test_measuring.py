@@ -1,0 +1,113 @@
+"""Noise as scanners make it is measured: its total, its spectrum and its map. ``Testing.benchmarks.mr_noise`` does so
+for every weighting, kind and level; these are a few of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from MedRestoreLib.noise import NoiseMap, Spectrum, model
+from MedRestoreLib.noise.measuring import measure
+from Testing.benchmarks import mr_noise
+from Testing.support.phantoms import simulated_brain
+from training.simulate.magnetic import FILTERS, KINDS, acquire, fermi, zero_filled
+
+RICIAN = model("rician")
+
+
+@pytest.fixture(scope="module")
+def head() -> np.ndarray:
+    return simulated_brain(24, 160, 144)
+
+
+def test_the_benchmark_counts_what_is_sure_and_right(head):
+    rows = [mr_noise.measured("T1w", head, kind, 5.0) for kind in ("white", "fermi")]
+    assert all(row.sure and row.right for row in rows)
+    wrong = rows[0]._replace(ratio=1.2)
+    assert "2 of 3 sure cases are right (66.7%), of 4 in all" in mr_noise.summary(
+        [*rows, wrong, wrong._replace(confidence=0.5)]
+    )
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "uneven"])
+def test_the_total_is_found_whatever_scanners_do_to_the_noise(head, kind):
+    acquired = acquire(head, kind, 4.0, seed=1)
+    found = measure(acquired.noisy[None])
+    assert found.confidence > 0.5
+    assert found.sigma == pytest.approx(acquired.sigma, rel=0.1)
+    assert (found.spectrum is None) == (kind not in FILTERS)
+    assert found.noise_map is None
+
+
+def test_the_spectrum_of_blocks_is_that_of_the_filter():
+    white = np.random.default_rng(0).standard_normal((32, 96, 96)).astype(np.float32)
+    coloured = np.fft.ifftn(np.fft.fftn(white) * zero_filled(1.5)(white.shape)).real
+    clean = np.full(white.shape, 100.0)
+    found = measure((clean + coloured / coloured.std())[None].astype(np.float32)).spectrum
+    density = found.density / found.density.max()
+    inside, outside = density[:, :5, :5].mean(), density[:, 6:].mean()
+    assert outside < 0.01 * inside
+    covariance = found.covariance(4, 4, 4)
+    measured = [float((coloured[..., : 96 - lag] * coloured[..., lag:]).mean() / coloured.var()) for lag in range(4)]
+    np.testing.assert_allclose(covariance[0, :4], measured, atol=0.06)
+
+
+def test_coloured_noise_is_whitened_and_white_noise_coloured():
+    white = np.random.default_rng(0).standard_normal((24, 64, 64)).astype(np.float32)
+    filtered = np.fft.ifftn(np.fft.fftn(white) * (0.4 + 0.6 * fermi(white.shape))).real
+    spectrum = measure((100 + filtered / filtered.std())[None].astype(np.float32)).spectrum
+    coloured = spectrum.coloured(white)
+    assert coloured.std() == pytest.approx(1, abs=0.03)
+    assert neighbours(coloured) > 0.15
+    assert abs(neighbours(spectrum.whitened(coloured))) < 0.08
+
+
+def neighbours(noise: np.ndarray) -> float:
+    return float((noise[..., 1:] * noise[..., :-1]).mean() / noise.var())
+
+
+def test_the_map_follows_the_noise():
+    field = np.linspace(1, 3, 128, dtype=np.float32)
+    noisy = 200 + field * np.random.default_rng(0).standard_normal((1, 24, 128, 128), np.float32)
+    found = measure(noisy)
+    assert found.sigma == pytest.approx(np.sqrt(np.square(field).mean()), rel=0.05)
+    on = found.noise_map.on(noisy.shape[1:])
+    np.testing.assert_allclose((on * found.sigma).mean(axis=(0, 1)), field, rtol=0.15)
+    assert "uneven" in found.words
+
+
+def test_frames_that_repeat_one_object_tell_the_noise_of_anatomy_that_is_nowhere_flat():
+    rng = np.random.default_rng(0)
+    rough = 100 + 20 * rng.standard_normal((1, 16, 64, 64))
+    frames = (rough + 3 * rng.standard_normal((4, 16, 64, 64))).astype(np.float32)
+    found = measure(frames)
+    assert found.repeats
+    assert found.sigma == pytest.approx(3, rel=0.05)
+    assert found.spectrum is None
+
+
+def test_anatomy_without_noise_is_never_sure(data_folder):
+    import MedRestoreLib as mr
+
+    for name in ("mni152_t1.nii.gz", "colin27/ch2bet_1mm.nii.gz", "fnndsc_eun/t1w_brain_8bit.nii.gz"):
+        estimate = RICIAN.estimate(mr.read(data_folder / "mri" / name).voxels)
+        assert not estimate.sure, name
+
+
+def test_a_single_volume_of_a_series_is_not_sure_where_the_repeats_show_a_tenth(data_folder):
+    """Echo-planar voxels of 3 mm: no block of the brain is flat."""
+    import MedRestoreLib as mr
+
+    frames = mr.read(data_folder / "mri/epi_repeats_studyforrest/epi_24_repeats_half_scale.nii.gz").voxels
+    mean = frames.mean(axis=0)
+    inside = mean > 0.3 * np.percentile(mean, 99)
+    own = np.median(frames.std(axis=0, ddof=1)[inside])
+    assert not RICIAN.estimate(frames[:1]).sure
+    assert measure(frames).sigma == pytest.approx(own, rel=0.1)
+
+
+def test_spectrum_and_map_go_through_json():
+    rng = np.random.default_rng(0)
+    spectrum, noise_map = Spectrum(rng.uniform(0, 2, (1, 8, 8))), NoiseMap(rng.uniform(1, 2, (3, 5, 4)))
+    np.testing.assert_allclose(Spectrum.from_list(spectrum.to_list()).density, spectrum.density, rtol=1e-3)
+    np.testing.assert_allclose(NoiseMap.from_list(noise_map.to_list()).values, noise_map.values, rtol=1e-3)
