@@ -40,7 +40,10 @@ Level = Annotated[
         help="Gaussian σ in the study's unit, Poisson counts per unit, Rician % of the maximum, speckle relative σ.",
     ),
 ]
-Strength = Annotated[float, typer.Option(metavar="0..1", help="0 leaves the study as it is, 1 is the full method.")]
+Strength = Annotated[
+    str,
+    typer.Option(metavar="auto|0..1", help="0 leaves the study as it is, 1 is the full method; auto what serves best."),
+]
 MaskFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Restore only where this image is not zero.")]
 DeviceName = Annotated[str, typer.Option(metavar="|".join(NAMES), help="Where to compute.")]
 MemoryGb = Annotated[
@@ -84,14 +87,14 @@ def modality_code(text: str) -> str:
         ) from None
 
 
-def number(level: str) -> float | str:
-    """The level that was typed: "auto" or a number; InvalidPlan for anything else."""
-    if level == "auto":
-        return level
+def number(typed: str, flag: str) -> float | str:
+    """What was typed for a flag: "auto" or a number; InvalidPlan for anything else."""
+    if typed == "auto":
+        return typed
     try:
-        return float(level)
+        return float(typed)
     except ValueError:
-        raise InvalidPlan(f"--level takes 'auto' or a number, got '{level}'.") from None
+        raise InvalidPlan(f"{flag} takes 'auto' or a number, got '{typed}'.") from None
 
 
 def by_name(pairs: list[str] | None) -> dict[str, Any]:

@@ -250,15 +250,15 @@ def _careful_level(image: Image, noise: str, estimate: Estimate) -> float:
 
 def _choice(image: Image, plan: Plan, best_strength: bool) -> Choice:
     """The method, given or chosen."""
-    if not plan.method:
+    if plan.method:
+        method = find_method(plan.method)
+        check_fit(image, plan.noise, method)
+        choice = Choice(method, "the method was given")
+    else:
         choice = choose(image, plan, _shapes(image))
-        if not best_strength or choice.ranking or plan.level_is_default:
-            return choice
+    if best_strength and not choice.ranking and not plan.level_is_default:
         return replace(choice, ranking=compare(image, plan, [choice.method]))
-    method = find_method(plan.method)
-    check_fit(image, plan.noise, method)
-    ranking = compare(image, plan, [method]) if best_strength and not plan.level_is_default else ()
-    return Choice(method, "the method was given", ranking)
+    return choice
 
 
 def _noise_for(image: Image, edits: Mapping[str, Any]) -> tuple[str, str]:

@@ -119,6 +119,12 @@ def test_compare_measures_against_the_truth(tmp_path, volume):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_best_strength_is_found_where_it_is_asked_for(volume, tmp_path):
+    told = json.loads(run("restore", volume, tmp_path / "out.nrrd", "--strength", "auto", "--json").stdout)
+    plan = told["report"]["plan"]
+    assert plan["strength"] == plan["ranking"][0]["strength"]
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -130,6 +136,7 @@ def test_compare_measures_against_the_truth(tmp_path, volume):
         (["--level", "1e6"], "out of range"),
         (["--level", "loud"], "'auto' or a number"),
         (["--strength", "2"], "between 0 and 1"),
+        (["--strength", "full"], "'auto' or a number"),
         (["--memory", "-1"], "memory must be"),
         (["--device", "tpu"], "device 'tpu'"),
         (["--dimensions", "3"], "works in 2"),

