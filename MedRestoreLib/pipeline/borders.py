@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import numpy as np
 
 BLACK = 1 / 64  # of a plane's brightest voxel: compressed video is not quite black
-# Where frames were resized or compressed, up to DIM_LINES lines along an edge are neither tissue nor black: as a rule
-# darker than DIM of the tissue two lines further in, where that is echo (ECHO of the brightest) on WIDE of the side at
-# least. The round edge of a sector is no such line: it leaves most of the side black.
-DIM_LINES, DIM, ECHO, WIDE = 8, 0.4, 1 / 16, 0.25
+# Where frames were resized or compressed, up to NEARLY_BLACK lines along an edge are no tissue either: the last one is
+# as a rule darker than DIM of the tissue beside it, those outside it than DARK of the brightest. That is judged where
+# the tissue is echo (ECHO of the brightest), which it must be on WIDE of the side: the round edge of a sector is none.
+NEARLY_BLACK, DARK, DIM, ALIKE, ECHO, WIDE = 8, 1 / 32, 0.4, 0.6, 1 / 16, 0.25
 
 Plane = tuple[int, int]  # frame and slice
 Box = tuple[slice, slice]  # rows and columns
@@ -67,7 +67,7 @@ def _without_dim_lines(values: np.ndarray, box: Box) -> Box:
     """The box without the dim lines at its first and its last rows."""
     rows, columns = box
     seen = values[box]
-    if len(seen) <= 4 * DIM_LINES:
+    if len(seen) <= 4 * NEARLY_BLACK:
         return box
     start = rows.start + _dim_lines(seen, values.max())
     stop = rows.stop - _dim_lines(seen[::-1], values.max())
@@ -77,9 +77,13 @@ def _without_dim_lines(values: np.ndarray, box: Box) -> Box:
 def _dim_lines(values: np.ndarray, brightest: float) -> int:
     """How many of the first rows are dim."""
     dim = 0
-    for number in range(DIM_LINES):
-        inner = values[number + 2]
-        echo = inner > ECHO * brightest
-        if echo.mean() >= WIDE and (np.median(values[: number + 1, echo] / inner[echo], axis=1) < DIM).all():
-            dim = number + 1
+    for number in range(1, NEARLY_BLACK + 1):
+        tissue = values[number + 1]
+        echo = tissue > ECHO * brightest
+        if echo.mean() < WIDE:
+            continue
+        medians = np.median(values[: number + 1, echo] / tissue[echo], axis=1)
+        outer = np.median(values[: number - 1, echo], axis=1)
+        if (outer < DARK * brightest).all() and (medians[:number] < DIM).all() and medians[number] > ALIKE:
+            dim = number
     return dim

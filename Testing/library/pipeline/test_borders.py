@@ -60,8 +60,8 @@ def test_a_bordered_frame_of_a_real_scanner_is_not_darkened_along_its_border(dat
 
 @given(
     MARGINS,
-    st.lists(st.floats(0.0, 0.3), min_size=4, max_size=4),
-    st.integers(1, borders.DIM_LINES),
+    st.lists(st.floats(0.0, 0.03), min_size=4, max_size=4),
+    st.integers(1, borders.NEARLY_BLACK),
     st.integers(0, 2**32 - 1),
 )
 def test_lines_between_tissue_and_black_belong_to_the_border(margins, dims, lines, seed):
@@ -101,3 +101,9 @@ def test_frames_that_were_resized_are_not_darkened_along_their_right_border(data
     last = np.flatnonzero(removed.any(axis=0))[-1] + 1
     strip = frame[:, last - 12 : last]
     assert abs(removed[:, last - 12 : last][strip > 16].mean()) < 1.5
+
+
+def test_a_dark_band_of_tissue_along_an_edge_is_no_border():
+    frame = np.random.default_rng(0).uniform(180, 255, (1, 1, 64, 64)).astype(np.float32)
+    frame[..., :6, :] *= 0.1
+    assert borders.filled(frame) is frame
