@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from matplotlib import pyplot
+from matplotlib.figure import Figure
 from pydicom import examples
 
 import MedRestoreLib as mr
@@ -68,9 +68,8 @@ def _draw(panels: list[tuple[str, np.ndarray]], clean: mr.Image | None, path: Pa
     low, high = np.percentile((panels[0][1] if clean is None else clean.voxels)[0, middle], (0.5, 99.5))
     rows = -(-len(panels) // COLUMNS)
     height, width = panels[0][1].shape[2:]
-    figure, axes = pyplot.subplots(
-        rows, COLUMNS, figsize=(10, rows * (2.5 * height / width + 0.45)), layout="constrained", squeeze=False
-    )
+    figure = Figure(figsize=(10, rows * (2.5 * height / width + 0.45)), layout="constrained")
+    axes = figure.subplots(rows, COLUMNS, squeeze=False)
     for place in axes.flat:
         place.axis("off")
     for place, (title, voxels) in zip(axes.flat, panels, strict=False):
@@ -79,7 +78,6 @@ def _draw(panels: list[tuple[str, np.ndarray]], clean: mr.Image | None, path: Pa
             title += f", {psnr(voxels, clean.voxels, data_range=float(clean.voxels.max())):.1f} dB"
         place.set_title(title, fontsize=9)
     figure.savefig(path, dpi=110)
-    pyplot.close(figure)
 
 
 def main(folder: Path) -> None:
