@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from MedRestoreLib import noise
 from MedRestoreLib.methods import catalogue
 from MedRestoreLib.modalities import MODALITIES
-from Testing.support.paths import REPOSITORY
+from Testing.support.paths import ONLINE, REPOSITORY
 
 PATH = REPOSITORY / "README.md"
-CARDS = "https://github.com/MedRestore/SlicerMedRestore/blob/main/Resources/cards"
+CARDS = f"{ONLINE}Resources/cards"
 
 
 def main() -> None:
