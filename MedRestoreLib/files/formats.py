@@ -60,7 +60,7 @@ FORMATS = (
     Format("NRRD", (".nrrd", ".nhdr"), nrrd.read, nrrd.write, companion=nrrd.companion, keeps_all=True),
     Format("NIfTI", (".nii", ".nii.gz"), nifti.read, nifti.write, keeps_all=True),
     Format("MetaImage", (".mha",), metaimage.read, metaimage.write, keeps_all=True),
-    Format("MetaImage", (".mhd",), metaimage.read, becomes=".mha"),
+    Format("MetaImage", (".mhd",), metaimage.read, metaimage.write, companion=metaimage.companion, keeps_all=True),
     Format("picture", (".png",), pictures.read, pictures.write, pictures.refuses),
     Format("picture", (".jpg", ".jpeg", ".bmp"), pictures.read, becomes=".png"),
     Format("TIFF", (".tif", ".tiff"), pictures.read, becomes=_KEEPS_ALL),
