@@ -180,7 +180,7 @@ def _read(path: Path, series: str | None, budget: Budget) -> Image:
         raise UnsupportedImage(f"{path} is one of a pair of files; give its header, the .hdr.")
     if row is None or suffix_of(path) not in IMAGES:
         raise UnsupportedImage(
-            f"{path} is not a study that MedRestore reads (DICOM, NRRD, NIfTI, ANALYZE, Interfile, MHA, picture, video)."
+            f"{path} is not a study MedRestore reads (DICOM, NRRD, NIfTI, ANALYZE, Interfile, MHA, picture, video)."
         )
     return heeded(row.read(path, budget), path)
 
