@@ -150,7 +150,7 @@ def _header(path: Path, stream: Any, half: bool) -> Any:
         known = "NIfTI, ANALYZE or Interfile header" if half else "NIfTI file"
         raise UnsupportedImage(f"{path} is no {known}, or it is damaged: sizeof_hdr is not 348 or 540.")
     block += fill(stream, size - 348, path).tobytes() if size > 348 else b""
-    header = (Nifti1Header if size == 348 else Nifti2Header)(block, check=False)
+    header: Any = (Nifti1Header if size == 348 else Nifti2Header)(block, check=False)
     magic = bytes(header["magic"])[:3]
     if half and size == 348 and magic not in (b"ni1", b"n+1"):
         header = Spm2AnalyzeImage.header_class(block, check=False)
@@ -270,11 +270,12 @@ def _geometry(path: Path, header: Any) -> dict[str, Any]:
             sheared = UnsupportedImage(f"{path}: {error}")
     if sheared is not None:
         raise sheared
-    zooms = np.array(header["pixdim"][1:4], np.float64)
-    zooms[header["dim"][0] :] = 1.0
-    if not (np.isfinite(zooms).all() and zooms.min() > 0) or unit not in _SPACE or (unit == 0 and (zooms == 1).all()):
+    lengths = np.array(header["pixdim"][1:4], np.float64)
+    lengths[header["dim"][0] :] = 1.0
+    stated = unit != 0 or (lengths != 1).any()
+    if not (np.isfinite(lengths).all() and lengths.min() > 0 and unit in _SPACE and stated):
         return dict(UNKNOWN)
-    return geometry_of(_TO_LPS * zooms * _SPACE[unit], np.zeros(3))
+    return geometry_of(_TO_LPS * lengths * _SPACE[unit], np.zeros(3))
 
 
 def _frame_times(header: Any, frames: int) -> tuple[float, ...]:

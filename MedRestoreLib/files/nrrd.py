@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -171,7 +172,7 @@ def _native_lines(native: Native, axes: str, space: int) -> list[str]:
     return lines
 
 
-def _vector(values) -> str:
+def _vector(values: Iterable[float]) -> str:
     return f"({','.join(repr(float(value)) for value in values)})"
 
 

@@ -128,7 +128,7 @@ def series_of(paths: Iterable[Path]) -> list[Series]:
         for path in paths:
             if path.suffix.lower() == ".dcm" and not path.stat().st_size:
                 raise UnsupportedImage(f"{path} is empty; fetch it again, or remove it.")
-            header = read_header(path, _TAGS) if is_dicom(path) else {}
+            header: Any = read_header(path, _TAGS) if is_dicom(path) else {}
             if "Rows" in header and "SeriesInstanceUID" in header:
                 found[str(header.SeriesInstanceUID)].append((path, header))
         series = [one for uid, members in _joined(found).items() for one in _divided(uid, _without_copies(members))]

@@ -57,12 +57,12 @@ def test_a_study_is_the_same_in_every_format_that_holds_all(affine, shape, dtype
         image = mr.read(source)
         out = mr.write(image, Path(folder) / f"out{suffix}")
         again = mr.read(out)
-        theirs = sitk.ReadImage(str(out))
+        theirs = None if "nii" in suffix else sitk.ReadImage(str(out))  # which cannot read flat NIfTI that lies askew
     assert again.voxels.shape == image.voxels.shape
     np.testing.assert_array_equal(again.voxels, image.voxels)
     np.testing.assert_allclose(corners(again), corners(image), atol=1e-3)
     np.testing.assert_allclose(again.spacing, image.spacing, rtol=1e-5)
-    if theirs.GetDimension() == 3 and "nii" not in suffix:  # of a flat NIfTI ITK keeps no place
+    if theirs is not None and theirs.GetDimension() == 3:
         place = theirs.TransformIndexToPhysicalPoint([size - 1 for size in theirs.GetSize()])
         np.testing.assert_allclose(place, corners(image)[-1], atol=1e-3)
 
