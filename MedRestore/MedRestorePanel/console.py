@@ -13,6 +13,7 @@ from .parameters import MedRestoreParameterNode
 
 if TYPE_CHECKING:
     from MedRestoreLib import Plan
+    from MedRestoreLib.mrml import Outcome
     from MedRestoreLib.pipeline.restore import Progress
     from MedRestoreLib.service.batch import Row
 
@@ -83,22 +84,16 @@ class MedRestoreLogic(ScriptedLoadableModuleLogic):
         keepRemoved: bool = False,
         progress: Progress | None = None,
         **edits: Any,
-    ) -> list[slicer.vtkMRMLVolumeNode]:
-        """Restore every volume of the study (subject hierarchy) that ``volumeNode`` is of; returns the new nodes."""
+    ) -> list[Outcome]:
+        """Restore every volume of the study (subject hierarchy) that ``volumeNode`` is of; a cine in all its frames.
+
+        Returns:
+            One outcome per volume: ``volume``, ``restored`` (None where it failed), ``message`` (why it failed).
+        """
         from MedRestoreLib import mrml
 
         self._ensureTorch()
-        nodes = mrml.study_volumes(volumeNode)
-        report = progress or (lambda fraction, message: None)
-        return [
-            mrml.restore(
-                node,
-                keep_removed=keepRemoved,
-                progress=lambda fraction, message, k=k: report((k + fraction) / len(nodes), message),
-                **edits,
-            )
-            for k, node in enumerate(nodes)
-        ]
+        return mrml.restore_study(volumeNode, keep_removed=keepRemoved, progress=progress, **edits)
 
     def restoreSequence(
         self, node: slicer.vtkMRMLNode, *, keepRemoved: bool = False, progress: Progress | None = None, **edits: Any

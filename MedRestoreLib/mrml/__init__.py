@@ -13,7 +13,7 @@ from .hierarchy import modality_of, restorable_volumes, set_modality, study_volu
 from .masks import mask_of
 from .output import Output
 from .provenance import report_of
-from .restore import restore
+from .restore import Outcome, restore, restore_study
 from .results import put_into_folder, removed_of, source_of
 from .samples import sample
 from .segments import compare, measure, table_of
@@ -22,6 +22,7 @@ from .study import describe, frames_of, image_of, modified, whole_study
 from .tables import column_of
 
 __all__ = [
+    "Outcome",
     "Output",
     "column_of",
     "compare",
@@ -39,6 +40,7 @@ __all__ = [
     "report_of",
     "restorable_volumes",
     "restore",
+    "restore_study",
     "sample",
     "segment_alike",
     "sequence_of",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import slicer
 
+from ..errors import Cancelled, MedRestoreError
 from ..image import Image
+from ..pipeline.plan import decided
 from ..pipeline.restore import restore as restore_image
-from ..progress import Progress
+from ..progress import Progress, ignore
+from .hierarchy import study_volumes
 from .masks import mask_of
 from .output import Output
 from .study import image_of, whole_study
@@ -51,6 +55,50 @@ def restore(
     result = restore_image(image, progress=progress, mask=_as_array(mask, node), **edits)
     _fill(destination.arrays, result.image)
     return destination.add(result.report.to_dict(), keep_removed)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one volume of a study: ``restored`` is its result; where it is None, ``message`` says why."""
+
+    volume: slicer.vtkMRMLVolumeNode
+    restored: slicer.vtkMRMLVolumeNode | None
+    message: str = ""
+
+
+def restore_study(
+    node: slicer.vtkMRMLNode, *, keep_removed: bool = False, progress: Progress | None = None, **edits: Any
+) -> list[Outcome]:
+    """Restore every volume of the study (subject hierarchy) that ``node`` is of; a cine in all its frames.
+
+    A volume that cannot be restored is an outcome with a message, and the next one follows.
+
+    Args:
+        node: a volume of the study.
+        keep_removed, edits: as of `restore`.
+        progress: as of `restore`, over all volumes. What it raises ends the work; what is restored stays.
+
+    Raises:
+        InvalidPlan, UnknownNoise: an edit fits no study at all; nothing is done.
+        Cancelled: from ``progress``.
+    """
+    decided({name: value for name, value in edits.items() if name != "modality"})
+    progress, outcomes = progress or ignore, []
+    volumes = study_volumes(node)
+    for done, volume in enumerate(volumes):
+
+        def say(fraction: float, message: str, done: int = done) -> None:
+            progress((done + fraction) / len(volumes), message)
+
+        try:
+            restored = restore(volume, keep_removed=keep_removed, progress=say, whole_sequence=True, **edits)
+        except Cancelled:
+            raise
+        except MedRestoreError as error:
+            outcomes.append(Outcome(volume, None, str(error)))
+        else:
+            outcomes.append(Outcome(volume, restored))
+    return outcomes
 
 
 def _as_array(mask: Any, node: slicer.vtkMRMLNode) -> np.ndarray | None:
