@@ -147,6 +147,7 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.addObserver(scene, event, self.onSceneAboutToChange)
         for event in (scene.EndCloseEvent, scene.EndImportEvent):
             self.addObserver(scene, event, self.onSceneChanged)
+        self.addObserver(scene, scene.NodeAddedEvent, self.onNodeAdded)
         self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self.onNodeAboutToBeRemoved)
         if self.parent.isEntered:  # reloaded: nobody enters again
             self.enter()
@@ -187,6 +188,17 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.initializeParameterNode()
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeAdded(self, caller: vtk.vtkObject, event: str, node: slicer.vtkMRMLNode) -> None:
+        """Take the first study that is loaded before the open panel, once it has voxels and stands in the views."""
+        if node.GetClassName() in VOLUMES and not slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")[1:]:
+            qt.QTimer.singleShot(0, self.onFirstVolume)
+
+    def onFirstVolume(self) -> None:
+        isWaiting = self.parts and self.parent.isEntered and self._parameterNode is not None
+        if isWaiting and self._parameterNode.inputVolume is None and not slicer.mrmlScene.IsBatchProcessing():
+            self.chooseInput()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
     def onNodeAboutToBeRemoved(self, caller: vtk.vtkObject, event: str, node: slicer.vtkMRMLNode) -> None:
         """Let the choice of a node end with it: a combo box would take the next one, which nobody chose."""
         if self._parameterNode is None:
@@ -199,10 +211,14 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def initializeParameterNode(self) -> None:
         self.setParameterNode(self.logic.getParameterNode())
         if self._parameterNode.inputVolume is None:
-            volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")  # label maps are among them
-            volumes = [node for node in volumes if node.GetClassName() in VOLUMES and not node.GetHideFromEditors()]
-            volumes.sort(key=isShown, reverse=True)  # what is looked at comes first
-            self._parameterNode.inputVolume = volumes[0] if volumes else None
+            self.chooseInput()
+
+    def chooseInput(self) -> None:
+        """Let the input be a volume of the scene, where there is one; what is looked at comes first."""
+        volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")  # label maps are among them
+        volumes = [node for node in volumes if node.GetClassName() in VOLUMES and not node.GetHideFromEditors()]
+        volumes.sort(key=isShown, reverse=True)
+        self._parameterNode.inputVolume = volumes[0] if volumes else None
 
     def setParameterNode(self, parameterNode: MedRestoreParameterNode | None) -> None:
         """Let the panel show another parameter node, or none."""

@@ -37,6 +37,15 @@ def test_a_loaded_scene_brings_its_choices_and_its_result(user, tmp_path, former
     user.press("formerLayoutButton")
 
 
+def test_the_first_study_that_is_loaded_before_the_open_panel_is_its_input(user):
+    assert user.p.inputVolume is None
+    first = add_head("first")
+    user.wait(lambda: user.p.inputVolume is first)
+    add_head("second", seed=1)
+    user.wait_until_read()
+    assert user.p.inputVolume is first
+
+
 def test_a_scene_added_to_another_leaves_the_panel_usable(user, tmp_path):
     path = saved(user, tmp_path)
     user.application.load_scene(path, add=True)
