@@ -345,6 +345,13 @@ class MedRestoreTest(ScriptedLoadableModuleTest):
         made = [node for node in restored if node.GetAttribute("MedRestore.part") == "restored"]
         assert len(made) == len(originals), panel.ui.severalLabel.text
 
+    def test_what_has_to_be_installed_is_written_as_slicer_reads_it(self) -> None:
+        from slicer.packaging import load_requirements
+
+        from MedRestorePanel.setup import REQUIREMENTS
+
+        assert load_requirements(REQUIREMENTS)
+
     def test_settings_have_a_page(self) -> None:
         from MedRestorePanel import settings
 

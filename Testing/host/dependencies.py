@@ -66,8 +66,9 @@ def _pip_ensure(
 
 
 def _load_requirements(path) -> list[Requirement]:
-    lines = (line.split("#")[0].strip() for line in Path(path).read_text(encoding="utf-8").splitlines())
-    return [Requirement(line) for line in lines if line]
+    """As Slicer's: whole lines are comments or pip's options; what follows a requirement makes it invalid."""
+    lines = (line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines())
+    return [Requirement(line) for line in lines if line and not line.startswith(("#", "-"))]
 
 
 class PyTorchUtilsLogic:

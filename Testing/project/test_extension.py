@@ -136,7 +136,7 @@ def test_slicer_installs_the_least_that_it_needs():
     """What serves the command line alone, and python-gdcm, which makes Slicer crash at exit, stay out."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lines = (REPOSITORY / "MedRestore/Resources/requirements.txt").read_text(encoding="utf-8").splitlines()
-    in_slicer = requirements([line.partition("#")[0].strip() for line in lines if not line.startswith("#")])
+    in_slicer = requirements([line for line in lines if not line.startswith("#")])
     outside = requirements(project["dependencies"])
     assert set(in_slicer) == {"nibabel", "opencv-python-headless", "safetensors"}, "torch is PyTorch's extension's"
     assert in_slicer == {name: outside[name] for name in in_slicer}

@@ -205,7 +205,7 @@ def test_packages_are_asked_for_and_may_be_refused(slicer_app, tmp_path):
     import slicer.packaging
 
     path = tmp_path / "requirements.txt"
-    path.write_text("scikit-image>=0.22  # figures\n\npydicom>=3\n", encoding="utf-8")
+    path.write_text("# figures\nscikit-image>=0.22\n\npydicom>=3\n", encoding="utf-8")
     requirements = slicer.packaging.load_requirements(path)
     assert slicer.packaging.pip_check(requirements)
     host.packages.missing, host.packages.outcome = {"scikit-image"}, "refused"
@@ -215,6 +215,16 @@ def test_packages_are_asked_for_and_may_be_refused(slicer_app, tmp_path):
     slicer.packaging.pip_ensure(requirements, requester="Demo")
     assert slicer.packaging.pip_check(requirements)
     assert len(host.packages.asked) == 2
+
+
+def test_a_comment_behind_a_requirement_is_refused_as_in_slicer(slicer_app, tmp_path):
+    import slicer.packaging
+    from packaging.requirements import InvalidRequirement
+
+    path = tmp_path / "requirements.txt"
+    path.write_text("scikit-image>=0.22  # figures\n", encoding="utf-8")
+    with pytest.raises(InvalidRequirement):
+        slicer.packaging.load_requirements(path)
 
 
 def test_nothing_of_one_test_reaches_the_next(demo):
