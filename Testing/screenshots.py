@@ -1,7 +1,7 @@
 """The pictures of the README and of Slicer's Sample Data module: ``python -m Testing.screenshots``.
 
-The panel is drawn by Qt on the stand-ins of ``Testing.host``, so its widgets look plainer than in Slicer; the slices
-are drawn by Slicer's own reslicing.
+The dark panel is drawn by Qt on the stand-ins of ``Testing.host``, so its widgets look plainer than in Slicer.
+``panel.png`` is not made here: it is Slicer's own window, side by side after restoring the sample Bone scan.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ ICONS = MODULE.parent / "Resources" / "Icons"
 
 THUMBNAIL = (260, 280)  # as wide and high as Sample Data shows them
 PANEL_WIDTH = 480
-PANE = (420, 500)
 
 
 # A dark theme, as Slicer's own: background, fields, text, text of what is disabled, and what is chosen.
@@ -26,7 +25,6 @@ DARK = {"Window": "#323232", "Base": "#262626", "Text": "#f0f0f0", "Disabled": "
 
 def main() -> None:
     thumbnails()
-    panel()
     several()
 
 
@@ -46,32 +44,6 @@ def thumbnails() -> None:
         page = Image.new("L", THUMBNAIL, int(grey[0, 0]))
         page.paste(picture, ((THUMBNAIL[0] - picture.width) // 2, (THUMBNAIL[1] - picture.height) // 2))
         page.save(ICONS / f"{name}.png", optimize=True)
-
-
-def panel() -> None:
-    """The panel after a sample was restored, with both slices beside it."""
-    from PIL import Image
-
-    host.new_scene()
-    module = host.load_module(MODULE)
-    host.select_module(module.name)
-    widget = module.widgetRepresentation().self()
-    parameters = widget.logic.getParameterNode()
-    parameters.inputVolume = widget.logic.sample("MedRestoreHead")[0]
-    host.wait_until(lambda: widget.ui.applyButton.enabled, 120)
-    widget.ui.applyButton.click()
-    host.wait_until(lambda: parameters.lastOutput is not None and widget.ui.sideBySideButton.enabled, 300)
-    widget.ui.sideBySideButton.click()
-    host.process_events(0.5)
-    views = [_slice(f"MedRestore{name}") for name in ("Before", "After")]
-    picture = _panel(widget)
-    height = max(picture.height, 2 * PANE[1])
-    page = Image.new("RGB", (picture.width + PANE[0], height), "#efefef")
-    page.paste(picture, (0, 0))
-    for number, view in enumerate(views):
-        page.paste(view, (picture.width, number * PANE[1]))
-    page.save(SCREENSHOTS / "panel.png", optimize=True)
-    host.close_scene()
 
 
 def several() -> None:
@@ -145,24 +117,6 @@ def _panel(widget):
     data.open(QtCore.QIODevice.WriteOnly)
     QtWidgets.QWidget.grab(whole).save(data, "PNG")
     return Image.open(io.BytesIO(data.data().data())).convert("RGB")
-
-
-def _slice(name):
-    """What a slice view shows, as Slicer reslices and blends it."""
-    import slicer
-    import vtk
-    from PIL import Image
-    from vtk.util.numpy_support import vtk_to_numpy
-
-    logic = slicer.app.layoutManager().sliceWidget(name).sliceLogic()
-    logic.GetSliceNode().SetDimensions(*PANE, 1)
-    logic.FitSliceToBackground()
-    logic.UpdatePipeline()
-    producer = logic.GetImageDataConnection().GetProducer()
-    producer.Update()
-    data = vtk.vtkImageData.SafeDownCast(producer.GetOutput())
-    values = vtk_to_numpy(data.GetPointData().GetScalars()).reshape(*data.GetDimensions()[1::-1], -1)
-    return Image.fromarray(np.ascontiguousarray(values[::-1, :, :3]))
 
 
 if __name__ == "__main__":
