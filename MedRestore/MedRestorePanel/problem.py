@@ -34,7 +34,8 @@ _CODE = re.compile(
     r".*[\\/]((?:MedRestoreLib|MedRestorePanel|SubjectHierarchyPlugins|site-packages)[\\/].*|MedRestore\.py)"
 )
 _QUOTED_PATH = re.compile(r"""(["'])((?:[A-Za-z]:[\\/]|[\\/]|~[\\/])[^"'\n]*)\1""")
-_PATH = re.compile(r"""(?<![\w.<>])(?:[A-Za-z]:[\\/]|\\\\|~?/)[^\s"'<>|:,;]+""")
+# A name in a path is taken out before it: what stands behind it belongs to the path, too.
+_PATH = re.compile(r"""(?<![\w.<>])(?:[A-Za-z]:[\\/]|\\\\|~?/)(?:<name>|[^\s"'<>|:,;])+""")
 _UID = re.compile(r"\b\d(?:\.\d+){5,}\b")
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
 _NAME = re.compile(r"\b[\w'-]+(?:\^[\w'. -]*)+")  # as DICOM writes it: Doe^Jane

@@ -88,6 +88,15 @@ def test_what_tells_of_somebody_goes_and_the_rest_stays(user, told, kept):
         assert secret not in text
 
 
+@pytest.mark.parametrize(
+    "path", ["/home/jane/secret/scan.nrrd", "/data/home/jane.nii", r"C:\home\jane\secret", "~/home/jane"]
+)
+def test_a_path_that_holds_a_name_goes_as_a_whole(user, path):
+    from MedRestorePanel.problem import anonymous
+
+    assert anonymous(f"{path} is damaged", ["home"]) == "<path> is damaged"
+
+
 def test_the_text_can_be_copied_and_saved(user, head, tmp_path):
     import slicer
 

@@ -25,11 +25,9 @@ KEYS = [f"MedRestore/{name}" for name in ("strength", "device", "memory", "resul
 
 def fill(page, label: str, value) -> None:
     """Set the widget whose label stands before it."""
-    import qt
-
     (name,) = (one for one in page.findChildren("QLabel") if one.text.startswith(label))
     widget = name.buddy()
-    if isinstance(widget, qt.QComboBox):
+    if hasattr(widget, "findText"):  # a ctkComboBox is no qt.QComboBox to Python
         widget.setCurrentIndex(widget.findText(value))
     elif hasattr(widget, "currentPath"):
         widget.currentPath = value
