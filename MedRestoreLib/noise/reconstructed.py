@@ -16,6 +16,9 @@ from .gaussian import Gaussian
 SCATTERED = 1.3  # dispersion of blocks up to which the model holds everywhere
 GROWTH = 0.03  # of sigma with the blocks, up to which they are flat
 DIM = 0.25  # of the brightest evened voxels: darker is air, whose noise is not that of the object
+ENOUGH = 100  # overlapping blocks
+# Confidence: at most, where the noise follows brightness less closely; and where there are few blocks.
+LOOSE, FEW = 0.7, 0.55
 STEEP, DOUBTFUL = 2.0, 0.45  # a spectrum that rises so much where anatomy is; confidence in what is extrapolated
 
 
@@ -37,13 +40,16 @@ class Reconstructed(Gaussian):
         if found.sigma < SILENT * np.ptp(voxels):
             return Estimate(0.0, 0.9, f"Standard deviation under {found.sigma:.3g} in flat blocks: nothing to remove.")
         doubt = 0.4 * max(found.dispersion - SCATTERED, 0) + 4 * max(abs(found.growth - 1) - GROWTH, 0)
-        confidence = float(np.clip(0.9 - doubt, 0.05, 0.9))
+        best = LOOSE if found.filtered else 0.9
+        best = FEW if found.blocks < ENOUGH else best
+        confidence = float(np.clip(0.9 - doubt, 0.05, best))
         where = f"Noise of {found.sigma:.3g} in {found.blocks} flat blocks"
         why = "; the blocks differ more than such noise does" if confidence <= DOUBTFUL else ""
         if found.rise > STEEP:
             confidence, why = min(confidence, DOUBTFUL), "; it is filtered so much that most of it looks like anatomy"
-        reason = f"{where}{why}; {found.spectrum.words}; {found.curve.words}."
-        return Estimate(found.sigma, confidence, reason, found.spectrum, None, found.curve)
+        shapes = (found.spectrum, found.noise_map, found.curve)
+        words = "; ".join(shape.words for shape in shapes if shape is not None)
+        return Estimate(found.sigma, confidence, f"{where}{why}; {words}.", *shapes)
 
     def covers(self, voxels: np.ndarray) -> np.ndarray:
         """In the object: what noise there is in air depends on how the study was made."""

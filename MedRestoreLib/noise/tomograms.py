@@ -13,6 +13,8 @@ import numpy as np
 
 from .blocks import SIDE
 from .curve import NoiseCurve, local_mean
+from .map import LEAST, NoiseMap
+from .measuring import STRONG, UNBELIEVABLE
 from .spectrum import Spectrum
 
 STEP = (4, 2, 2)  # voxels between blocks
@@ -30,6 +32,7 @@ FLATTEST = 0.15  # share of all, once they are evened
 FEWEST = 200  # overlapping blocks of the object
 LEAST_FLOOR = 1e-3  # of the variance at the reference
 FREE = 2  # first index along an axis that anatomy hardly reaches
+REGIONS = 4  # along each axis, in each of which noise is measured
 STEEP = 3.0  # by how much the variance rises at most below that index
 _GAUSSIAN = 0.6745  # median of |x| for a standard normal x
 
@@ -41,6 +44,8 @@ class Measured:
     Attributes:
         sigma: the root mean square over the object of its standard deviation, in the study's unit.
         spectrum, curve: its shape.
+        noise_map: where it is stronger than brightness says, as at the centre of filtered back-projections.
+        filtered: it is filtered back-projection, whose noise follows brightness less closely.
         rise: variance at the lowest frequencies, which is extrapolated, over that at the lowest measured ones.
         blocks: overlapping ones, that it was measured in.
         growth: sigma in twice as many blocks over sigma.
@@ -50,6 +55,8 @@ class Measured:
     sigma: float
     spectrum: Spectrum
     curve: NoiseCurve
+    noise_map: NoiseMap | None
+    filtered: bool
     rise: float
     blocks: int
     growth: float
@@ -61,7 +68,7 @@ def measure(voxels: np.ndarray) -> Measured | None:
     if any(side < SIDE for side in voxels.shape[1:]):
         return None
     mean = local_mean(voxels)
-    spectra, means, least, whole = _cut(voxels, mean)
+    spectra, means, least, whole, places = _cut(voxels, mean)
     reference = float(np.percentile(means, 99))
     inside = means > OBJECT * reference
     air, inside = ~inside, inside & whole
@@ -74,35 +81,109 @@ def measure(voxels: np.ndarray) -> Measured | None:
         return None
     even = inside & (least > EVEN * means)
     bright = np.flatnonzero(even if np.count_nonzero(even) >= FEWEST else inside)
-    filtered = (voxels < 0).mean() > NEGATIVE or (
-        air.any() and np.percentile(energy[air], 75) > SILENT_AIR * np.median(energy[bright])
-    )
     silence = float(np.percentile(energy[air], 75)) if air.any() else 0.0
+    filtered = bool((voxels < 0).mean() > NEGATIVE or silence > SILENT_AIR * np.median(energy[bright]))
     curve = _curve(means[bright] / reference, texture[bright], energy[bright], silence, filtered, reference)
     scale = curve.at(means)
-    flat = bright[np.argsort((texture / np.square(scale))[bright])[: int(2 * FLATTEST * len(bright))]]
-    few = flat[: len(flat) // 2]
-    evened = spectra / scale[:, None, None, None]
-    variances = _separable(np.square(np.median(np.abs(evened[few]), axis=0) / _GAUSSIAN))
-    used = free & (variances > 0.3 * variances[free].max())
-    shares = [np.square(evened[some][:, used]) @ (1 / variances[used]) / used.sum() for some in (few, flat)]
-    factor, grown = (float(np.median(share)) for share in shares)
-    logs = np.log(np.maximum(shares[0], 1e-20))
-    spread = 1.4826 * np.median(np.abs(logs - np.median(logs))) / np.sqrt(2 / used.sum())
-    sigma = float(np.sqrt(factor * variances.mean()))
-    total = float(np.sqrt(np.square(curve.at(mean[mean > OBJECT * reference])).mean()))
-    curve, sigma = replace(curve, scale=curve.scale / total), sigma * total
-    spectrum = Spectrum.of_blocks(variances)
+    found = _Flat.of(spectra, texture, scale, bright, free)
+    noise_map = None
+    candidate = _map(found, spectra, texture, scale, bright, places, voxels.shape[1:]) if filtered else None
+    if candidate is not None:
+        evened = _Flat.of(spectra, texture, scale * candidate.at(places, voxels.shape[1:]), bright, free)
+        if evened.dispersion < evened.over(spectra, scale).dispersion:
+            noise_map, found = candidate, evened
+    strength = curve.on(voxels) if noise_map is None else curve.on(voxels) * noise_map.on(voxels.shape[1:])
+    total = float(np.sqrt(np.square(strength[mean > OBJECT * reference], dtype=np.float64).mean()))
     low = tuple(slice(FREE + 1) for _ in range(3))
-    rise = float(variances[low].max() / variances[FREE, FREE, FREE])
-    return Measured(sigma, spectrum, curve, rise, len(few), float(np.sqrt(grown / factor)), float(spread))
+    return Measured(
+        sigma=found.sigma * total,
+        spectrum=Spectrum.of_blocks(found.variances),
+        curve=replace(curve, scale=curve.scale / total),
+        noise_map=noise_map,
+        filtered=filtered,
+        rise=float(found.variances[low].max() / found.variances[FREE, FREE, FREE]),
+        blocks=len(found.few),
+        growth=found.growth,
+        dispersion=found.dispersion,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Flat:
+    """The flattest blocks of evened noise, ``few``; energies in their ``used`` coefficients, and of as many more."""
+
+    few: np.ndarray
+    used: np.ndarray
+    variances: np.ndarray
+    shares: tuple[np.ndarray, np.ndarray]
+
+    @classmethod
+    def of(
+        cls, spectra: np.ndarray, texture: np.ndarray, scale: np.ndarray, bright: np.ndarray, free: np.ndarray
+    ) -> _Flat:
+        flat = bright[np.argsort((texture / np.square(scale))[bright])[: int(2 * FLATTEST * len(bright))]]
+        few = flat[: len(flat) // 2]
+        magnitudes = np.abs(spectra[few]) / scale[few, None, None, None]
+        variances = _separable(np.square(np.median(magnitudes, axis=0) / _GAUSSIAN))
+        used = free & (variances > STRONG * variances[free].max())
+        shares = tuple(_energies(spectra, scale, some, used, variances) for some in (few, flat))
+        return cls(few, used, variances, shares)
+
+    def over(self, spectra: np.ndarray, scale: np.ndarray) -> _Flat:
+        """The same blocks, evened by another scale."""
+        return replace(self, shares=(_energies(spectra, scale, self.few, self.used, self.variances), self.shares[1]))
+
+    @property
+    def sigma(self) -> float:
+        return float(np.sqrt(np.median(self.shares[0]) * self.variances.mean()))
+
+    @property
+    def growth(self) -> float:
+        return float(np.sqrt(np.median(self.shares[1]) / np.median(self.shares[0])))
+
+    @property
+    def dispersion(self) -> float:
+        logs = np.log(np.maximum(self.shares[0], 1e-20))
+        return float(1.4826 * np.median(np.abs(logs - np.median(logs))) / np.sqrt(2 / self.used.sum()))
+
+
+def _energies(
+    spectra: np.ndarray, scale: np.ndarray, some: np.ndarray, used: np.ndarray, variances: np.ndarray
+) -> np.ndarray:
+    """Of some blocks over the square of their scale, in coefficients of known variances: 1 on average."""
+    return np.square(spectra[some][:, used]) @ (1 / variances[used]) / (used.sum() * np.square(scale[some]))
+
+
+def _map(
+    found: _Flat,
+    spectra: np.ndarray,
+    texture: np.ndarray,
+    scale: np.ndarray,
+    bright: np.ndarray,
+    places: np.ndarray,
+    shape: tuple[int, int, int],
+) -> NoiseMap | None:
+    """Where evened noise is still stronger, from the flattest blocks of every region; None where it is nearly even."""
+    cells = np.minimum((places * REGIONS / np.array(shape)).astype(int), REGIONS - 1)
+    region = np.ravel_multi_index(tuple(cells.T), (REGIONS,) * 3)
+    calm, chosen = texture / np.square(scale), []
+    for number in np.unique(region[bright]):
+        here = bright[region[bright] == number]
+        chosen.append(here[np.argsort(calm[here])[: int(2 * FLATTEST * len(here))]])
+    flat = np.concatenate(chosen)
+    if len(flat) < FEWEST // 2:
+        return None
+    energies = _energies(spectra, scale, flat, found.used, found.variances)
+    noise_map, _ = NoiseMap.of_blocks(energies, places[flat], places[bright], shape)
+    return noise_map if LEAST < noise_map.ratio < UNBELIEVABLE else None
 
 
 def _cut(voxels: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, ...]:
     """At most ``MOST`` blocks, drawn at random, always the same.
 
     Returns:
-        Their spectra, ``(blocks, 8, 8, 8)``; the mean and the least local mean in each; whether it is without zeros.
+        Their spectra, ``(blocks, 8, 8, 8)``; the mean and the least local mean in each; whether it is without zeros;
+        slice, row and column of its middle.
     """
     from scipy.fft import dctn
 
@@ -113,7 +194,8 @@ def _cut(voxels: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, ...]:
     blocks, means = (view[place] for view in views)
     spectra = dctn(blocks.astype(np.float32), axes=(1, 2, 3), norm="ortho")
     whole = (blocks == 0).mean(axis=(1, 2, 3)) < 0.02
-    return spectra, means.mean(axis=(1, 2, 3)), means.min(axis=(1, 2, 3)), whole
+    centres = np.stack(place[1:], axis=1) + (SIDE - 1) / 2
+    return spectra, means.mean(axis=(1, 2, 3)), means.min(axis=(1, 2, 3)), whole, centres
 
 
 def _curve(

@@ -30,6 +30,7 @@ PIECES, SAMPLE_SHARE, LEAST_SAMPLE, MOST_SAMPLE = 4, 0.0625, 4 * 64**2, 4 * 128*
 
 # The relative error of an estimated level by its confidence: measured on phantoms and clean MR studies with noise.
 LEVEL_ERROR, SURE_ENOUGH, UNSURE_ERROR = 0.015, 0.95, 0.17
+CURVED_ERROR = 0.1  # and of reconstructions (Testing/benchmarks/reconstructions.py)
 SHAPED_ERROR = 0.05  # the least of noise that is coloured or uneven (Testing/benchmarks/mr_noise.py)
 
 # A method that changes a frame's total by more is not to be trusted with its parts.
@@ -121,7 +122,7 @@ def _level_error(plan: Plan, noise: Noise, voxels: np.ndarray) -> float:
     counts = sample_planes(voxels) * noise.level
     if noise.counted and np.abs(counts - np.rint(counts)).max() < 1e-3:
         return 0.0  # whole counts: the level is exact
-    least = SHAPED_ERROR if plan.noise_words else LEVEL_ERROR
+    least = CURVED_ERROR if plan.noise_curve else SHAPED_ERROR if plan.noise_words else LEVEL_ERROR
     return least + UNSURE_ERROR * max(SURE_ENOUGH - plan.estimate.confidence, 0)
 
 

@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import binary_dilation, binary_erosion, gaussian_filter
+from scipy.ndimage import binary_dilation, gaussian_filter
 
 import MedRestoreLib as mr
+from MedRestoreLib.noise import model
 from MedRestoreLib.pipeline.denoising import Denoising
 from MedRestoreLib.pipeline.device import resolve
-from MedRestoreLib.pipeline.evening import unevenness
+from MedRestoreLib.pipeline.evening import evened, unevenness
 from MedRestoreLib.pipeline.restore import run_plan
 from training.simulate import tomography
 from training.simulate.tomography import VOXEL_MM, Scan
@@ -51,6 +52,14 @@ CUTOFFS = (0.4, 0.3, 0.25, 0.2, 0.17, 0.14, 0.12, 0.1, 0.08)  # of Butterworth f
 ORDER = 5
 
 
+# The share of each voxel that is in each sphere; the background around them; the uniform part.
+Regions = tuple[list[np.ndarray], np.ndarray, np.ndarray]
+
+# The real phantom: its middle (row, column), slice, row and column of its spheres, and their diameters (mm).
+REAL_MIDDLE, REAL_UNIFORM, REAL_RADIUS = (60.4, 64.8), slice(3, 9), 18.0
+REAL_SPHERES = ((14, 58, 79, 31.8), (14, 48, 70, 25.4), (14, 50, 56, 19.1), (14, 64, 51, 15.9), (14, 74, 60, 12.7))
+
+
 @dataclass(frozen=True, eq=False)
 class Measured:
     """Averages over realisations: background noise, contrasts of the spheres over the background, their means."""
@@ -60,16 +69,16 @@ class Measured:
     means: np.ndarray
 
     @classmethod
-    def of(cls, volumes: list[np.ndarray]) -> Measured:
-        """From realisations ``(slices, rows, columns)`` of one phantom."""
-        spheres, background, uniform = _regions(volumes[0].shape)
+    def of(cls, volumes: list[np.ndarray], regions: Regions | None = None) -> Measured:
+        """From realisations ``(slices, rows, columns)`` of one phantom; of the digital ones without ``regions``."""
+        spheres, background, uniform = regions or _regions(volumes[0].shape)
         means = np.array([[(volume * share).sum() / share.sum() for share in spheres] for volume in volumes])
         around = np.array([volume[background].mean() for volume in volumes])
         noise = np.mean([volume[uniform].std() / volume[uniform].mean() for volume in volumes])
         return cls(float(noise), np.abs(means / around[:, None] - 1).mean(axis=0), means.mean(axis=0))
 
 
-def _regions(shape: tuple[int, ...]) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+def _regions(shape: tuple[int, ...]) -> Regions:
     """The share of each voxel that is in each sphere; the background around them; the uniform part."""
     fine = [(np.arange(3 * side) - (3 * side - 1) / 2) / 3 for side in shape]
     z, y, x = (VOXEL_MM * axis for axis in fine)
@@ -114,7 +123,7 @@ def spheres(name: str, counts: float, reconstruction: str, realisations: int) ->
     before = Measured.of(noisy)
     rows = []
     for factor, found in zip(FACTORS, ours, strict=True):
-        best = np.max([contrast_at(curve, found.noise) for curve in filters.values()], axis=0)
+        best = best_filter(list(filters.values()), found.noise)
         rows.append(
             {
                 "factor": factor,
@@ -145,16 +154,57 @@ def restored(image: mr.Image, plan: mr.Plan, factor: float) -> np.ndarray:
     return run.voxels[0]
 
 
-def contrast_at(curve: list[Measured], noise: float) -> np.ndarray:
-    """Contrasts at a background noise, or the least that the filter reaches: wider ones smear borders into it."""
+def best_filter(curves: list[list[Measured]], noise: float) -> np.ndarray:
+    """The greater contrast of the filters at a background noise.
+
+    Filters that do not reach it count where none does, at the least noise that they reach: wider ones smear borders
+    into the background.
+    """
+    reaching = [curve for curve in curves if min(one.noise for one in curve) <= noise]
+    return np.max([_contrast_at(curve, noise) for curve in reaching or curves], axis=0)
+
+
+def _contrast_at(curve: list[Measured], noise: float) -> np.ndarray:
     least = int(np.argmin([one.noise for one in curve]))
     usable = curve[: least + 1][::-1]
     at = np.log([one.noise for one in usable])
     return np.array([np.interp(np.log(noise), at, line) for line in np.array([one.contrast for one in usable]).T])
 
 
+def jaszczak() -> list[dict[str, Any]]:
+    """The real phantom, a filtered back-projection: cold spheres beside the filters, with the level times factors."""
+    image = mr.read(real("nuclear", "quality_control", "Jaszack.dcm"))
+    voxels, spacing = image.voxels[0], image.spacing[0]
+    z, y, x = np.indices(voxels.shape)
+    disc = np.hypot(y - REAL_MIDDLE[0], x - REAL_MIDDLE[1]) < REAL_RADIUS
+    places = [np.sqrt((z - a) ** 2 + (y - b) ** 2 + (x - c) ** 2) * spacing for a, b, c, _ in REAL_SPHERES]
+    inside = [(far < size / 2).astype(float) for far, (*_, size) in zip(places, REAL_SPHERES, strict=True)]
+    near = np.any([far < size / 2 + 12 for far, (*_, size) in zip(places, REAL_SPHERES, strict=True)], axis=0)
+    uniform = np.zeros(voxels.shape, bool)
+    uniform[REAL_UNIFORM] = True
+    regions = inside, (np.abs(z - REAL_SPHERES[0][0]) < 3) & disc & ~near, uniform & disc
+    filters = [
+        [Measured.of([gaussian(voxels, width)], regions) for width in WIDTHS],
+        [Measured.of([butterworth(voxels, cutoff)], regions) for cutoff in CUTOFFS],
+    ]
+    before, plan, rows = Measured.of([voxels], regions), mr.recommend(image), []
+    for factor in (*FACTORS, 1.5, 2.0):
+        found = Measured.of([restored(image, plan, factor)], regions)
+        best = best_filter(filters, found.noise)
+        rows.append(
+            {
+                "factor": factor,
+                "noise_before": before.noise,
+                "noise": found.noise,
+                "above_filters": (found.contrast / best - 1)[JUDGED].tolist(),
+                "change_of_means": (found.means / before.means - 1).tolist(),
+            }
+        )
+    return rows
+
+
 def promised(name: str, counts: float, reconstruction: str) -> dict[str, Any]:
-    """The gain that the report of another phantom promises, and the true one, on the scale of even noise."""
+    """The gain that the report of another phantom promises, and the true one, where it is judged, of evened noise."""
     scan = scanned(name)
     clean, noisy = (
         RECONSTRUCTIONS[reconstruction](scan, one) for one in (counts * scan.expected, scan.counts(counts, 1))
@@ -162,10 +212,12 @@ def promised(name: str, counts: float, reconstruction: str) -> dict[str, Any]:
     image = mr.Image.from_array(noisy, modality="NM", spacing=(VOXEL_MM,) * 3)
     plan = mr.recommend(image)
     result = mr.restore(image, plan)
-    inside = binary_erosion(tomography.coarse(scan.thickness) > tomography.WATER / 2)
     uneven = unevenness(plan, image.voxels)
-    scale = 1 if uneven is None else uneven[0][inside]
-    before, after = (np.square((one - clean)[inside] / scale).mean() for one in (noisy, result.image.voxels[0]))
+    even = evened(image.voxels, uneven)
+    inside = model(plan.noise).bind(even, plan.level).covers(even)[0]
+    before, after = (
+        np.square(evened((one - clean)[None], uneven)[0][inside]).mean() for one in (noisy, result.image.voxels[0])
+    )
     gain = result.report.gain
     return {
         "phantom": name,
@@ -224,7 +276,7 @@ def draw(found: list[dict[str, Any]], path: Path) -> None:
         axis.plot(*_line(plan), "o", color="tab:red", markersize=7, markerfacecolor="none")
         title = f"{row['phantom'].replace('_', ' ')}, {row['counts'] / 1e6:.0f} million counts\n{row['reconstruction']}"
         axis.set_title(title, fontsize=8)
-        axis.set_xscale("log")
+        axis.set_xlim(0, 105 * row["noise"])
         axis.set_ylim(0, 1.1)
         axis.tick_params(labelsize=7, which="both")
     np.ravel(axes)[0].legend(fontsize=7)
@@ -258,8 +310,11 @@ def main() -> None:
         least = "-" if row["least_db"] is None else f"{row['least_db']:.1f}"
         print(f"| {row['phantom']} | {row['counts']:.0e} | {row['reconstruction']} | {row['verdict']} | {least} | "
               f"{row['true_db']:.1f} |")  # fmt: skip
+    phantom = jaszczak()
+    for row in phantom:
+        print("real Jaszczak", {key: np.round(value, 3).tolist() for key, value in row.items()})
     if arguments.json:
-        arguments.json.write_text(json.dumps({"spheres": found, "others": others}, indent=1))
+        arguments.json.write_text(json.dumps({"spheres": found, "others": others, "real": phantom}, indent=1))
 
 
 if __name__ == "__main__":
