@@ -49,12 +49,14 @@ class Measured:
     """Noise measured in flat blocks.
 
     Attributes:
-        sigma: its total standard deviation in each channel, in the study's unit: the root mean square over the object.
+        sigma: its total standard deviation in each channel, in the study's unit: the root mean square over the object,
+            without what anatomy in the blocks adds.
         least: the standard deviation that nine of ten of the blocks exceed.
         spectrum: of the noise; None where it is white.
         noise_map: where it is stronger than elsewhere; None where it is even.
         blocks: how many flat blocks it was measured in.
-        growth: sigma in twice as many blocks over sigma: 1 where blocks are flat, more where anatomy is in them.
+        growth: standard deviation in twice as many blocks over that in these: 1 where blocks are flat, more where there
+            is anatomy in them.
         dispersion: spread of the blocks' energy, beside the map, over that of stationary Gaussian noise: 1, or more
             where there is anatomy.
         repeats: it was measured in differences of frames.
@@ -195,13 +197,16 @@ def _measured(blocks: _Blocks, step: float, shape: tuple[int, int, int], *, repe
     rounding = step**2 / 12
     if chosen.energy <= rounding:
         return None
+    # What anatomy adds grows with the blocks, and so does noise itself where it is uneven: half of it is taken out.
+    growth = _growth(few, many)
+    excess = 1.0 if repeats else max(growth, 1.0) ** 0.5
     return Measured(
-        sigma=float(np.sqrt(chosen.energy - rounding)),
+        sigma=float(np.sqrt(chosen.energy - rounding)) / excess,
         least=float(np.sqrt(np.percentile(chosen.energies, 10))),
         spectrum=None if _white(chosen.variances, bands) else Spectrum.of_blocks(chosen.variances),
         noise_map=noise_map,
         blocks=len(chosen.energies),
-        growth=_growth(few, many),
+        growth=growth,
         dispersion=chosen.dispersion,
         repeats=repeats,
     )

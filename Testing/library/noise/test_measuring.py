@@ -111,3 +111,13 @@ def test_spectrum_and_map_go_through_json():
     spectrum, noise_map = Spectrum(rng.uniform(0, 2, (1, 8, 8))), NoiseMap(rng.uniform(1, 2, (3, 5, 4)))
     np.testing.assert_allclose(Spectrum.from_list(spectrum.to_list()).density, spectrum.density, rtol=1e-3)
     np.testing.assert_allclose(NoiseMap.from_list(noise_map.to_list()).values, noise_map.values, rtol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["white", "zero_filled_1.2", "zero_filled_1.5"])
+def test_what_anatomy_adds_to_weak_noise_is_taken_out(kind, data_folder):
+    """At 1 % in FLAIR the flattest blocks still hold a tenth of anatomy."""
+    clean = mr_noise.weighted("FLAIR")[mr_noise.SLICES]
+    acquired = acquire(clean, kind, 1.0, seed=1)
+    found = measure(acquired.noisy[None])
+    assert found.growth > 1.04, "there is anatomy in them"
+    assert found.sigma == pytest.approx(acquired.sigma, rel=0.1)
