@@ -24,9 +24,9 @@ from .evening import evened, unevenness
 from .plan import Plan
 from .tiles import Run
 
-# The expected gain is estimated on so much of the study, as it needs the method twice; and on so many
+# The expected gain is estimated on so much of the study, as it needs the method once more; and on so many
 # voxels at least and at most, in squares or cubes.
-PIECES, SAMPLE_SHARE, LEAST_SAMPLE, MOST_SAMPLE = 4, 0.0625, 4 * 64**2, 4 * 128**2
+PIECES, SAMPLE_SHARE, LEAST_SAMPLE, MOST_SAMPLE = 4, 0.125, 4 * 64**2, 4 * 128**2
 
 # The relative error of an estimated level by its confidence: measured on phantoms and clean MR studies with noise.
 LEVEL_ERROR, SURE_ENOUGH, UNSURE_ERROR = 0.015, 0.95, 0.17
@@ -90,6 +90,8 @@ def _gain(image: Image, plan: Plan, denoising: Denoising, before: np.ndarray, af
     ``before`` and ``after`` are the study with even noise.
     """
     noise = denoising.noise
+    if plan.careful:
+        return Gain.unavailable("the noise level is uncertain, and so is what is gained.")
     if noise.keeps_totals and is_reconstruction(image):
         return Gain.unavailable("a reconstruction is no raw count: its noise is correlated, and no estimate holds.")
     if noise.keeps_totals:
