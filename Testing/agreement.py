@@ -1,4 +1,4 @@
-"""What other programs find in what we write: ``python -m Testing.agreement`` prints a table, 22 studies by 5 programs.
+"""What other programs find in what we write: ``python -m Testing.agreement`` prints a table, 24 studies by 5 programs.
 
 Each study is read, scaled by 0.9 as a restoration would, written in its own format, and read again by nibabel,
 SimpleITK, dcm2niix (PyPI) and dcmtk's dcm2pnm (Debian), each in its own way. Every voxel of ours must lie where they
@@ -155,6 +155,7 @@ STUDIES: dict[str, Callable[[Path], Path]] = {
     "NRRD, colour": lambda folder: mr.write(turned(dtype="uint8", colour=True), folder / "colour.nrrd"),
     "NRRD with a data file": lambda folder: mr.write(turned(dtype="uint16"), folder / "turned.nhdr"),
     "MetaImage": lambda folder: mr.write(turned(), folder / "turned.mha"),
+    "MetaImage with a data file": lambda folder: mr.write(turned(), folder / "turned.mhd"),
     "MetaImage, 4-D": lambda folder: mr.write(turned(frames=3), folder / "time.mha"),
     "PNG": lambda folder: mr.write(mr.Image.from_array(head(1)[0]), folder / "picture.png"),
 }

@@ -15,7 +15,9 @@ from ..pipeline.device import NAMES
 
 Study = Annotated[
     Path,
-    typer.Argument(help="DICOM file or folder, NRRD, NIfTI, MetaImage (MHA, MHD), PNG, TIFF, JPEG, BMP or a video."),
+    typer.Argument(
+        help="DICOM file or folder, NRRD, NIfTI, ANALYZE, Interfile, MetaImage, PNG, TIFF, JPEG, BMP or a video."
+    ),
 ]
 Series = Annotated[
     str, typer.Option(metavar="N|UID", help="Which DICOM series of a folder that holds several: its number or UID.")

@@ -127,19 +127,22 @@ class _Child:
             start_new_session=os.name == "posix",  # a launcher may stand between: the whole group is ended
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._requests, self._replies = self._process.stdin, self._process.stdout
 
     def send(self, request: dict[str, Any], arrays: tuple[np.ndarray, ...]) -> None:
         self.idle = False
         self._watch = _Watch(self._kill)
-        self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        self._requests.write(json.dumps(request).encode() + b"\n")
         for array in arrays:
-            self._process.stdin.write(_bytes(np.ascontiguousarray(array)))
+            self._requests.write(_bytes(np.ascontiguousarray(array)))
             self._watch.postpone()
-        self._process.stdin.flush()
+        self._requests.flush()
 
     def receive(self) -> Any:
         """The next mapping or array; None when the child is no more."""
-        message = _receive(self._process.stdout)
+        message = _receive(self._replies)
         self.idle = isinstance(message, dict) and ("end" in message or "error" in message)
         if self.idle or message is None:
             self._watch.stop()
@@ -157,7 +160,7 @@ class _Child:
     def end(self) -> None:
         self._watch.stop()
         self._kill()
-        for stream in (self._process.stdin, self._process.stdout):
+        for stream in (self._requests, self._replies):
             with contextlib.suppress(OSError):
                 stream.close()
         self._process.wait()
@@ -182,7 +185,8 @@ class _Watch:
         while (left := self._deadline - time.monotonic()) > 0:
             if self._stopped.wait(left):
                 return
-        self._late()
+        if self._late is not None:
+            self._late()
 
 
 _idle: list[_Child] = []
@@ -214,7 +218,7 @@ if hasattr(os, "register_at_fork"):  # a forked process must not talk with its p
     os.register_at_fork(after_in_child=_idle.clear)
 
 
-def _receive(stream: BinaryIO) -> Any:
+def _receive(stream: Any) -> Any:
     head = stream.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
         return None
@@ -226,13 +230,13 @@ def _receive(stream: BinaryIO) -> Any:
     return _read_array(stream, **message["array"]) if "array" in message else message
 
 
-def _read_array(stream: BinaryIO, dtype: str, shape: list[int]) -> np.ndarray | None:
+def _read_array(stream: Any, dtype: str, shape: list[int]) -> np.ndarray | None:
     array = np.empty(shape, dtype)
     return array if not array.size or stream.readinto(_bytes(array)) == array.nbytes else None
 
 
 def _bytes(array: np.ndarray) -> memoryview:
-    return memoryview(array).cast("B") if array.size else memoryview(b"")
+    return memoryview(array.data).cast("B") if array.size else memoryview(b"")
 
 
 def serve() -> None:

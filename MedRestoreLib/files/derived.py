@@ -47,6 +47,7 @@ _STALE = (
     "SmallestImagePixelValue",
     "SmallestPixelValueInSeries",
 )
+_FAR = 4.0  # times their own range: values so far from zero share their bits among themselves
 _FRAME_TYPES = (
     "CTImageFrameTypeSequence",
     "MRImageFrameTypeSequence",
@@ -102,8 +103,8 @@ def write(image: Image, path: Path, *, derivation: str, label: str) -> None:
     """Write one object to ``path`` (a name ending in .dcm) or one for each source header into a new folder.
 
     An untouched image keeps its very stored numbers and rescale. Other values are stored with a rescale slope whose
-    step is 1/65535 of their range (1/32767 for signed types), far below any noise; ultrasound and colour stay 8-bit
-    or 16-bit without rescale, as their SOP classes demand.
+    step is 1/65535 of their range (1/32767 for signed types), far below any noise; the range includes zero unless zero
+    is far from it. Ultrasound and colour stay 8-bit or 16-bit without rescale, as their SOP classes demand.
 
     The study must have been read from DICOM; ``formats`` sees to that.
 
@@ -172,18 +173,25 @@ def _codings(image: Image, headers: Sequence[Any], planes: np.ndarray, own: list
         return own
     if all(coding.holds(plane) for coding, plane in zip(own, planes, strict=True)):
         return own
-    return [_new_coding(np.dtype(f"{dtype.kind}2"), float(planes.min()), float(planes.max()))] * len(planes)
+    dtype = np.dtype(f"{dtype.kind}2")
+    if len({(coding.slope, coding.intercept) for coding in own}) > 1:  # as PET: planes that differ in brightness a lot
+        return [_new_coding(dtype, float(plane.min()), float(plane.max())) for plane in planes]
+    return [_new_coding(dtype, float(planes.min()), float(planes.max()))] * len(planes)
 
 
 def _new_coding(dtype: np.dtype, low: float, high: float) -> _Coding:
-    """Sixteen bits spread over the range of the values; zero stays exactly zero.
+    """Sixteen bits spread over the range of the values; zero stays exactly zero unless it is far from all of them.
 
     Slope and intercept have few decimal digits, so that DICOM's decimal strings hold them exactly.
     """
-    if dtype.kind == "i":
+    least, greatest = min(low, 0.0), max(high, 0.0)
+    if high > low and greatest - least > _FAR * (high - low):
+        least, greatest = low, high
+    elif dtype.kind == "i":
         return _Coding(dtype, 16, _round_up(max(high / 32767, -low / 32768)))
-    slope = _round_up((max(high, 0.0) - min(low, 0.0)) / 65534)
-    return _Coding(dtype, 16, slope, float(f"{np.floor(min(low, 0.0) / slope) * slope:.10g}"))
+    slope = _round_up((greatest - least) / 65534)
+    below = 32768 if dtype.kind == "i" else 0  # the least stored number, negated
+    return _Coding(dtype, 16, slope, float(f"{(np.floor(least / slope) + below) * slope:.10g}"))
 
 
 def _round_up(value: float) -> float:

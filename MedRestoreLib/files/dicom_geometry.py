@@ -114,7 +114,7 @@ def _demand_straight(positions: np.ndarray, normal: np.ndarray) -> None:
     """Raise when slices are shifted against each other, as by a tilted gantry."""
     travel = positions[-1] - positions[0]
     sideways = np.linalg.norm(travel - (travel @ normal) * normal)
-    if sideways > max(1e-2 * np.linalg.norm(travel), _ABSOLUTE):
+    if sideways > max(1e-2 * float(np.linalg.norm(travel)), _ABSOLUTE):
         raise UnsupportedImage(
             f"the slices are shifted sideways by {sideways:.2f} mm over the stack (tilted gantry?); resample it first."
         )

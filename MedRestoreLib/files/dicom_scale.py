@@ -53,7 +53,7 @@ def scale_of(headers: Sequence[Any], order: np.ndarray, stored: np.ndarray) -> S
         order: the file's frame of each plane.
         stored: numbers as stored, ``(planes, ...)``.
     """
-    whole = [(header, {}) for header in headers]
+    whole: list[tuple[Any, Any]] = [(header, {}) for header in headers]
     if len(headers) == 1:
         frames = frame_groups(headers[0])
         whole = [(headers[0], frames[k] if k < len(frames) else {}) for k in order]
@@ -159,9 +159,9 @@ def _restate(dataset: Any, factor: float, offset: float, kind: str, limits: tupl
         _set_rescale(dataset, slope * factor, slope * offset + intercept)
     if "RealWorldValueLUTData" in dataset:
         del dataset.RealWorldValueLUTData
-    if (slope := number(dataset, "RealWorldValueSlope")) is not None:
-        intercept = number(dataset, "RealWorldValueIntercept") or 0.0
-        dataset.RealWorldValueSlope, dataset.RealWorldValueIntercept = slope * factor, slope * offset + intercept
+    if (real := number(dataset, "RealWorldValueSlope")) is not None:
+        zero = number(dataset, "RealWorldValueIntercept") or 0.0
+        dataset.RealWorldValueSlope, dataset.RealWorldValueIntercept = real * factor, real * offset + zero
         _set_ends(dataset, kind, limits)
     _restate_padding(dataset, factor, offset, kind, limits)
     _restate_philips(dataset, factor, offset)

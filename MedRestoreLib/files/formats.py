@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import OutputError
 from ..image import Image
-from . import derived, dicom, metaimage, nifti, nrrd, pictures, video
+from . import derived, dicom, interfile, metaimage, nifti, nrrd, pictures, video
 from .payload import Budget
 
 
@@ -52,6 +52,10 @@ def _refused_by_dicom_file(image: Image) -> str:
     return _refused_by_series(image)
 
 
+def _read_header(path: Path, budget: Budget) -> Image:
+    return (interfile if interfile.is_interfile(path) else nifti).read(path, budget)
+
+
 _KEEPS_ALL = ".nrrd"  # the format for what another one cannot hold
 
 FORMATS = (
@@ -59,8 +63,10 @@ FORMATS = (
     Format("DICOM series", ("",), dicom.read_folder, derived.write, _refused_by_series, explained=True),
     Format("NRRD", (".nrrd", ".nhdr"), nrrd.read, nrrd.write, companion=nrrd.companion, keeps_all=True),
     Format("NIfTI", (".nii", ".nii.gz"), nifti.read, nifti.write, keeps_all=True),
+    Format("NIfTI pair, ANALYZE or Interfile", (".hdr",), _read_header, becomes=".nii.gz"),
+    Format("Interfile", (".hv", ".h33"), interfile.read, becomes=_KEEPS_ALL),
     Format("MetaImage", (".mha",), metaimage.read, metaimage.write, keeps_all=True),
-    Format("MetaImage", (".mhd",), metaimage.read, becomes=".mha"),
+    Format("MetaImage", (".mhd",), metaimage.read, metaimage.write, companion=metaimage.companion, keeps_all=True),
     Format("picture", (".png",), pictures.read, pictures.write, pictures.refuses),
     Format("picture", (".jpg", ".jpeg", ".bmp"), pictures.read, becomes=".png"),
     Format("TIFF", (".tif", ".tiff"), pictures.read, becomes=_KEEPS_ALL),

@@ -26,13 +26,13 @@ def is_dicom(path: Path) -> bool:
     return path.suffix.lower() in _SUFFIXES and len(start) >= 8 and start[:2] in (b"\x08\x00", b"\x00\x08", b"\x02\x00")
 
 
-def read_header(path: Path, tags: Iterable[str] | None = None, budget: Budget | None = None) -> Any:
+def read_header(path: Path, tags: Iterable[str] = (), budget: Budget | None = None) -> Any:
     """The dataset of a file without its pixels; with ``tags`` those attributes alone."""
     from pydicom import dcmread
 
     _demand_inflatable(path, budget or Budget())
     try:
-        return dcmread(path, force=is_dicom(path), stop_before_pixels=True, specific_tags=tags and list(tags))
+        return dcmread(path, force=is_dicom(path), stop_before_pixels=True, specific_tags=list(tags) or None)
     except OSError:
         raise
     except Exception as error:

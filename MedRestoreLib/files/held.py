@@ -18,7 +18,7 @@ from typing import ClassVar
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 # Where nobody can tell who holds a file (Windows, some network disks), it counts as abandoned after so long.
 ABANDONED_SECONDS = 86_400.0

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import UnsupportedImage
 from ..image import Image, Source
 from .detached import beside, names
-from .pairs import attributes_of, is_planar, pairs_of, users_pairs
+from .pairs import attributes_of, fits_plane, pairs_of, users_pairs
 from .payload import Budget, demand_possible, read_voxels
 from .placing import UNKNOWN, geometry_of
 
@@ -118,16 +118,17 @@ def read(path: Path, budget: Budget) -> Image:
 
 
 def write(image: Image, path: Path) -> None:
-    """Write a ``.mha`` file, its voxels compressed."""
+    """Write a ``.mha`` file, its voxels compressed; of an ``.mhd`` they go beside it, into a ``.zraw``."""
     stored = image.stored()
     stored = stored.astype(np.uint8) if stored.dtype == bool else stored
     frames, slices, rows, columns = stored.shape[:4]
-    sizes = [columns, rows] if is_planar(image) else [columns, rows, slices, *([frames] if frames > 1 else [])]
+    sizes = [columns, rows] if fits_plane(image) else [columns, rows, slices, *([frames] if frames > 1 else [])]
     dimension = len(sizes)
     space = min(dimension, 3)
     axes = np.eye(dimension)
     axes[:space, :space] = np.reshape(image.direction, (3, 3))[:space, :space].T
     steps = np.diff(image.frame_times)
+    data = companion(path)
     packed = zlib.compress(np.ascontiguousarray(stored, stored.dtype.newbyteorder("<")).data, 1)
     lines = {
         "ObjectType": "Image",
@@ -144,10 +145,17 @@ def write(image: Image, path: Path) -> None:
         **({"ElementNumberOfChannels": stored.shape[4]} if stored.ndim == 5 else {}),
         "ElementType": _NAMES[stored.dtype.str[1:]],
         **{key: value.replace("\n", " ") for key, value in sorted(pairs_of(image).items())},
-        "ElementDataFile": "LOCAL",
+        "ElementDataFile": data.name if data else "LOCAL",
     }
-    header = "".join(f"{key} = {value}\n" for key, value in lines.items())
-    path.write_bytes(header.encode() + packed)
+    header = "".join(f"{key} = {value}\n" for key, value in lines.items()).encode()
+    path.write_bytes(header if data else header + packed)
+    if data:
+        data.write_bytes(packed)
+
+
+def companion(path: Path) -> Path | None:
+    """Where the voxels of a header that is written to ``path`` go; None for a file that holds its own."""
+    return path.with_suffix(".zraw") if path.suffix.lower() == ".mhd" else None
 
 
 def _text(values: Any) -> str:

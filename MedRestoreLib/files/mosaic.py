@@ -33,7 +33,7 @@ class Mosaic:
 
     def unfolded(self, image: Image, header: Any) -> Image:
         """An image of mosaics ``(frames, 1, rows, columns)`` as volumes, in their place."""
-        parts = {
+        parts: dict[str, Any] = {
             name: None if (array := getattr(image, name)) is None else self._unfold(array)
             for name in ("voxels", "padding", "remainder")
         }

@@ -1,7 +1,8 @@
 """NIfTI-1 and NIfTI-2, read and written so that both transforms and every other field of a header come back.
 
 Format: https://nifti.nimh.nih.gov; headers are nibabel's. Space there is RAS and may be in metres or microns, Image's
-is LPS in mm. The Image's geometry is the sform where there is one, else the qform, else pixdim alone.
+is LPS in mm. The Image's geometry is the sform where there is one, else the qform, else pixdim alone. Of a pair the
+voxels lie in an ``.img`` beside the ``.hdr``; ANALYZE, which came before, is read as SPM reads it.
 """
 
 from __future__ import annotations
@@ -53,23 +54,29 @@ class Native:
 
 
 def read(path: Path, budget: Budget) -> Image:
-    """The image of a ``.nii`` or ``.nii.gz`` file.
+    """The image of a ``.nii`` or ``.nii.gz`` file, or of a pair whose ``.hdr`` is given.
 
     Raises:
         UnsupportedImage: damaged, truncated, or its voxels are no single numbers and no colours.
     """
-    with path.open("rb") as file:
+    half = path.suffix.lower() == ".hdr"
+    voxels = image_of(path) if half else path
+    with path.open("rb") as file, voxels.open("rb") as other:
         packed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
         stream: Any = gzip.GzipFile(fileobj=file) if packed else file
-        header = _header(path, stream)
+        header = _header(path, stream, half)
         sizes, dtype, components = _voxel_type(path, header)
         count = math.prod(sizes) * components * dtype.itemsize
-        demand_possible(path, path.stat().st_size, count, "gzip" if packed else "raw")
-        budget.demand(path, sizes, dtype.itemsize, components)
-        extensions = _extensions(path, header, stream)
-        raw = fill(stream, count, path)
-        _demand_no_more(path, stream, max(1, count // max(1, sizes[3])))
+        demand_possible(voxels, voxels.stat().st_size, count, "gzip" if packed else "raw")
+        budget.demand(voxels, sizes, dtype.itemsize, components)
+        if half:
+            extensions, stream = file.read(_LONGEST_EXTENSION)[4:], other
+            stream.seek(_offset(path, header))
+        else:
+            extensions = _extensions(path, header, stream)
+        raw = fill(stream, count, voxels)
+        _demand_no_more(voxels, stream, max(1, count // max(1, sizes[3])))
     x, y, z, t = sizes
     stored = raw.view(dtype)
     if header["datatype"] in (128, 2304):  # colour of interleaved bytes
@@ -78,13 +85,16 @@ def read(path: Path, budget: Budget) -> Image:
         array, axes = stored.reshape(components, t, z, y, x), "cfzyx"
     else:
         array, axes = _scaled(path, header, stored).reshape(t, z, y, x), "fzyx"
-    geometry = {**_geometry(path, header), "frame_times": _frame_times(header, t)}
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    native = Native(header, extensions, (t, z, y, x), geometry)
     planar = {"dimension": "2"} if header["dim"][0] == 2 else {}
+    if _is_analyze(header):
+        source = Source(format=".hdr", dtype=str(array.dtype), metadata=planar)
+        return Image.from_array(array, axes=axes, source=source, **_analyze_geometry(path, header))
+    geometry = {**_geometry(path, header), "frame_times": _frame_times(header, t)}
+    native = Native(header, extensions, (t, z, y, x), geometry)
     labels = {"modality": modalities.LABELS} if header["intent_code"] == _LABELS else {}
     source = Source(
-        format=".nii.gz" if path.name.lower().endswith(".gz") else ".nii",
+        format=".hdr" if half else ".nii.gz" if path.name.lower().endswith(".gz") else ".nii",
         dtype=str(array.dtype),
         metadata=planar,
         native=native,
@@ -119,23 +129,55 @@ def _damaged(path: Path, field: str) -> UnsupportedImage:
     return UnsupportedImage(f"the NIfTI header of {path} is damaged: {field} is out of range; fetch it again.")
 
 
-def _header(path: Path, stream: Any) -> Any:
-    from nibabel import Nifti1Header, Nifti2Header
+def image_of(header: Path) -> Path:
+    """The ``.img`` of a pair.
+
+    Raises:
+        UnsupportedImage: it is absent.
+    """
+    found = next((path for suffix in (".img", ".IMG") if (path := header.with_suffix(suffix)).is_file()), None)
+    if found is None:
+        raise UnsupportedImage(f"{header} is the header of a pair; put its .img beside it.")
+    return found
+
+
+def _header(path: Path, stream: Any, half: bool) -> Any:
+    from nibabel import Nifti1Header, Nifti2Header, Spm2AnalyzeImage
 
     block = fill(stream, 348, path).tobytes()
     size = next((size for size in _SIZES for order in "<>" if struct.unpack(f"{order}i", block[:4])[0] == size), 0)
     if not size:
-        raise UnsupportedImage(f"{path} is no NIfTI file, or its header is damaged: sizeof_hdr is not 348 or 540.")
+        known = "NIfTI, ANALYZE or Interfile header" if half else "NIfTI file"
+        raise UnsupportedImage(f"{path} is no {known}, or it is damaged: sizeof_hdr is not 348 or 540.")
     block += fill(stream, size - 348, path).tobytes() if size > 348 else b""
-    header = (Nifti1Header if size == 348 else Nifti2Header)(block, check=False)
-    magic = bytes(header["magic"]).rstrip(b"\0")
-    if magic[:3] in (b"ni1", b"ni2"):
-        raise UnsupportedImage(f"{path} is the header of a pair (.hdr, .img); convert it to one .nii file.")
-    if magic[:3] not in (b"n+1", b"n+2"):
+    header: Any = (Nifti1Header if size == 348 else Nifti2Header)(block, check=False)
+    magic = bytes(header["magic"])[:3]
+    if half and size == 348 and magic not in (b"ni1", b"n+1"):
+        header = Spm2AnalyzeImage.header_class(block, check=False)
+    elif magic in (b"ni1", b"ni2") and not half:
+        raise UnsupportedImage(f"{path} is the header of a pair; call it .hdr, beside its .img.")
+    elif magic not in ((b"ni1", b"ni2") if half else (b"n+1", b"n+2")):
         raise _damaged(path, "magic")
     if not 1 <= header["dim"][0] <= 7:
         raise _damaged(path, "dim[0]")
     return header
+
+
+def _is_analyze(header: Any) -> bool:
+    return "magic" not in header.keys()  # noqa: SIM118 (nibabel's headers are no mappings)
+
+
+def _analyze_geometry(path: Path, header: Any) -> dict[str, Any]:
+    """ANALYZE states no axes: they are those of SPM, x to the left, unless SPM's ``.mat`` lies beside and says more."""
+    from nibabel import Spm2AnalyzeImage
+
+    with np.errstate(invalid="ignore"):  # a signalling NaN
+        lengths = np.array(header["pixdim"][1:4], np.float64)
+    lengths[header["dim"][0] :] = 1.0
+    if not (np.isfinite(lengths).all() and lengths.min() > 0):
+        return dict(UNKNOWN)
+    affine = Spm2AnalyzeImage.from_filename(path).affine
+    return geometry_of(_TO_LPS @ affine[:3, :3], _TO_LPS @ affine[:3, 3])
 
 
 def _voxel_type(path: Path, header: Any) -> tuple[list[int], np.dtype, int]:
@@ -145,7 +187,7 @@ def _voxel_type(path: Path, header: Any) -> tuple[list[int], np.dtype, int]:
     if min(dims) < 1:
         raise _damaged(path, f"dim[{1 + int(np.argmin(dims))}]")
     dims += [1] * (7 - count)
-    intent = int(header["intent_code"])
+    intent = 0 if _is_analyze(header) else int(header["intent_code"])
     if intent in _NOT_SCALARS and max(dims[3], dims[4]) > 1:
         raise UnsupportedImage(f"{path} holds {_NOT_SCALARS[intent]}, which are neither colour nor frames.")
     components = dims[4]
@@ -166,12 +208,19 @@ def _voxel_type(path: Path, header: Any) -> tuple[list[int], np.dtype, int]:
 
 def _extensions(path: Path, header: Any, stream: Any) -> bytes:
     """What lies between header and voxels, behind the four bytes that announce it; leaves ``stream`` at the voxels."""
-    offset = float(header["vox_offset"])
-    least = header.sizeof_hdr + 4
-    if not (offset == 0 or least <= offset <= least + _LONGEST_EXTENSION) or offset != int(offset):
+    offset, least = _offset(path, header), header.sizeof_hdr + 4
+    if 0 < offset < least:
         raise _damaged(path, "vox_offset")
-    between = fill(stream, max(int(offset), least) - header.sizeof_hdr, path).tobytes()
+    between = fill(stream, max(offset, least) - header.sizeof_hdr, path).tobytes()
     return between[4:] if between[0] else b""
+
+
+def _offset(path: Path, header: Any) -> int:
+    """Where the voxels begin in their file; 0 where that is left open."""
+    offset = float(header["vox_offset"])
+    if not 0 <= offset <= header.sizeof_hdr + 4 + _LONGEST_EXTENSION or offset != int(offset):
+        raise _damaged(path, "vox_offset")
+    return int(offset)
 
 
 def _demand_no_more(path: Path, stream: Any, volume: int) -> None:
@@ -182,6 +231,8 @@ def _demand_no_more(path: Path, stream: Any, volume: int) -> None:
 
 def _scaled(path: Path, header: Any, stored: np.ndarray) -> np.ndarray:
     slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    if _is_analyze(header) and not np.isfinite(intercept):
+        intercept = 0.0
     if slope == 0 or not np.isfinite(slope):
         if np.isinf(slope):
             raise _damaged(path, "scl_slope")
@@ -219,11 +270,12 @@ def _geometry(path: Path, header: Any) -> dict[str, Any]:
             sheared = UnsupportedImage(f"{path}: {error}")
     if sheared is not None:
         raise sheared
-    zooms = np.array(header["pixdim"][1:4], np.float64)
-    zooms[header["dim"][0] :] = 1.0
-    if not (np.isfinite(zooms).all() and zooms.min() > 0) or unit not in _SPACE or (unit == 0 and (zooms == 1).all()):
+    lengths = np.array(header["pixdim"][1:4], np.float64)
+    lengths[header["dim"][0] :] = 1.0
+    stated = unit != 0 or (lengths != 1).any()
+    if not (np.isfinite(lengths).all() and lengths.min() > 0 and unit in _SPACE and stated):
         return dict(UNKNOWN)
-    return geometry_of(_TO_LPS * zooms * _SPACE[unit], np.zeros(3))
+    return geometry_of(_TO_LPS * lengths * _SPACE[unit], np.zeros(3))
 
 
 def _frame_times(header: Any, frames: int) -> tuple[float, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from ..image import Image, Source
 from .nrrd_header import TYPES, Header, Native
-from .pairs import attributes_of, is_planar, pairs_of, users_pairs
+from .pairs import attributes_of, fits_plane, pairs_of, users_pairs
 from .payload import Budget, demand_possible, read_voxels
 
 _TYPES = {code: names[-2] if len(names) > 1 else names[0] for code, names in TYPES.items()}
@@ -109,7 +110,7 @@ def _write_voxels(stored: np.ndarray, stream: BinaryIO) -> None:
 
 def _header(image: Image, stored: np.ndarray) -> str:
     frames, slices, rows, columns = stored.shape[:4]
-    space = 2 if is_planar(image) else 3
+    space = 2 if fits_plane(image) else 3
     vectors = np.reshape(image.direction, (3, 3))[:space, :space] * np.array(image.spacing)[:space]
     axes, sizes = "xyz"[:space], [columns, rows, slices][:space]
     directions = [_vector(vectors[:, k]) for k in range(space)]
@@ -171,7 +172,7 @@ def _native_lines(native: Native, axes: str, space: int) -> list[str]:
     return lines
 
 
-def _vector(values) -> str:
+def _vector(values: Iterable[float]) -> str:
     return f"({','.join(repr(float(value)) for value in values)})"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ..image import Image
 
 _OURS = ("modality", "unit", "frame_times", "spacing")
@@ -45,3 +47,14 @@ def attributes_of(pairs: Mapping[str, str], frames: int) -> dict[str, Any]:
 def is_planar(image: Image) -> bool:
     """Whether the image was read from a 2-D file and is still one."""
     return image.source.metadata.get("dimension") == "2" and image.voxels.shape[:2] == (1, 1)
+
+
+def fits_plane(image: Image) -> bool:
+    """Whether a 2-D file that stores vectors in its plane alone holds all of the image: its place and thickness too."""
+    if not is_planar(image):
+        return False
+    axes, flat = np.reshape(image.direction, (3, 3)), np.eye(3)
+    flat[:2, :2] = axes[:2, :2]
+    flat[2, 2] = np.sign(np.linalg.det(axes[:2, :2])) or 1.0  # as it is read again
+    known = image.spacing_known
+    return np.allclose(axes, flat, atol=1e-12) and image.origin[2] == 0 and (not known or image.spacing[2] == 1)

@@ -9,9 +9,12 @@ from .detached import names
 from .headers import is_dicom
 from .series import why_unreadable
 
-_HEADERS = (".nhdr", ".nrrd", ".mhd", ".mha")
+_HEADERS = (".nhdr", ".nrrd", ".mhd", ".mha", ".hv", ".h33")
+_HALVES = (".img", ".IMG", ".mat")  # beside an .hdr
 _LONGEST_HEADER = 1 << 22
-_DATA_FILE = re.compile(rb"^(?:data ?file|ElementDataFile)\s*[:=]\s*(.*?)\s*$", re.IGNORECASE | re.MULTILINE)
+_DATA_FILE = re.compile(
+    rb"^(?:data ?file|ElementDataFile|!?\s*name of data file)\s*(?::=|[:=])\s*(.*?)\s*$", re.IGNORECASE | re.MULTILINE
+)
 
 
 def parts(path: Path) -> list[Path]:
@@ -23,14 +26,19 @@ def parts(path: Path) -> list[Path]:
         return [file for file in sorted(path.rglob("*")) if not why_unreadable(file) and is_dicom(file)]
     if why_unreadable(path):
         return []
-    if path.suffix.lower() not in _HEADERS:
-        return [path]
+    if path.suffix.lower() == ".hdr":
+        beside = (path.with_suffix(suffix) for suffix in _HALVES)
+        return list(dict.fromkeys([path, *_named(path), *(file for file in beside if not why_unreadable(file))]))
+    return [path, *_named(path)] if path.suffix.lower() in _HEADERS else [path]
+
+
+def _named(path: Path) -> list[Path]:
     named = [path.parent / name for name in _data_files(path)]
-    return [path, *(file for file in named if not why_unreadable(file))]
+    return [file for file in named if not why_unreadable(file)]
 
 
 def _data_files(path: Path) -> list[str]:
-    """The data files that an NRRD or MetaImage header names."""
+    """The names of data files that an NRRD, MetaImage or Interfile header gives."""
     with path.open("rb") as stream:
         text = stream.read(_LONGEST_HEADER)
     if text.startswith(b"NRRD"):  # an empty line ends the header; after "LIST" there is none

@@ -182,8 +182,8 @@ def encode(path: str, stored: np.ndarray) -> Iterator[Any]:
     """In a child: the bytes of a ``.png``."""
     import cv2
 
-    order = {1: slice(None), 3: [2, 1, 0], 4: [2, 1, 0, 3]}[stored.shape[2] if stored.ndim == 3 else 1]
-    pixels = stored[..., order] if stored.ndim == 3 else stored
+    order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}.get(stored.shape[2] if stored.ndim == 3 else 1)
+    pixels = stored if order is None else stored[..., order]
     done, code = cv2.imencode(".png", np.ascontiguousarray(pixels))
     if not done:
         raise OutputError("this picture cannot be written as .png; choose .nrrd.")

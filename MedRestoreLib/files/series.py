@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import os
+import re
 import stat
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +20,7 @@ from .stacks import Slice, arrange, parts_of
 from .stacks import slices_of as slices_of_header
 
 _TAGS = (
+    "AcquisitionDate",
     "AcquisitionNumber",
     "BitsAllocated",
     "Columns",
@@ -29,17 +31,22 @@ _TAGS = (
     "InstanceNumber",
     "Modality",
     "NumberOfFrames",
+    "PatientID",
+    "PatientName",
     "PerFrameFunctionalGroupsSequence",
     "PixelSpacing",
     "Rows",
     "SOPInstanceUID",
     "SamplesPerPixel",
+    "SeriesDate",
     "SeriesDescription",
     "SeriesInstanceUID",
     "SeriesNumber",
     "SharedFunctionalGroupsSequence",
+    "StudyDate",
     "StudyInstanceUID",
 )
+_LONGEST_DESCRIPTION = 40
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,8 @@ class Series:
         files: its files.
         part: what sets a part apart from the others ("phase", "64x64"); "" for a whole series.
         frames: which frames of its one file a part holds; None: all.
+        description: Series Description, at most 40 characters; "" when absent, or when it holds the patient's name.
+        date: of the series, YYYY-MM-DD; "" when absent.
     """
 
     uid: str
@@ -66,6 +75,8 @@ class Series:
     files: tuple[Path, ...]
     part: str = ""
     frames: tuple[int, ...] | None = None
+    description: str = ""
+    date: str = ""
 
 
 def why_unreadable(path: Path) -> str:
@@ -117,7 +128,7 @@ def series_of(paths: Iterable[Path]) -> list[Series]:
         for path in paths:
             if path.suffix.lower() == ".dcm" and not path.stat().st_size:
                 raise UnsupportedImage(f"{path} is empty; fetch it again, or remove it.")
-            header = read_header(path, _TAGS) if is_dicom(path) else {}
+            header: Any = read_header(path, _TAGS) if is_dicom(path) else {}
             if "Rows" in header and "SeriesInstanceUID" in header:
                 found[str(header.SeriesInstanceUID)].append((path, header))
         series = [one for uid, members in _joined(found).items() for one in _divided(uid, _without_copies(members))]
@@ -147,11 +158,29 @@ def _files(folder: Path, recursive: bool, refused: bool = False) -> Iterator[Pat
 
 
 def describe(series: Series) -> str:
-    """A series in words that identify no patient."""
+    """A series in words that name no patient."""
+    called = f" '{series.description}'" if series.description else ""
+    date = f", {series.date}" if series.date else ""
     number = "" if series.number is None else f", series number {series.number}"
     images = "1 image" if series.images == 1 else f"{series.images} images"
     part = f", {series.part}" if series.part else ""
-    return f"{series.modality} {series.rows}x{series.columns}, {images}{number}{part}"
+    return f"{series.modality}{called} {series.rows}x{series.columns}, {images}{number}{part}{date}"
+
+
+def _description(header: Any) -> str:
+    """What the series is called, unless that says who the patient is."""
+    said = " ".join("".join(one if one.isprintable() else " " for one in text(header, "SeriesDescription")).split())
+    identity = re.split(r"[\^=\s]+", f"{text(header, 'PatientName')} {text(header, 'PatientID')}".casefold())
+    if any(len(word) > 2 and word in said.casefold() for word in identity):
+        return ""
+    return said if len(said) <= _LONGEST_DESCRIPTION else f"{said[: _LONGEST_DESCRIPTION - 1]}…"
+
+
+def _date(header: Any) -> str:
+    for name in ("SeriesDate", "AcquisitionDate", "StudyDate"):
+        if match := re.fullmatch(r"(\d{4})(\d\d)(\d\d)", text(header, name)):
+            return "-".join(match.groups())
+    return ""
 
 
 def choose(found: Sequence[Series], series: str | None, place: Path) -> Series:
@@ -199,6 +228,8 @@ def parts_of_file(path: Path, header: Any, slices: Sequence[Slice]) -> list[Seri
         whole(header, "Columns"),
         whole(header, "SeriesNumber") if text(header, "SeriesNumber") else None,
         (path,),
+        description=_description(header),
+        date=_date(header),
     )
     parts = parts_of(slices, modality)
     if len(parts) == 1:
@@ -290,6 +321,8 @@ def _divided(uid: str, members: list[tuple[Path, Any]]) -> list[Series]:
         whole(header, "Columns"),
         whole(header, "SeriesNumber") if text(header, "SeriesNumber") else None,
         tuple(path for path, _ in members),
+        description=_description(header),
+        date=_date(header),
     )
     slices = [one for index, (path, header) in enumerate(single) for one in slices_of(path, header, index)]
     parts = parts_of(slices, whole_series.modality) if slices else []

@@ -232,7 +232,8 @@ def _direction(plane: Plane) -> str:
 
 def _positions(slices: Sequence[Slice]) -> tuple[np.ndarray, np.ndarray]:
     """The depths at which slices lie, ascending, and which of them each slice has."""
-    planes = [one.plane for one in slices]
+    planes = [one.plane for one in slices if one.plane is not None]
+    assert len(planes) == len(slices)  # those without a place are a part of their own
     normal = planes[0].normal
     depth = np.array([np.dot(plane.position, normal) for plane in planes])
     order = np.argsort(depth, kind="stable")

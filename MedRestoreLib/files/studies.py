@@ -24,8 +24,6 @@ from .payload import Budget
 from .series import Series, list_series, unreadable, why_unreadable
 from .sidecar import heeded
 
-_HALVES = (".hdr", ".img")
-
 __all__ = [
     "IMAGES",
     "WRITTEN",
@@ -53,8 +51,8 @@ def read(
     """The study in a file or a DICOM folder.
 
     Args:
-        path: DICOM file or folder, NRRD, NHDR, NIfTI, MHA, MHD, PNG, TIFF, JPEG, BMP or a video; or one of
-            ``list_series``. One DICOM file is read alone, even when it is a slice of a series.
+        path: DICOM file or folder, NRRD, NHDR, NIfTI, ANALYZE, Interfile, MHA, MHD, PNG, TIFF, JPEG, BMP or a
+            video; or one of ``list_series``. One DICOM file is read alone, even when it is a slice of a series.
         series: which series of a folder that holds several: its number in ``list_series``, from 1, or its UID.
         replace_nan: value for voxels that are NaN or infinite; None refuses such studies.
         memory_gb: memory that the voxels may take, if more than 2 GB and more than 50 times the size of the file.
@@ -81,9 +79,9 @@ def read(
 def write(image: Image, path: str | Path, *, derivation: str = "", label: str = "restored") -> Path:
     """Write a study; the suffix of ``path`` says how.
 
-    ``.nrrd``, ``.nhdr``, ``.nii``, ``.nii.gz`` and ``.mha`` keep everything: geometry, frames, colour, and voxels in
-    their stored type, or float32 where restored values do not fit it. NIfTI holds geometry as 32-bit floats, so
-    positions there are exact to 1e-7 of their size. ``.png`` (one picture) and ``.mp4`` (8-bit frames, lossy) round
+    ``.nrrd``, ``.nhdr``, ``.nii``, ``.nii.gz``, ``.mha`` and ``.mhd`` keep everything: geometry, frames, colour, and
+    voxels in their stored type, or float32 where restored values do not fit it. NIfTI holds geometry as 32-bit floats,
+    so positions there are exact to 1e-7 of their size. ``.png`` (one picture) and ``.mp4`` (8-bit frames, lossy) round
     to whole numbers. ``.dcm`` writes one derived DICOM object and a path without suffix a folder of them; both need
     a study that was read from DICOM.
 
@@ -178,11 +176,11 @@ def _read(path: Path, series: str | None, budget: Budget) -> Image:
     if is_dicom(path):
         return dicom.read_file(path, budget, series)
     row = format_of(path)
-    if suffix_of(path) in _HALVES:
-        raise UnsupportedImage(f"{path} is one of a pair of files (NIfTI, Analyze); convert them to one .nii file.")
+    if suffix_of(path) == ".img":
+        raise UnsupportedImage(f"{path} is one of a pair of files; give its header, the .hdr.")
     if row is None or suffix_of(path) not in IMAGES:
         raise UnsupportedImage(
-            f"{path} is not a study that MedRestore reads (DICOM, NRRD, NIfTI, MHA, picture, video)."
+            f"{path} is not a study MedRestore reads (DICOM, NRRD, NIfTI, ANALYZE, Interfile, MHA, picture, video)."
         )
     return heeded(row.read(path, budget), path)
 

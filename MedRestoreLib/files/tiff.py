@@ -48,8 +48,10 @@ def pages_of(path: str) -> Pages:
         UnsupportedImage: its pages differ in size, lie turned, hold several channels, or colour that is not RGB.
     """
     from PIL import Image as Picture
+    from PIL.TiffImagePlugin import TiffImageFile
 
     with Picture.open(path) as picture:
+        assert isinstance(picture, TiffImageFile)
         count, tags, sizes = getattr(picture, "n_frames", 1), picture.tag_v2, set()
         about = {number: tags.get(number) for number in (_PHOTOMETRIC, _ORIENTATION, _SAMPLES, _PER, _ACROSS, _DOWN)}
         text = tags.get(_DESCRIPTION, "")
@@ -60,7 +62,7 @@ def pages_of(path: str) -> Pages:
         raise UnsupportedImage(f"{path} has pages of {len(sizes)} sizes, which make no volume; give one page.")
     if about[_ORIENTATION] not in (None, 1):
         raise UnsupportedImage(f"{path} is stored turned (Orientation {about[_ORIENTATION]}); store it upright.")
-    if colour := _NOT_RGB.get(about[_PHOTOMETRIC]):
+    if colour := _NOT_RGB.get(about[_PHOTOMETRIC] or 0):
         raise UnsupportedImage(f"{path} holds colour as {colour}; convert it to RGB.")
     text = text if isinstance(text, str) else ""
     samples = int(about[_SAMPLES] or 1)

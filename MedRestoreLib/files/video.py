@@ -138,7 +138,7 @@ def encode(path: str, rate: float, pictures: np.ndarray) -> Iterator[Any]:
     """In a child: write an ``.mp4``, and count what can be read of it, since the encoder tells of no failed write."""
     import cv2
 
-    writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*"mp4v"), rate, pictures.shape[2:0:-1])
+    writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"mp4v"), rate, pictures.shape[2:0:-1])
     if not writer.isOpened():
         raise OutputError("this OpenCV cannot write .mp4; choose .nrrd.")
     for picture in pictures:

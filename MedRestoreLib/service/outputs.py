@@ -10,12 +10,13 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
+from ..files.formats import written_files
 from . import beside
 from .inputs import Study
 
 LONGEST_NAME = 255  # bytes of a name, on most disks
 RECORD = ".json"  # behind an output's name: its record
-_DATA = ".raw.gz"  # behind the stem of an .nhdr: its voxels
+_DATA = ".raw.gz"  # the longest suffix of a data file beside its header
 _MARK = 8  # digits that tell shortened names apart
 
 
@@ -82,8 +83,7 @@ def _shortened(stem: str, suffix: str) -> str:
 
 
 def _with_companions(path: Path, kinds: Collection[str]) -> list[Path]:
-    data = [path.with_suffix(_DATA)] if path.suffix == ".nhdr" else []
-    return [path, record_of(path), *data, *beside.paths(path, kinds).values()]
+    return [*written_files(path), record_of(path), *beside.paths(path, kinds).values()]
 
 
 def _key(path: Path) -> str:

@@ -26,6 +26,7 @@ from typing import NamedTuple
 import numpy as np
 
 from MedRestoreLib.errors import MedRestoreError
+from MedRestoreLib.files.parts import parts
 from MedRestoreLib.files.studies import read
 
 from .mutations import mutate
@@ -46,13 +47,15 @@ def damaged(originals: list[Path], count: int, seed: int, folder: Path) -> Itera
     """``count`` damaged files in turn of every study: the original, the damaged file, its seed, and the damage."""
     for number in range(count):
         original = originals[number % len(originals)]
-        kind, data = mutate(original.read_bytes(), seed + number)
+        kind, bad = mutate(original.read_bytes(), seed + number)
         path = folder / f"{number}{''.join(original.suffixes)}"
-        path.write_bytes(data)
-        for companion in original.parent.glob(f"{original.stem}.raw.gz"):
-            shutil.copy(companion, folder / companion.name)
+        path.write_bytes(bad)
+        beside = [folder / (f"{number}.img" if data.suffix == ".img" else data.name) for data in parts(original)[1:]]
+        for data, copy in zip(parts(original)[1:], beside, strict=True):
+            shutil.copy(data, copy)
         yield original, path, seed + number, kind
-        path.unlink()
+        for file in (path, *beside):
+            file.unlink(missing_ok=True)
 
 
 def fault_of(path: Path, original: Path, kind: str) -> str:

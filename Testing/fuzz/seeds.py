@@ -16,7 +16,7 @@ _PACKAGED = ("MR_small_RLE.dcm", "MR_small_jpeg_ls_lossless.dcm", "SC_rgb_jpeg_g
 
 
 def make(folder: Path) -> list[Path]:
-    """Write one study of each kind into ``folder``; an ``.nhdr`` has its data file beside it."""
+    """Write one study of each kind into ``folder``; a header has its data file beside it."""
     import pydicom.data
     from PIL import Image as Picture
 
@@ -27,7 +27,8 @@ def make(folder: Path) -> list[Path]:
     )
     cine = rng.integers(0, 255, (4, 24, 32), endpoint=True).astype(np.uint8)
     colour = rng.integers(0, 255, (3, 24, 32, 3), endpoint=True).astype(np.uint8)
-    made = [write(volume, folder / f"volume{s}") for s in (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha")]
+    made = [write(volume, folder / f"volume{s}") for s in (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd")]
+    made += _pairs(folder, volume.voxels[0].astype(np.int16))
     made.append(folder / "text.nrrd")
     header = "NRRD0004\ntype: ushort\ndimension: 3\nsizes: 10 12 4\nencoding: text\nspacings: 1 1 2\n\n"
     made[-1].write_text(header + " ".join(str(int(value)) for value in volume.voxels.ravel()))
@@ -48,6 +49,23 @@ def make(folder: Path) -> list[Path]:
         made[-1].write_bytes((Path(pydicom.data.__file__).parent / "test_files" / name).read_bytes())
     made.append(_avi(folder / "cine.avi", cine))
     return made
+
+
+def _pairs(folder: Path, volume: np.ndarray) -> list[Path]:
+    """A NIfTI pair, an ANALYZE image and an Interfile study."""
+    import nibabel
+
+    for kind, name in ((nibabel.Nifti1Pair, "pair"), (nibabel.Spm2AnalyzeImage, "analyze")):
+        nibabel.save(kind(volume.T, np.diag([-0.9, 1.1, 2.5, 1.0])), folder / f"{name}.img")
+    (folder / "counts.i33").write_bytes(volume.astype(">u2").tobytes())
+    depth, rows, columns = volume.shape
+    (folder / "counts.h33").write_text(
+        "!INTERFILE :=\n!imaging modality := nucmed\n!name of data file := counts.i33\n!type of data := Static\n"
+        f"!total number of images := {depth}\nimagedata byte order := BIGENDIAN\n!matrix size [1] := {columns}\n"
+        f"!matrix size [2] := {rows}\n!number format := unsigned integer\n!number of bytes per pixel := 2\n"
+        "scaling factor (mm/pixel) [1] := 2.4\nscaling factor (mm/pixel) [2] := 2.4\n!END OF INTERFILE :=\n"
+    )
+    return [folder / name for name in ("pair.hdr", "analyze.hdr", "counts.h33")]
 
 
 def _compressed(source: Path, frames: np.ndarray, path: Path, codec: str) -> Path:

@@ -65,7 +65,7 @@ def test_permissions_follow_the_umask(tmp_path, umask):
     assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o777 & ~umask
 
 
-@pytest.mark.parametrize("suffix", [".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".png", ".mp4", ""])
+@pytest.mark.parametrize("suffix", [".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd", ".png", ".mp4", ""])
 def test_a_file_that_a_quota_cuts_is_an_error_and_nothing_is_left(tmp_path, suffix):
     """The limit of a process stands in for a quota: a write beyond it is cut short or fails."""
     as_mr(brain(3), tmp_path / "in")

@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from MedRestoreLib.errors import OutputError
 from MedRestoreLib.files.atomic import PARTIAL
 from MedRestoreLib.files.studies import read, write
 from MedRestoreLib.image import Image
+from Testing.support.dicom_objects import CLASSES, series
 from Testing.support.dicom_studies import bone_scan, brain, edit
 from training.simulate.dicom import as_mr, as_nm, as_us
 
@@ -210,3 +215,27 @@ def test_a_validator_finds_no_error_in_simulated_studies_and_their_restorations(
         for path in (source, out):
             found = faults(path if path.is_file() else min(path.iterdir()))
             assert not [line for line in found if not EXTENSION.search(line)]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    offset=st.floats(-2000, 2000),
+    step=st.floats(1e-3, 1e3),
+    spread=st.lists(st.floats(0.01, 1.0), min_size=3, max_size=3),
+    signed=st.booleans(),
+)
+def test_no_plane_is_stored_more_coarsely_than_its_source(offset, step, spread, signed) -> None:
+    """Values far from zero, and planes that differ a hundredfold in brightness, keep their steps."""
+    random = np.random.default_rng(0)
+    volume = random.integers(0, 250, (3, 8, 8)).astype(np.int16 if signed else np.uint16)
+
+    def scaled(dataset: Any, index: int) -> None:
+        dataset.RescaleSlope, dataset.RescaleIntercept = f"{step * spread[index]:.8g}", f"{offset:.8g}"
+
+    with tempfile.TemporaryDirectory() as folder:
+        image = read(series(Path(folder) / "in", volume, scaled, Modality="CT", SOPClassUID=CLASSES["CT"]))
+        restored = image.with_voxels(image.voxels * np.float32(0.9))
+        back = read(write(restored, Path(folder) / "out"))
+    worst = np.abs(back.voxels - restored.voxels.astype(np.float64)).max((0, 2, 3))
+    rounding = 4e-7 * np.abs(restored.voxels).max()  # of float32
+    assert (worst <= step * np.array(spread) / 2 + rounding).all()

@@ -127,8 +127,12 @@ def test_images_that_are_no_single_volume_are_parts_to_choose_from(tmp_path: Pat
 def test_several_series_are_listed_and_chosen(tmp_path: Path) -> None:
     as_mr(brain(4), tmp_path / "first")
     as_mr(brain(6), tmp_path / "second")
+
+    def told_apart(dataset: Any) -> None:
+        dataset.SeriesNumber, dataset.SeriesDescription, dataset.SeriesDate = "7", "t1_mprage\n sag ", "20240531"
+
     for path in (tmp_path / "second").iterdir():
-        edit(path, lambda dataset: setattr(dataset, "SeriesNumber", "7"))
+        edit(path, told_apart)
     (tmp_path / "notes.txt").write_text("not DICOM")
     shutil.copytree(tmp_path / "first", tmp_path / f"{PARTIAL}left by a crash")
     found = list_series(tmp_path)
@@ -138,10 +142,23 @@ def test_several_series_are_listed_and_chosen(tmp_path: Path) -> None:
     ]
     text = message_of(tmp_path)
     assert "choose one by its number" in text
-    assert "2: MR 8x10, 6 images, series number 7" in text
+    assert "2: MR 't1_mprage sag' 8x10, 6 images, series number 7, 2024-05-31" in text
     assert read(tmp_path, series="2").voxels.shape[1] == 6
     assert read(tmp_path, series=found[0].uid).voxels.shape[1] == 4
     assert "no series '3'" in message_of(tmp_path, series="3")
+
+
+@pytest.mark.parametrize("description", ["T1 for DOE", "doe^jane", "head 4711-A", "Jane's knee"])
+def test_a_description_that_says_who_the_patient_is_stays_unsaid(description: str, tmp_path: Path) -> None:
+    def personal(dataset: Any) -> None:
+        dataset.SeriesDescription, dataset.PatientName, dataset.PatientID = description, "Doe^Jane", "4711-A"
+
+    for path in as_mr(brain(4), tmp_path / "a").iterdir():
+        edit(path, personal)
+    as_mr(brain(6), tmp_path / "b")
+    assert {one.description for one in list_series(tmp_path / "a")} == {""}
+    text = message_of(tmp_path).casefold()
+    assert not any(word in text.replace(str(tmp_path).casefold(), "") for word in ("doe", "jane", "4711"))
 
 
 def test_the_real_bone_scan_keeps_its_counts(data_folder: Path) -> None:
