@@ -52,6 +52,7 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
     uneven = unevenness(plan.noise_map, image.voxels.shape)
     before, after = evened(image.voxels, uneven), evened(run.voxels, uneven)
     level = _level(plan, denoising)
+    unused = plan.careful and method.blind and f"The noise level is uncertain, but {method.title} uses none."
     spacing = image.spacing if image.spacing_known else None
     return Report(
         study=Study(
@@ -79,7 +80,11 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
             numpy=np.__version__,
             torch=_torch_version(),
         ),
-        notes=(*run.notes, *noise.caveats, *filter(None, (level.caution, image.colour is not None and _COLOUR_KEPT))),
+        notes=(
+            *run.notes,
+            *noise.caveats,
+            *filter(None, (level.caution, unused, image.colour is not None and _COLOUR_KEPT)),
+        ),
         cautions=(*_cautions(level, run), *_outside(image, denoising)),
     )
 
@@ -159,7 +164,7 @@ def _level(plan: Plan, denoising: Denoising) -> Level:
         estimated=estimate is not None and not plan.level_is_default,
         assumed=plan.level_is_default,
         confidence=None if estimate is None else estimate.confidence,
-        careful=plan.careful,
+        careful=plan.careful and not denoising.method.blind,
         reason=_given(plan) if estimate is None else estimate.reason,
     )
 
