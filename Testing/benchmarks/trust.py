@@ -4,9 +4,9 @@
 
 Studies are simulated, so that the truth is known, and restored with each method that is recommended for them or given
 by hand. For each noise, about half are calibration: the factor is the 90 % quantile of error over spread, all of them
-weighing alike. The others, of other anatomy, are held out: their coverage is measured, over all voxels of the object, in
-its brightest and its darkest quarter, at the steepest tenth (edges), and within lesions of 3 to 8 pixels that were added
-to the truth.
+weighing alike. The others, of other anatomy, are held out: their coverage is measured, over all voxels of the object,
+in its brightest and its darkest quarter, at the steepest tenth (edges), and within lesions of 3 to 8 pixels that were
+added to the truth.
 """
 
 from __future__ import annotations
