@@ -85,12 +85,12 @@ class Orthanc:
         self._process = subprocess.Popen(
             ["Orthanc", str(folder / "orthanc.json")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        wait_until(lambda: self.get("/system"), 60)
+        wait_until(lambda: self.get("/system"), 120)
 
     def get(self, path: str) -> Any:
         """The answer of its REST interface; None where there is none."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.web}{path}", timeout=30) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.web}{path}", timeout=120) as answer:
                 body = answer.read()
         except OSError:
             return None
@@ -99,7 +99,7 @@ class Orthanc:
     def stop(self) -> None:
         """End it."""
         self._process.terminate()
-        self._process.wait(30)
+        self._process.wait(120)
 
 
 def wait_until(true: Any, seconds: float) -> bool:
@@ -161,7 +161,7 @@ def kills(count: int, instances: int, folder: Path) -> list[str]:
     begun = time.monotonic()
     for _ in range(count):
         node = start(config)
-        wait_until(lambda: echo(port) == 0, 60)
+        wait_until(lambda: echo(port) == 0, 120)
         time.sleep(chance.uniform(0.2, 6.0))
         os.killpg(node.pid, signal.SIGKILL)
         node.wait()
@@ -178,7 +178,7 @@ def kills(count: int, instances: int, folder: Path) -> list[str]:
 
     in_time = wait_until(all_there, 900)
     os.killpg(node.pid, signal.SIGTERM)
-    node.wait(60)
+    node.wait(120)
     print(f"{count} kills in {time.monotonic() - begun:.0f} s; the queue says {figures}")
     faults = [] if in_time else ["the node did not come to an end"]
     faults += _faults_of_archive(orthanc, folders, slices, folder)
@@ -220,7 +220,7 @@ def hostile(count: int, folder: Path) -> list[str]:
     port = free_port()
     config = configure(folder, port, free_port(), max_instance_mb=1.0)
     node = start(config)
-    wait_until(lambda: echo(port) == 0, 60)
+    wait_until(lambda: echo(port) == 0, 120)
     request = _association_of(port, good[0])
     random_bytes, faults, most = random.Random(1), [], 0
     for number in range(count):
@@ -229,7 +229,7 @@ def hostile(count: int, folder: Path) -> list[str]:
         if node.poll() is not None:
             faults.append(f"the node ended at trial {number}")
             break
-    if not faults and not wait_until(lambda: echo(port) == 0, 90):
+    if not faults and not wait_until(lambda: echo(port) == 0, 120):
         faults.append("the node no longer answers")
     queue = Queue(queue_of(read(config)), read_only=True)
     known = len(queue.known_files())
@@ -287,7 +287,7 @@ def _attack(port: int, request: bytes, good: Path, seed: int, chance: random.Ran
             ["storescu", "-aet", "SENDER", "-aec", "MEDRESTORE", "-xe", "127.0.0.1", str(port), str(damaged)],
             capture_output=True,
             check=False,
-            timeout=60,
+            timeout=120,
         )
         return
     said = request if kind else mutate(request, seed)[1]

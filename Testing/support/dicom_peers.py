@@ -46,7 +46,7 @@ def send(port: int, paths: Iterable[Path | Any], title: str = "SENDER", called: 
     from pynetdicom import AE
 
     entity = AE(ae_title=title)
-    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 30.0
+    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 120.0
     for one in (*CLASSES, ECHO):
         entity.add_requested_context(one, SYNTAXES)
     paths = list(paths)
@@ -82,7 +82,7 @@ def echo(
         secured = (context, "127.0.0.1")
 
     entity = AE(ae_title=title)
-    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 30.0
+    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 120.0
     entity.add_requested_context(ECHO)
     association = entity.associate("127.0.0.1", port, ae_title=called, tls_args=secured)
     if not association.is_established:

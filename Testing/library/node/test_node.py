@@ -262,7 +262,7 @@ def test_kills_lose_nothing_that_was_acknowledged_and_double_nothing(tmp_path: P
                     time.sleep(2)
             finally:
                 os.killpg(running.pid, signal.SIGKILL if killed else signal.SIGTERM)
-                running.wait(60)
+                running.wait(120)
     whole: dict[str, set[str]] = {}
     for data in taken:
         whole.setdefault(data.SeriesInstanceUID, set()).add(data.SOPInstanceUID)
