@@ -21,6 +21,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -203,12 +204,17 @@ def _faults_of_archive(orthanc: Orthanc, folders: list[Path], slices: int, folde
         if dcmread(folder / "check.dcm").FrameOfReferenceUID != expected.get(study):
             faults.append("a derived series has another frame of reference")
         if shutil.which("dciodvfy"):
-            said = subprocess.run(["dciodvfy", folder / "check.dcm"], capture_output=True, text=True, check=False)
-            faults += sorted({line for line in said.stderr.splitlines() if line.startswith("Error")})
+            faults += sorted(_errors(folder / "check.dcm") - _errors(next(folders[0].iterdir())))
     if places != dict.fromkeys(expected, 1):
         faults.append(f"{len(found)} derived series in {len(places)} studies, {len(expected)} were sent")
     print(f"Orthanc holds {len(found)} derived series of {len(expected)}")
     return faults
+
+
+def _errors(path: Path) -> set[str]:
+    """What dciodvfy finds wrong in a file."""
+    said = subprocess.run(["dciodvfy", path], capture_output=True, text=True, check=False)
+    return {line for line in said.stderr.splitlines() if line.startswith("Error")}
 
 
 def hostile(count: int, folder: Path) -> list[str]:
@@ -319,7 +325,9 @@ def main() -> int:
     ):
         with tempfile.TemporaryDirectory(prefix=f"node-{name}-") as folder:
             faults += trial(Path(folder))
-    print("\n".join(faults) or "no fault")
+    for fault, times in Counter(faults).items():
+        print(f"{fault} ({times} times)")
+    print(f"{len(faults)} faults")
     return 1 if faults else 0
 
 

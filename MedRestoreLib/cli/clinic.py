@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import tempfile
 import threading
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -37,7 +38,8 @@ def run(context: typer.Context, config: ConfigFile = Path("node.toml")) -> None:
     stopped = threading.Event()
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, lambda *_: stopped.set())
-    # What another library prints of an error in a thread of its own may hold what names a patient.
+    # What other libraries print of damaged data sets may hold what names a patient.
+    warnings.simplefilter("ignore")
     threading.excepthook = lambda what: screen.LOG.error("%s ended a thread", what.exc_type.__name__)
     running = Node(told)
     tempfile.tempdir = str(arriving(told))
