@@ -102,7 +102,8 @@ def test_a_worker_that_is_lost_costs_a_retry(cluster, studies: Path, alone: Path
     with executor_for(scheduler=file) as executor:
         found = mr.batch(studies, tmp_path / "out", executor=executor, progress=lose_one, **EDITS)
     assert lost
-    assert [(row.study, row.status) for row in found if row.status != "already done"] == EXPECTED
+    # The row of a study may be lost with the worker that had restored it; another then finds it done.
+    assert [(row.study, row.status.replace("already done", "restored")) for row in found] == EXPECTED
     assert contents(tmp_path / "out") == contents(alone)
 
 
