@@ -135,6 +135,23 @@ class Noise(ABC):
         """Variance of the stabilised noise where the clean study has these values: close to 1."""
         return np.ones(np.shape(clean), np.float32)
 
+    def residual_variance(self, clean: np.ndarray) -> np.ndarray:
+        """Variance of the observed values of ``standardisation`` where the clean study has these values."""
+        return np.square(self.std(clean))
+
+    def clean_behind(self, noisy: np.ndarray, restored: np.ndarray) -> np.ndarray:
+        """The best guess of the study without noise, of parts ``(..., rows, columns)`` before and after."""
+        return restored
+
+    def drawn(self, clean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Another noisy copy of a clean study ``(..., slices, rows, columns)``, with this noise and its spectrum."""
+        return self.add(clean, self.level, rng)
+
+    def _normal(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        """Normal noise of variance 1 and this spectrum."""
+        white = rng.standard_normal(shape, dtype=np.float32)
+        return white if self.spectrum is None else self.spectrum.coloured(white)
+
     def covers(self, voxels: np.ndarray) -> np.ndarray:
         """Where the model holds in a noisy study ``(..., rows, columns)``: boolean, the same shape.
 

@@ -100,6 +100,9 @@ class Poisson(Noise):
     def std(self, clean: np.ndarray) -> np.ndarray:
         return in_pieces(lambda x: np.sqrt(np.maximum(x, 0) / np.float32(self.level)), clean)
 
+    def clean_behind(self, noisy: np.ndarray, restored: np.ndarray) -> np.ndarray:
+        return np.maximum(restored, 0)
+
     def covers(self, voxels: np.ndarray) -> np.ndarray:
         """Where the local mean is at least one count: below, the residual is too skewed to be judged."""
         from scipy.ndimage import uniform_filter

@@ -24,9 +24,9 @@ from .evening import evened, unevenness
 from .plan import Plan
 from .tiles import Run
 
-# The expected gain is estimated on so much of the study, as it needs the method twice; and on so many
+# The expected gain is estimated on so much of the study, as it needs the method once more; and on so many
 # voxels at least and at most, in squares or cubes.
-PIECES, SAMPLE_SHARE, LEAST_SAMPLE, MOST_SAMPLE = 4, 0.0625, 4 * 64**2, 4 * 128**2
+PIECES, SAMPLE_SHARE, LEAST_SAMPLE, MOST_SAMPLE = 4, 0.1, 4 * 56**2, 4 * 128**2
 
 # The relative error of an estimated level by its confidence: measured on phantoms and clean MR studies with noise.
 LEVEL_ERROR, SURE_ENOUGH, UNSURE_ERROR = 0.015, 0.95, 0.17
@@ -53,6 +53,7 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
     uneven = unevenness(plan, image.voxels)
     before, after = evened(image.voxels, uneven), evened(run.voxels, uneven)
     level = _level(plan, denoising)
+    unused = plan.careful and method.blind and f"The noise level is uncertain, but {method.title} uses none."
     spacing = image.spacing if image.spacing_known else None
     return Report(
         study=Study(
@@ -80,7 +81,11 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
             numpy=np.__version__,
             torch=_torch_version(),
         ),
-        notes=(*run.notes, *noise.caveats, *filter(None, (level.caution, image.colour is not None and _COLOUR_KEPT))),
+        notes=(
+            *run.notes,
+            *noise.caveats,
+            *filter(None, (level.caution, unused, image.colour is not None and _COLOUR_KEPT)),
+        ),
         cautions=(*_cautions(level, run), *_outside(image, denoising)),
     )
 
@@ -91,6 +96,8 @@ def _gain(image: Image, plan: Plan, denoising: Denoising, before: np.ndarray, af
     ``before`` and ``after`` are the study with even noise.
     """
     noise = denoising.noise
+    if plan.careful:
+        return Gain.unavailable("the noise level is uncertain, and so is what is gained.")
     if noise.counted and is_reconstruction(image):
         return Gain.unavailable("a reconstruction is no raw count: its noise is correlated, and no estimate holds.")
     if noise.counted:
@@ -153,7 +160,7 @@ def _level(plan: Plan, denoising: Denoising) -> Level:
         estimated=estimate is not None and not plan.level_is_default,
         assumed=plan.level_is_default,
         confidence=None if estimate is None else estimate.confidence,
-        careful=plan.careful,
+        careful=plan.careful and not denoising.method.blind,
         reason=_given(plan) if estimate is None else estimate.reason,
     )
 
