@@ -121,3 +121,11 @@ def test_what_anatomy_adds_to_weak_noise_is_taken_out(kind, data_folder):
     found = measure(acquired.noisy[None])
     assert found.growth > 1.04, "there is anatomy in them"
     assert found.sigma == pytest.approx(acquired.sigma, rel=0.1)
+
+
+@pytest.mark.parametrize("level", [3.0, 9.0])
+def test_few_uneven_slices_whose_air_is_calm_are_not_sure(level, data_folder):
+    """There is no map of five slices, and air at the border has three quarters of the noise."""
+    few = mr_noise.weighted("T2w")[mr_noise.FEW]
+    assert not RICIAN.estimate(acquire(few, "uneven", level, seed=1).noisy[None]).sure
+    assert RICIAN.estimate(acquire(few, "white", level, seed=1).noisy[None]).sure
