@@ -20,6 +20,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,7 @@ from ..image import Image, Source
 from ..pipeline import device as devices
 from ..pipeline.plan import Plan, recommend, revise
 from ..pipeline.restore import restore
+from ..progress import Progress, heard
 from ..version import __version__
 from . import folders, slabs
 from .conversation import GRACE_SECONDS, Event, JobCancelled, JobDone, JobFailed, JobProgress, Ready, encode
@@ -135,10 +137,12 @@ class _Server:
     def _recommend(self, request: dict[str, Any]) -> dict[str, Any]:
         image = self._study(request)
         plan, edits = self._plan(request)
-        return {"plan": revise(image, plan, **edits).to_dict()}
+        with self._heard(request):
+            return {"plan": revise(image, plan, **edits).to_dict()}
 
     def _recognise(self, request: dict[str, Any]) -> dict[str, Any]:
-        plan = recommend(self._study(request), **self._plan(request)[1])
+        with self._heard(request):
+            plan = recommend(self._study(request), **self._plan(request)[1])
         return plan.to_dict() | {"level": None if plan.level_is_default else plan.level, "start": plan.level}
 
     def _restore(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -209,6 +213,10 @@ class _Server:
             self._reply(JobProgress(id, round(fraction, 4), message))
 
         return report
+
+    def _heard(self, request: dict[str, Any]) -> AbstractContextManager[Progress]:
+        """A cancel is heard while a plan is made, of which nothing is told on the way."""
+        return heard(lambda *_: self._stop_if_cancelled(request.get("id")))
 
     def _stop_if_cancelled(self, id: Any) -> None:
         if self.closing.is_set() or id in self.cancelled:
