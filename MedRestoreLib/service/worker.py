@@ -19,7 +19,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
@@ -36,7 +36,7 @@ from ..pipeline.restore import restore
 from ..progress import Progress, heard
 from ..version import __version__
 from . import folders, slabs
-from .conversation import GRACE_SECONDS, Event, JobCancelled, JobDone, JobFailed, JobProgress, Ready, encode
+from .conversation import GRACE_SECONDS, JobCancelled, JobDone, JobFailed, JobProgress, Ready, encode
 from .plain import from_plain
 from .preview import glance, preview
 
@@ -108,7 +108,7 @@ class _Server:
             if request.get("do") == "forget":
                 self._forget(request)
                 return
-            tasks = {
+            tasks: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
                 "restore": self._restore,
                 "preview": partial(self._preview, preview),
                 "glance": partial(self._preview, glance),
@@ -187,9 +187,9 @@ class _Server:
     def _write(self, request: dict[str, Any], image: Image) -> None:
         """The restored study into the request's output: float32, or colour in its own type."""
         path = self._file(request, "output")
-        if image.colour is None:
-            frames, shape, dtype = image.voxels, image.voxels.shape, np.float32
-        else:  # frame by frame: going back to colour takes many times the memory of what comes out
+        frames: Iterable[np.ndarray] = image.voxels
+        shape, dtype = image.voxels.shape, "float32"
+        if image.colour is not None:  # frame by frame: going back to colour takes many times what comes out
             frames = (_frame(image, number).stored()[0] for number in range(len(image.voxels)))
             shape, dtype = image.colour.shape, image.source.dtype
         for _ in slabs.write(path, frames, shape, dtype):
@@ -222,7 +222,7 @@ class _Server:
         if self.closing.is_set() or id in self.cancelled:
             raise Cancelled("the job was cancelled.")
 
-    def _reply(self, event: Event) -> None:
+    def _reply(self, event: Ready | JobProgress | JobDone | JobFailed | JobCancelled) -> None:
         line = encode(event)
         with self.lock, contextlib.suppress(OSError):  # the caller left: the end of its input says so too
             self.replies.write(line)
@@ -264,7 +264,8 @@ def _load(path: Path) -> Image:
 def _frame(image: Image, number: int) -> Image:
     """One frame of a colour study."""
     one = slice(number, number + 1)
-    return replace(image, voxels=image.voxels[one], colour=image.colour[one], frame_times=())
+    colour = None if image.colour is None else image.colour[one]
+    return replace(image, voxels=image.voxels[one], colour=colour, frame_times=())
 
 
 def _load_torch() -> None:
