@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .curve import NoiseCurve
 from .map import NoiseMap
 from .spectrum import Spectrum
 
@@ -24,6 +25,7 @@ class Estimate:
         reason: one sentence for a person: what was measured, where, and why it is or is not trusted.
         spectrum: of the noise; None where it is white.
         noise_map: where the noise is stronger than elsewhere; None where it is even.
+        noise_curve: how it follows brightness; None where it does not.
         confirmed: the noise of the air has the distribution that the model predicts, as strong as in tissue.
     """
 
@@ -32,6 +34,7 @@ class Estimate:
     reason: str
     spectrum: Spectrum | None = field(default=None, compare=False, repr=False)
     noise_map: NoiseMap | None = field(default=None, compare=False, repr=False)
+    noise_curve: NoiseCurve | None = field(default=None, compare=False, repr=False)
     confirmed: bool = field(default=False, compare=False, repr=False)
 
     @property
@@ -68,6 +71,7 @@ class Noise(ABC):
     shaped: ClassVar[bool] = False  # its spectrum and its map can be measured
     white: ClassVar[bool] = True  # independent from voxel to voxel
     linear: ClassVar[bool] = False  # stabilising is a multiplication, so errors are those of the study's unit
+    counted: ClassVar[bool] = False  # voxels are counts, or in proportion to them
     keeps_totals: ClassVar[bool] = False  # the sum of a frame is a quantity that restoring must not change
     risk: ClassVar[str] = "SURE"  # the unbiased risk estimate that holds for it, "" for none
     # For each width of the matched filters, in standard deviations, at 65,536 voxels: the largest response to an

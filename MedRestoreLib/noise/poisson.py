@@ -30,6 +30,7 @@ class Poisson(Noise):
     title: ClassVar[str] = "Poisson"
     unit: ClassVar[str] = "counts per unit (1 for raw counts)"
     limits: ClassVar[tuple[float, float]] = (0.0, 1e9)
+    counted: ClassVar[bool] = True
     keeps_totals: ClassVar[bool] = True
     risk: ClassVar[str] = "PURE"
 

@@ -18,7 +18,7 @@ from ..noise import Noise
 from ..reporting.report import Level, Provenance, Report, Study
 from ..version import __version__
 from . import device as devices
-from .choice import misfits, view_of
+from .choice import is_reconstruction, misfits
 from .denoising import Denoising
 from .evening import evened, unevenness
 from .plan import Plan
@@ -49,7 +49,7 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
     """
     denoising = run.denoising
     method, noise = denoising.method, denoising.noise
-    uneven = unevenness(plan.noise_map, image.voxels.shape)
+    uneven = unevenness(plan, image.voxels)
     before, after = evened(image.voxels, uneven), evened(run.voxels, uneven)
     level = _level(plan, denoising)
     unused = plan.careful and method.blind and f"The noise level is uncertain, but {method.title} uses none."
@@ -97,9 +97,9 @@ def _gain(image: Image, plan: Plan, denoising: Denoising, before: np.ndarray, af
     noise = denoising.noise
     if plan.careful:
         return Gain.unavailable("the noise level is uncertain, and so is what is gained.")
-    if noise.keeps_totals and is_reconstruction(image):
+    if noise.counted and is_reconstruction(image):
         return Gain.unavailable("a reconstruction is no raw count: its noise is correlated, and no estimate holds.")
-    if noise.keeps_totals:
+    if noise.counted:
         estimate = plan.estimate or type(noise).estimate(image.voxels)
         if estimate.level is None:
             return Gain.unavailable(f"the study does not show the noise of raw counts ({estimate.reason.rstrip('.')}).")
@@ -121,19 +121,14 @@ def sample(voxels: np.ndarray, dimensions: int) -> list[Box]:
     return typical_pieces(voxels, side, side if dimensions == 3 else 1, PIECES)
 
 
-def is_reconstruction(image: Image) -> bool:
-    """Whether its DICOM header calls it a reconstruction (Image Type, PS3.3 C.8.4.9.1.1: RECON TOMO, RECON GATED)."""
-    return view_of(image).startswith("RECON")
-
-
 def _level_error(plan: Plan, noise: Noise, voxels: np.ndarray) -> float:
     """Relative standard error of the noise's standard deviation, from the confidence in the level."""
     if plan.estimate is None:
         return 0.0  # a person's word
     counts = sample_planes(voxels) * noise.level
-    if noise.keeps_totals and np.abs(counts - np.rint(counts)).max() < 1e-3:
+    if noise.counted and np.abs(counts - np.rint(counts)).max() < 1e-3:
         return 0.0  # whole counts: the level is exact
-    least = LEVEL_ERROR if plan.spectrum is None and plan.noise_map is None else SHAPED_ERROR
+    least = SHAPED_ERROR if plan.noise_words else LEVEL_ERROR
     return least + UNSURE_ERROR * max(SURE_ENOUGH - plan.estimate.confidence, 0)
 
 

@@ -53,7 +53,7 @@ def trust(result: Result, plan: Plan, *, progress: Progress | None = None) -> Tr
     plan = revise(image, plan)
     other = other_method(image, plan)
     with heard(progress or ignore) as say:
-        uneven = unevenness(plan.noise_map, image.voxels.shape)
+        uneven = unevenness(plan, image.voxels)
         weights = None if plan.mask is None else feathered(plan.mask, image.spacing)
         denoising = Denoising.of(image, plan, devices.resolve(plan.device))
         say(0.0, f"Restoring with {other.title}")
