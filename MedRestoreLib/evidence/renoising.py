@@ -132,7 +132,7 @@ def judged(noisy: np.ndarray, noise: Noise, whole: np.ndarray | None = None) -> 
     """
     from scipy.ndimage import maximum_filter
 
-    if not noise.keeps_totals:
+    if not noise.counted:
         return noise.covers(noisy)
     if not noisy.any():
         return np.zeros(noisy.shape, bool)
