@@ -12,7 +12,7 @@ from ..noise import Estimate, NoiseCurve, NoiseMap, Spectrum
 from ..pipeline.choice import Candidate
 from ..pipeline.plan import Plan
 
-_SHAPES = {"spectrum": Spectrum, "noise_map": NoiseMap, "noise_curve": NoiseCurve}
+_SHAPES: dict[str, Any] = {"spectrum": Spectrum, "noise_map": NoiseMap, "noise_curve": NoiseCurve}
 
 
 def to_plain(fields: Plan | Mapping[str, Any]) -> dict[str, Any]:
