@@ -149,7 +149,7 @@ def expected_gain(
     if min(noisy.shape[-2:]) <= BLOCK:
         return Gain.unavailable("the study is too small to estimate a gain.")
     before = pieces_of(noisy, boxes)
-    where = judged(before, noise)
+    where = judged(before, noise, noisy)
     if boxes:
         where &= _inside(before.shape)
     if not where.any():

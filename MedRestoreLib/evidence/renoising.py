@@ -119,22 +119,34 @@ def pieces_of(study: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:
     return np.concatenate([study[box] for box in boxes]) if boxes else study
 
 
-def judged(noisy: np.ndarray, noise: Noise) -> np.ndarray:
+def judged(noisy: np.ndarray, noise: Noise, whole: np.ndarray | None = None) -> np.ndarray:
     """The voxels whose error counts: those where the noise model holds.
 
     Of counts all, as a voxel without one is a measurement, too, but for hot spots such as an injection site, whose
     squared errors would drown those of the anatomy. How hot a place is, is told by the voxels around it: chosen by its
     own value, the estimate would be biased.
-    """
-    from scipy.ndimage import maximum_filter, uniform_filter
 
-    if not noise.keeps_totals:
+    Args:
+        noisy: a study ``(frames, slices, rows, columns)``, or pieces of it.
+        whole: the study that it is of, in which hot is what is rare.
+    """
+    from scipy.ndimage import maximum_filter
+
+    if not noise.counted:
         return noise.covers(noisy)
     if not noisy.any():
         return np.zeros(noisy.shape, bool)
-    squares = uniform_filter(noisy.astype(np.float32), (1, 1, SURROUND, SURROUND), mode="nearest") * SURROUND**2
-    around = (squares - noisy) / (SURROUND**2 - 1)
-    return maximum_filter(around, (1, 1, SURROUND, SURROUND)) <= HOT * np.percentile(around, USUAL)
+    around = _around(noisy)
+    usual = np.percentile(around if whole is None else _around(sample_planes(whole)[:, None]), USUAL)
+    return maximum_filter(around, (1, 1, SURROUND, SURROUND)) <= HOT * usual
+
+
+def _around(noisy: np.ndarray) -> np.ndarray:
+    """Mean of the voxels around each, without it."""
+    from scipy.ndimage import uniform_filter
+
+    sums = uniform_filter(noisy.astype(np.float32), (1, 1, SURROUND, SURROUND), mode="nearest") * SURROUND**2
+    return (sums - noisy) / (SURROUND**2 - 1)
 
 
 def _variance(noise: Noise, clean: np.ndarray) -> np.ndarray:

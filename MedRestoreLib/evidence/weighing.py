@@ -17,7 +17,7 @@ import numpy as np
 USUALLY, CENTRE, NARROW = 0.75, 0.0, 0.1
 LOST, WIDE = 0.5, 0.9
 RATIOS = np.exp(np.linspace(np.log(0.3), np.log(300), 3000))
-EXTENSION = 0.08  # standard error of the logarithm of what is renoised, on pieces instead of the whole study
+EXTENSION = 0.12  # standard error of the logarithm of what is renoised, on pieces instead of the whole study
 TAIL = 0.025  # of the probability lies beyond either limit
 MISFIT = 4.0  # standard errors: farther from any likely ratio, the estimates contradict each other
 

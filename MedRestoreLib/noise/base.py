@@ -150,7 +150,9 @@ class Noise(ABC):
     def _normal(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         """Normal noise of variance 1 and this spectrum."""
         white = rng.standard_normal(shape, dtype=np.float32)
-        return white if self.spectrum is None else self.spectrum.coloured(white)
+        if self.spectrum is None:
+            return white
+        return (self.spectrum if shape[-3] > 1 else self.spectrum.in_plane).coloured(white)
 
     def covers(self, voxels: np.ndarray) -> np.ndarray:
         """Where the model holds in a noisy study ``(..., rows, columns)``: boolean, the same shape.

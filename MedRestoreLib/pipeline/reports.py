@@ -26,7 +26,7 @@ from .tiles import Run
 
 # The expected gain is estimated on so much of the study, as it needs the method once more; and on so many
 # voxels at least and at most, in squares or cubes.
-PIECES, SAMPLE_SHARE, LEAST_SAMPLE, MOST_SAMPLE = 4, 0.1, 4 * 56**2, 4 * 128**2
+PIECES, SAMPLE_SHARE, LEAST_SAMPLE, MOST_SAMPLE = 4, 0.1, 4 * 64**2, 4 * 128**2
 
 # The relative error of an estimated level by its confidence: measured on phantoms and clean MR studies with noise.
 LEVEL_ERROR, SURE_ENOUGH, UNSURE_ERROR = 0.015, 0.95, 0.17

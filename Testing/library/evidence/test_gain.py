@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from MedRestoreLib.evidence.gain import expected_gain
 from MedRestoreLib.evidence.pieces import typical_pieces
-from MedRestoreLib.noise import model
+from MedRestoreLib.noise import Spectrum, model
 from Testing.support.evidence import phantom, realisations, restored, smooth
 
 
@@ -168,3 +169,29 @@ def test_a_seed_repeats_the_estimate():
     first = expected_gain(noisy, smooth(1), noise, seed=3)
     assert first == expected_gain(noisy, smooth(1), noise, seed=3)
     assert first != expected_gain(noisy, smooth(1), noise, seed=4)
+
+
+def test_an_injection_site_that_fills_much_of_a_piece_does_not_turn_the_verdict():
+    clean = 2 * phantom(128)
+    y, x = np.indices(clean.shape[2:])
+    site = 5000 * np.exp(-((y - 20) ** 2 + (x - 100) ** 2) / (2 * 2.5**2))
+    noise = model("poisson")(1.0)
+    noisy = model("poisson").add((clean + site).astype(np.float32), 1.0, np.random.default_rng(0))
+    after = restored(noisy, noise, 1.0)
+    gain = expected_gain(noisy, smooth(1.0), noise, boxes=typical_pieces(noisy, 56), restored=after)
+    far = site < 1e-3
+    true = 10 * np.log10(np.mean((noisy - clean)[0, 0][far] ** 2) / np.mean((after - clean)[0, 0][far] ** 2))
+    assert gain.gain_db == pytest.approx(true, abs=1.5)
+
+
+@pytest.mark.parametrize("name", ["gaussian", "rician"])
+@pytest.mark.parametrize("slices", [1, 24])
+def test_noise_that_is_drawn_anew_has_the_models_strength_and_spectrum(name, slices):
+    profile = np.linspace(1.75, 0.25, 8)
+    spectrum = Spectrum(profile[:, None, None] * profile[:, None] * profile)
+    noise = replace(model(name)(5.0, 100.0), spectrum=spectrum)
+    clean = np.full((1, slices, 96, 96), 100.0, np.float32)
+    drawn = noise.drawn(clean, np.random.default_rng(0)) - clean
+    assert drawn.std() == pytest.approx(5.0, rel=0.05)
+    neighbours = np.mean(drawn[..., 1:] * drawn[..., :-1]) / drawn.var()
+    assert neighbours == pytest.approx(spectrum.autocorrelation(1)[0], abs=0.05)
