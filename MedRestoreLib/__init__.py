@@ -25,6 +25,7 @@ from .files.studies import list_series, read, write
 from .image import Image
 from .pipeline.plan import Plan, add_noise, estimate_noise, recommend
 from .pipeline.restore import Result, restore
+from .pipeline.trust import Trust, trust
 from .reporting.report import Report
 from .service.batch import batch
 from .service.client import Worker
@@ -41,6 +42,7 @@ __all__ = [
     "Plan",
     "Report",
     "Result",
+    "Trust",
     "UnknownNoise",
     "UnsupportedImage",
     "WeightsMissing",
@@ -54,5 +56,6 @@ __all__ = [
     "read",
     "recommend",
     "restore",
+    "trust",
     "write",
 ]

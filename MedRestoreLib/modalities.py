@@ -50,7 +50,7 @@ MODALITIES = (
     ),
     Modality("MR", "Magnetic resonance", noise="rician", aliases=("mri", "t1", "t2", "flair", "pd")),
     Modality("US", "Ultrasound", noise="speckle", aliases=("ultrasound", "sonography", "echo"), compressed=True),
-    Modality("PT", "PET", noise="gaussian", aliases=("pet",)),
+    Modality("PT", "PET", noise="reconstructed", aliases=("pet",)),
     Modality("CT", "CT or cone beam", noise="gaussian", aliases=("cbct",), unit="HU", window=(-160.0, 240.0)),
     Modality("OT", "Other", noise="gaussian", aliases=("other",)),
 )

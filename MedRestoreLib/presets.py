@@ -74,7 +74,7 @@ class Preset:
         if self.level != AUTO:
             if self.noise == AUTO:
                 _refuse("a level needs the noise model whose unit it is in", "noise")
-            checks.check_level(self.noise, self.level)
+            checks.check_level(self.noise, self.level)  # type: ignore[arg-type]  # refuses what is no number
         if not (_is_number(self.strength) and 0 <= self.strength <= 1):
             _refuse(f"strength is a number from 0 to 1, not {self.strength!r}", "strength")
         able = (2, 3) if method is None else method.dimensions
@@ -85,7 +85,8 @@ class Preset:
         if self.options and method is None:
             _refuse("options need the method that they belong to", "method")
         device.check_name(self.device)
-        if self.memory_gb != AUTO and not (_is_number(self.memory_gb) and self.memory_gb > 0):
+        memory: Any = self.memory_gb
+        if memory != AUTO and not (_is_number(memory) and memory > 0):
             _refuse(f"memory_gb is 'auto' or a number above 0, not {self.memory_gb!r}", "memory_gb")
 
     def _check_texts(self) -> None:
@@ -205,9 +206,10 @@ class Shelf:
             OutputError: it cannot be deleted.
         """
         path = self._file_of(name)
+        if path is None:
+            return
         try:
-            if path is not None:
-                path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         except OSError as error:
             raise OutputError(f"{path.name} cannot be deleted ({error.strerror or type(error).__name__}).") from error
 

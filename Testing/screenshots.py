@@ -15,6 +15,7 @@ from Testing.support.paths import REPOSITORY
 SCREENSHOTS = REPOSITORY / "Resources" / "Screenshots"
 ICONS = MODULE.parent / "Resources" / "Icons"
 
+LARGEST = (900, 1200)  # of a figure in the README
 THUMBNAIL = (260, 280)  # as wide and high as Sample Data shows them
 PANEL_WIDTH = 480
 
@@ -24,8 +25,41 @@ DARK = {"Window": "#323232", "Base": "#262626", "Text": "#f0f0f0", "Disabled": "
 
 
 def main() -> None:
+    studies()
     thumbnails()
     several()
+
+
+def studies() -> None:
+    """The README's studies before and after: two simulated ones, a real SPECT and a real breast.
+
+    The Jaszczak phantom is of NMQC (Apache-2.0), the breast of BUSI (Al-Dhabyani et al., Data in Brief 28, 2020).
+    """
+    import tempfile
+    from dataclasses import replace
+    from pathlib import Path
+
+    from PIL import Image
+
+    import MedRestoreLib as mr
+    from MedRestoreLib.reporting.figures import before_after
+    from Testing.benchmarks.inputs import real
+    from training.simulate import bone, brain
+
+    breast = replace(mr.read(real("ultrasound", "busi", "benign", "benign_025.png")), modality="US")
+    made = {
+        "bone_scan": mr.add_noise(bone.whole_body(seed=0, peak_counts=120.0), "poisson", 1.0, seed=1),
+        "brain_t1": mr.add_noise(brain.t1_stack(seed=0, shape=(24, 217, 181)), "rician", 9.0, seed=2),
+        "spect": mr.read(real("nuclear", "quality_control", "Jaszack.dcm")),
+        "ultrasound": breast,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        for name, study in made.items():
+            result = mr.restore(study)
+            drawn = before_after(study, result.image, Path(folder) / f"{name}.png", report=result.report)
+            picture = Image.open(drawn).convert("RGB")
+            picture.thumbnail(LARGEST, Image.Resampling.LANCZOS)
+            picture.save(SCREENSHOTS / f"{name}.png", optimize=True)
 
 
 def thumbnails() -> None:

@@ -1,4 +1,4 @@
-"""The command ``medrestore``: methods, inspect, restore, compare, batch, doctor, worker.
+"""The command ``medrestore``: methods, inspect, restore, compare, batch, doctor, node, worker.
 
 ``options`` holds what may be said, ``screen`` what is shown. May import every room of the library but ``mrml``.
 """
@@ -15,7 +15,7 @@ import typer
 
 from ..errors import MedRestoreError, OutputError, printable
 from ..version import __version__
-from . import batches, doctor, screen, studies
+from . import batches, clinic, doctor, screen, studies
 
 BAD_INPUT, STOPPED = 2, 130  # exit codes
 # What typer raises for a command line that it does not understand. It may bring a click of its own along.
@@ -49,6 +49,7 @@ app = typer.Typer(
 )
 for _command in (studies.methods, studies.inspect, studies.restore, studies.compare, batches.batch, doctor.doctor):
     app.command(cls=_Command)(_command)
+app.add_typer(clinic.node, name="node", cls=_Group)
 
 
 @app.command(hidden=True, cls=_Command)

@@ -28,6 +28,10 @@ def batch(
     removed: opt.Removed = False,
     report: opt.WithReport = False,
     figure: opt.WithFigure = False,
+    workers: Annotated[int, typer.Option(metavar="N", min=1, help="Studies that are restored at a time.")] = 1,
+    scheduler: Annotated[
+        str, typer.Option(metavar="ADDRESS|FILE", help="A Dask scheduler whose workers restore, or its file.")
+    ] = "",
     as_json: opt.AsJson = False,
 ) -> None:
     """Restore every study in a folder; all series of it. What is done is skipped: start a stopped batch again to go on.
@@ -37,6 +41,7 @@ def batch(
     from ..files import studies as files
     from ..service import summary
     from ..service.batch import batch as run
+    from ..service.executors import executor_for
 
     edits: dict[str, Any] = {
         "method": method,
@@ -49,10 +54,11 @@ def batch(
         "dimensions": dimensions,
         "options": opt.by_name(options),
     }
-    with screen.progress_bar("Batch") as progress:
+    with executor_for(workers, scheduler, screen.say) as executor, screen.progress_bar("Batch") as progress:
         rows = run(
             source,
             target,
+            executor=executor,
             progress=progress,
             modality=opt.modality_code(modality),
             replace_nan=replace_nan,

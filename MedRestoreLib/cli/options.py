@@ -61,6 +61,13 @@ WithReport = Annotated[bool, typer.Option("--report", help="Also write the repor
 WithFigure = Annotated[
     bool, typer.Option("--figure", help="Also write the figure, OUT.figure.png, and of a cine OUT.film.webp")
 ]
+WithTrust = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Also write how far each voxel is to be trusted, OUT.interval.* and OUT.method.*; takes 4 times as long",
+    ),
+]
 FigureFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Also draw them, into a PNG file.")]
 Reference = Annotated[Path | None, typer.Option(metavar="FILE", help="The clean study, where there is one.")]
 

@@ -89,6 +89,7 @@ def restore(
     removed: opt.Removed = False,
     report: opt.WithReport = False,
     figure: opt.WithFigure = False,
+    trust: opt.WithTrust = False,
     force: opt.Force = False,
     as_json: opt.AsJson = False,
 ) -> None:
@@ -97,9 +98,10 @@ def restore(
     from ..pipeline import device as devices
     from ..pipeline.plan import recommend
     from ..pipeline.restore import restore as run
+    from ..pipeline.trust import trust as trust_of
     from ..service import beside
 
-    kinds = opt.kinds(removed=removed, report=report, figure=figure)
+    kinds = opt.kinds(removed=removed, report=report, figure=figure, trust=trust)
     check_outputs([out, *beside.paths(out, kinds).values()], [study, mask], force=force)
     image = read(study, series, modality, replace_nan, memory_gb)
     files.check_format(image, out)
@@ -121,8 +123,9 @@ def restore(
     screen.LOG.info("plan: %s, %s noise of %.4g; %s", plan.method, plan.noise, plan.level, plan.reason)
     with screen.progress_bar(study.name) as progress:
         result = run(image, plan, progress=progress)
+        trusted = trust_of(result, plan, progress=progress) if trust else None
     written = {"restored": files.write(result.image, out, derivation=result.report.derivation, label=plan.method)}
-    written |= beside.write(image, result, out, kinds)
+    written |= beside.write(image, result, out, kinds, trusted)
     screen.LOG.info("restored and written (%s)", ", ".join(written))
     if as_json:
         screen.print_json({"written": {k: str(v) for k, v in written.items()}, "report": result.report.to_dict()})

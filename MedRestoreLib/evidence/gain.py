@@ -10,17 +10,17 @@ import numpy as np
 
 from ..noise import Noise
 from .pieces import Box
-from .probing import Denoise, probe
-from .pure import Pure
-from .risk import BLOCK, Risk
-from .sampling import sample_planes
-from .sure import Sure
+from .probing import Denoise
+from .renoising import Renoised, judged, pieces_of
+from .risk import BLOCK
+from .weighing import weigh
 
-ESTIMATORS = {estimator.name: estimator for estimator in (Sure, Pure)}
+ESTIMATOR = "by renoising"
 EXCESS_CORRELATION = 0.1  # beyond what white noise leaves: a tenth of the residual is not noise
 PIECE_MARGIN = 8  # voxels
 LEAST_CHANGE = 0.1  # dB: a smaller gain or loss is none
 LARGEST_SPREAD = 1.5  # dB: a gain that is less exact is not called reliable
+LEAST_LEFT = 1e-4  # of the error: 40 dB, beyond which nothing can be told
 CONFIDENCE = 2.0  # standard errors on either side hold the truth in 95 % of studies
 
 
@@ -29,7 +29,7 @@ class Gain:
     """Expected gain of a restoration at full strength, estimated from the noisy study alone.
 
     Attributes:
-        estimator: "SURE", "PURE", or "" where none holds.
+        estimator: how it was estimated, in two words; "" where it was not.
         available: False where no estimator holds; all numbers are then None.
         domain: what the risks are mean squared errors of.
         input_risk, expected_risk: mean squared error of the noisy and of the restored study against the truth.
@@ -77,27 +77,37 @@ class Gain:
         return cls("", False, "", None, None, None, None, None, None, None, None, False, sentence)
 
     @classmethod
-    def of(cls, risk: Risk, estimator: str, excess_correlation: float) -> Gain:
-        """The judgement of a risk estimate."""
-        left, error = risk.after / risk.before, CONFIDENCE * risk.standard_error / risk.before
-        gain, least, most = (_decibels(share) for share in (left, left + error, left - error))
-        white = excess_correlation <= EXCESS_CORRELATION
+    def of(cls, renoised: Renoised, risks: tuple[float, float], power_error: float) -> Gain:
+        """The judgement.
+
+        Args:
+            renoised: pieces of the study, or all of it.
+            risks: mean squared error of the whole study with and without its noise, by renoising.
+            power_error: relative standard error of the noise's power.
+        """
+        measured, estimate, error, strength = renoised.left()
+        ratio = weigh(estimate, error, measured, power_error)
+        white = (excess := renoised.excess_correlation()) <= EXCESS_CORRELATION
+        if white and not ratio.fits:
+            return cls.unavailable("less was removed than noise of this level, which is too high for the study.")
+        before, after = risks
+        gain, most, least = (_decibels(share * after / before) for share in ratio[:3])
         found = cls(
-            estimator=estimator,
+            estimator=ESTIMATOR,
             available=True,
-            domain=risk.domain,
-            input_risk=risk.before * risk.unit,
-            expected_risk=risk.after * risk.unit,
-            standard_error=risk.standard_error * risk.unit,
+            domain="the study's unit squared",
+            input_risk=before,
+            expected_risk=ratio.middle * after,
+            standard_error=float(np.log(ratio.high / ratio.low)) / (2 * CONFIDENCE) * ratio.middle * after,
             gain_db=gain,
-            spread_db=None if gain is None or most is None else most - gain,
+            spread_db=max(most - gain, gain - least),
             least_db=least,
             most_db=most,
-            best_strength=risk.best_strength,
+            best_strength=strength,
             white=white,
             sentence="",
         )
-        return replace(found, sentence=_told(found, excess_correlation))
+        return replace(found, sentence=_told(found, excess))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Gain:
@@ -121,9 +131,9 @@ def expected_gain(
     level_error: float = 0.0,
     seed: int = 0,
 ) -> Gain:
-    """Estimate what ``denoise`` gains on this study, without knowing the truth: see ``Sure`` and ``Pure``.
+    """Estimate what ``denoise`` gains on this study, without knowing the truth: see ``renoising``.
 
-    Runs ``denoise`` twice.
+    Runs ``denoise`` once, or twice without ``restored``.
 
     Args:
         noisy: float32 ``(frames, slices, rows, columns)`` in the study's unit.
@@ -132,30 +142,25 @@ def expected_gain(
         boxes: where ``denoise`` is run: pieces of one shape, typical of the study; empty for the whole of it.
         restored: the study at full strength; without it, only the pieces are judged.
         level_error: relative standard error of the noise's standard deviation, as the level gives it.
-        seed: of the random perturbations.
+        seed: of the noise that is drawn.
     """
     if not noise.risk:
         return Gain.unavailable("speckle is correlated, and no unbiased estimate of the gain holds for it.")
     if min(noisy.shape[-2:]) <= BLOCK:
         return Gain.unavailable("the study is too small to estimate a gain.")
-    estimator = ESTIMATORS[noise.risk](noise)
-    sample = np.concatenate([noisy[box] for box in boxes]) if boxes else noisy
-    covered = noise.covers(sample)
-    where = estimator.judged(sample, covered)
+    before = pieces_of(noisy, boxes)
+    where = judged(before, noise, noisy)
     if boxes:
-        where &= _inside(sample.shape)
+        where &= _inside(before.shape)
     if not where.any():
         return Gain.unavailable("no part of the study shows this noise.")
-    response = probe(denoise, noise.stabilise(sample), covered & where, seed=seed, spectrum=noise.spectrum)
-    whole = None
-    if boxes and restored is not None:
-        before, after = (sample_planes(study)[:, None] for study in (noisy, restored))
-        whole = estimator.whole(before, after, np.concatenate([restored[box] for box in boxes]))
-    power_error = float(np.hypot(2 * level_error, estimator.power_error))
-    risk = Risk.of(estimator.terms(sample, response, where), power_error, whole)
-    if not np.isfinite(risk.improvement):
+    whole = restored is not None
+    after = pieces_of(restored, boxes) if whole else noise.unbiased_inverse(denoise(noise.stabilise(before)))
+    if not np.isfinite(after).all():
         return Gain.unavailable("the method returned values that are not numbers.")
-    return Gain.of(risk, estimator.name, response.excess_correlation)
+    renoised = Renoised.of(denoise, before, after, noise, where, seed)
+    risks = renoised.errors_of(noisy, restored) if boxes and whole else renoised.errors()
+    return Gain.of(renoised, risks, 2 * level_error)
 
 
 def _inside(shape: tuple[int, ...]) -> np.ndarray:
@@ -193,6 +198,6 @@ def _told(gain: Gain, excess: float) -> str:
     return f"whether the error falls cannot be told: the gain is {span} dB, for so few data or so uncertain a level."
 
 
-def _decibels(left: float) -> float | None:
-    """``left`` of the error as a gain; None where there is no number."""
-    return float(-10 * np.log10(left)) if left > 0 else None
+def _decibels(left: float) -> float:
+    """``left`` of the error as a gain."""
+    return float(-10 * np.log10(max(left, LEAST_LEFT)))

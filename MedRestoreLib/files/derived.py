@@ -89,9 +89,14 @@ class _Coding:
 
 def is_ours(path: Path) -> bool:
     """Whether a file is one that ``write`` put into a folder."""
+    return bool(_NAME.fullmatch(path.name)) and path.is_file() and is_derived(path)
+
+
+def is_derived(path: Path) -> bool:
+    """Whether MedRestore made the DICOM object in a file."""
     from pydicom import dcmread
 
-    if not _NAME.fullmatch(path.name) or not path.is_file() or not is_dicom(path):
+    if not is_dicom(path):
         return False
     with quiet_pydicom():
         header = dcmread(path, force=True, stop_before_pixels=True)

@@ -52,11 +52,13 @@ class FirstChoice:
         reason: why, as a part of a sentence.
         modalities: DICOM codes; empty for all.
         shape: VOLUME, CINE, or "" for all.
+        noise: id of the noise model; "" for all.
     """
 
     reason: str
     modalities: tuple[str, ...] = ()
     shape: str = ""
+    noise: str = ""
 
 
 VOLUME = "volume"  # many slices, not much thicker than wide
@@ -90,6 +92,8 @@ class Method:
             as it is at low frequencies.
         compressed: it has an option ``compressed``, the dynamic range of a log-compressed display in dB, which
             ``recommend`` fills in.
+        twicing: it has an option ``twicing``, by which the means of small regions keep their values, and which
+            ``recommend`` sets for reconstructions.
         blind: it ignores ``Plan.level``, which only the report uses.
         validity: the studies that a learned method was measured on; None for methods without learning.
         weights: name of its weights in the manifest, which its function gets as ``weights``; "" for methods without.
@@ -114,6 +118,7 @@ class Method:
     recommended_for: tuple[FirstChoice, ...] = ()
     coloured: bool = False
     compressed: bool = False
+    twicing: bool = False
     blind: bool = False
     validity: Validity | None = None
     weights: str = ""
@@ -150,7 +155,8 @@ class Method:
         if noise not in self.noises or (self.learned and not files.installed(self.weights)):
             return None
         for choice in self.recommended_for:
-            if modality in (choice.modalities or (modality,)) and choice.shape in ("", *shapes):
+            fits = modality in (choice.modalities or (modality,)) and choice.noise in ("", noise)
+            if fits and choice.shape in ("", *shapes):
                 return choice
         return None
 
@@ -185,7 +191,7 @@ def _imported(name: str) -> Callable:
     return pkgutil.resolve_name(f"{__package__}.{name}")
 
 
-WHITE_NOISE = ("gaussian", "poisson", "rician")  # white once it is stabilised
+ONE_STRENGTH = ("gaussian", "poisson", "reconstructed", "rician")  # everywhere, once it is stabilised and evened
 
 EVERY_MODALITY = ("NM", "MR", "US", "OT")
 VOLUMES = ("NM", "MR", "OT")  # modalities with volumes
@@ -284,11 +290,13 @@ METHODS = (
         domain="stabilised",
         dimensions=(3,),
         modalities=VOLUMES,
-        noises=WHITE_NOISE,
+        noises=ONE_STRENGTH,
         reach="prinlm3d:reach",
         patch=4,
         bytes_per_voxel=90,
+        twicing=True,
         recommended_for=(
+            FirstChoice("PRI-NLM3D keeps the means of hot and cold spots", shape=VOLUME, noise="reconstructed"),
             FirstChoice("PRI-NLM3D makes use of all three dimensions and is quick", NEITHER_COUNTS_NOR_ECHOES, VOLUME),
         ),
     ),
@@ -302,7 +310,7 @@ METHODS = (
         domain="stabilised",
         dimensions=(3,),
         modalities=VOLUMES,
-        noises=WHITE_NOISE,
+        noises=ONE_STRENGTH,
         reach="odct3d:reach",
         patch=4,
         bytes_per_voxel=50,
@@ -318,7 +326,7 @@ METHODS = (
         domain="stabilised",
         dimensions=(3,),
         modalities=VOLUMES,
-        noises=WHITE_NOISE,
+        noises=ONE_STRENGTH,
         reach=26,
         patch=4,
         bytes_per_voxel=70,

@@ -8,12 +8,13 @@ from __future__ import annotations
 from importlib import import_module
 
 from .base import SURE, Estimate, Noise
+from .curve import NoiseCurve
 from .map import NoiseMap
 from .spectrum import Spectrum
 
-IDS = ("gaussian", "poisson", "rician", "speckle")
+IDS = ("gaussian", "poisson", "reconstructed", "rician", "speckle")
 
-__all__ = ["IDS", "SURE", "Estimate", "Noise", "NoiseMap", "Spectrum", "model"]
+__all__ = ["IDS", "SURE", "Estimate", "Noise", "NoiseCurve", "NoiseMap", "Spectrum", "model"]
 
 
 def model(id: str) -> type[Noise]:

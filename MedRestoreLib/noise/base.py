@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .curve import NoiseCurve
 from .map import NoiseMap
 from .spectrum import Spectrum
 
@@ -24,6 +25,7 @@ class Estimate:
         reason: one sentence for a person: what was measured, where, and why it is or is not trusted.
         spectrum: of the noise; None where it is white.
         noise_map: where the noise is stronger than elsewhere; None where it is even.
+        noise_curve: how it follows brightness; None where it does not.
         confirmed: the noise of the air has the distribution that the model predicts, as strong as in tissue.
     """
 
@@ -32,6 +34,7 @@ class Estimate:
     reason: str
     spectrum: Spectrum | None = field(default=None, compare=False, repr=False)
     noise_map: NoiseMap | None = field(default=None, compare=False, repr=False)
+    noise_curve: NoiseCurve | None = field(default=None, compare=False, repr=False)
     confirmed: bool = field(default=False, compare=False, repr=False)
 
     @property
@@ -68,6 +71,7 @@ class Noise(ABC):
     shaped: ClassVar[bool] = False  # its spectrum and its map can be measured
     white: ClassVar[bool] = True  # independent from voxel to voxel
     linear: ClassVar[bool] = False  # stabilising is a multiplication, so errors are those of the study's unit
+    counted: ClassVar[bool] = False  # voxels are counts, or in proportion to them
     keeps_totals: ClassVar[bool] = False  # the sum of a frame is a quantity that restoring must not change
     risk: ClassVar[str] = "SURE"  # the unbiased risk estimate that holds for it, "" for none
     # For each width of the matched filters, in standard deviations, at 65,536 voxels: the largest response to an
@@ -130,6 +134,25 @@ class Noise(ABC):
     def stabilised_variance(self, clean: np.ndarray) -> np.ndarray:
         """Variance of the stabilised noise where the clean study has these values: close to 1."""
         return np.ones(np.shape(clean), np.float32)
+
+    def residual_variance(self, clean: np.ndarray) -> np.ndarray:
+        """Variance of the observed values of ``standardisation`` where the clean study has these values."""
+        return np.square(self.std(clean))
+
+    def clean_behind(self, noisy: np.ndarray, restored: np.ndarray) -> np.ndarray:
+        """The best guess of the study without noise, of parts ``(..., rows, columns)`` before and after."""
+        return restored
+
+    def drawn(self, clean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Another noisy copy of a clean study ``(..., slices, rows, columns)``, with this noise and its spectrum."""
+        return self.add(clean, self.level, rng)
+
+    def _normal(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        """Normal noise of variance 1 and this spectrum."""
+        white = rng.standard_normal(shape, dtype=np.float32)
+        if self.spectrum is None:
+            return white
+        return (self.spectrum if shape[-3] > 1 else self.spectrum.in_plane).coloured(white)
 
     def covers(self, voxels: np.ndarray) -> np.ndarray:
         """Where the model holds in a noisy study ``(..., rows, columns)``: boolean, the same shape.

@@ -71,3 +71,6 @@ class Gaussian(Noise):
 
     def std(self, clean: np.ndarray) -> np.ndarray:
         return np.full(np.shape(clean), self.level, np.float32)
+
+    def drawn(self, clean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return clean + np.float32(self.level) * self._normal(clean.shape, rng)

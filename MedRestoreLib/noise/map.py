@@ -87,13 +87,11 @@ class NoiseMap:
 
     def on(self, shape: Sequence[int]) -> np.ndarray:
         """On every voxel of a study: float32 ``(slices, rows, columns)``."""
-        values = self.values
-        for axis, side in enumerate(shape):
-            lower, share = _between(np.arange(side), side, values.shape[axis])
-            share = share.reshape([-1 if a == axis else 1 for a in range(3)])
-            upper = np.minimum(lower + 1, values.shape[axis] - 1)
-            values = values.take(lower, axis) * (1 - share) + values.take(upper, axis) * share
-        return values.astype(np.float32)
+        values = _along(_along(self.values, 0, shape[0]), 1, shape[1])
+        voxels = np.empty(tuple(shape), np.float32)
+        for one, whole in zip(values, voxels, strict=True):  # a slice at a time stays in the cache
+            whole[:] = _along(one, 1, shape[2])
+        return voxels
 
     def at(self, places: np.ndarray, shape: Sequence[int]) -> np.ndarray:
         """At points ``(points, 3)`` of a study of this shape."""
@@ -108,6 +106,14 @@ def _quadratic(cells: np.ndarray, grid: Sequence[int]) -> np.ndarray:
     x = cells / np.maximum(np.array(grid) - 1, 1) - 0.5
     products = [x[:, a] * x[:, b] for a in range(3) for b in range(a, 3)]
     return np.stack([np.ones(len(x)), *x.T, *products], axis=1)
+
+
+def _along(values: np.ndarray, axis: int, side: int) -> np.ndarray:
+    """Linear interpolation from the cells of an axis to ``side`` voxels."""
+    lower, share = _between(np.arange(side), side, values.shape[axis])
+    share = share.reshape([-1 if a == axis else 1 for a in range(values.ndim)])
+    upper = np.minimum(lower + 1, values.shape[axis] - 1)
+    return values.take(lower, axis) * (1 - share) + values.take(upper, axis) * share
 
 
 def _between(index: np.ndarray, side: int, cells: int) -> tuple[np.ndarray, np.ndarray]:

@@ -37,6 +37,8 @@ STRONG = 0.3  # of the strongest coefficient: fainter ones do not tell a block's
 GROWN = 1.15  # growth from which there is anatomy in the blocks
 UNBELIEVABLE = 8.0  # strongest over weakest: no receiver or reconstruction does that
 SCATTERED = 1.8  # dispersion from which there is anatomy in the blocks
+# A level of even noise is doubted where blocks differ so much, are noisier by so much, and grow less than with anatomy.
+UNEVEN, NOISIER, ANATOMY = 1.3, 1.05, 1.1
 CALMER = 0.75  # a map is kept if it lessens the dispersion to this part
 WHITE = 0.15  # relative: densities that differ by less are those of white noise
 
@@ -49,12 +51,14 @@ class Measured:
     """Noise measured in flat blocks.
 
     Attributes:
-        sigma: its total standard deviation in each channel, in the study's unit: the root mean square over the object.
+        sigma: its total standard deviation in each channel, in the study's unit: the root mean square over the object,
+            without what anatomy in the blocks adds.
         least: the standard deviation that nine of ten of the blocks exceed.
         spectrum: of the noise; None where it is white.
         noise_map: where it is stronger than elsewhere; None where it is even.
         blocks: how many flat blocks it was measured in.
-        growth: sigma in twice as many blocks over sigma: 1 where blocks are flat, more where anatomy is in them.
+        growth: standard deviation in twice as many blocks over that in these: 1 where blocks are flat, more where there
+            is anatomy in them.
         dispersion: spread of the blocks' energy, beside the map, over that of stationary Gaussian noise: 1, or more
             where there is anatomy.
         repeats: it was measured in differences of frames.
@@ -195,13 +199,16 @@ def _measured(blocks: _Blocks, step: float, shape: tuple[int, int, int], *, repe
     rounding = step**2 / 12
     if chosen.energy <= rounding:
         return None
+    # What anatomy adds grows with the blocks, and so does noise itself where it is uneven: half of it is taken out.
+    growth = _growth(few, many)
+    excess = 1.0 if repeats else max(growth, 1.0) ** 0.5
     return Measured(
-        sigma=float(np.sqrt(chosen.energy - rounding)),
+        sigma=float(np.sqrt(chosen.energy - rounding)) / excess,
         least=float(np.sqrt(np.percentile(chosen.energies, 10))),
         spectrum=None if _white(chosen.variances, bands) else Spectrum.of_blocks(chosen.variances),
         noise_map=noise_map,
         blocks=len(chosen.energies),
-        growth=_growth(few, many),
+        growth=growth,
         dispersion=chosen.dispersion,
         repeats=repeats,
     )
@@ -325,7 +332,7 @@ def refined(estimate: Estimate, voxels: np.ndarray, level_of: Callable[[float], 
         # Air may be calmer than tissue: then it does not tell the noise of tissue.
         sigma = found.sigma if found.growth < GROWN else found.least
         if found.blocks < ENOUGH or level_of(sigma) < CONTRADICTED * estimate.level:
-            return estimate
+            return _doubted(estimate) if _uneven(found, level_of(found.sigma) / estimate.level) else estimate
     if found.confidence > SURE:
         where = "differences of frames" if found.repeats else f"{found.blocks} flat blocks"
         reason = f"Noise of {found.sigma:.3g} in {where}; {found.words}."
@@ -335,3 +342,14 @@ def refined(estimate: Estimate, voxels: np.ndarray, level_of: Callable[[float], 
         "the lower value is taken."
     )
     return Estimate(level_of(found.least), found.confidence, reason, found.spectrum)
+
+
+def _uneven(found: Measured, ratio: float) -> bool:
+    """Whether blocks that are flat differ as even noise does not, and are noisier than an estimate says."""
+    return found.blocks >= ENOUGH and ratio > NOISIER and found.dispersion > UNEVEN and found.growth < ANATOMY
+
+
+def _doubted(estimate: Estimate) -> Estimate:
+    """The same level, not sure."""
+    reason = f"{estimate.reason.rstrip('.')}, but flat blocks differ more than even noise does; it may be stronger."
+    return replace(estimate, confidence=SURE, reason=reason, confirmed=False)

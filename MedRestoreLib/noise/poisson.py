@@ -30,6 +30,7 @@ class Poisson(Noise):
     title: ClassVar[str] = "Poisson"
     unit: ClassVar[str] = "counts per unit (1 for raw counts)"
     limits: ClassVar[tuple[float, float]] = (0.0, 1e9)
+    counted: ClassVar[bool] = True
     keeps_totals: ClassVar[bool] = True
     risk: ClassVar[str] = "PURE"
 
@@ -98,6 +99,9 @@ class Poisson(Noise):
 
     def std(self, clean: np.ndarray) -> np.ndarray:
         return in_pieces(lambda x: np.sqrt(np.maximum(x, 0) / np.float32(self.level)), clean)
+
+    def clean_behind(self, noisy: np.ndarray, restored: np.ndarray) -> np.ndarray:
+        return np.maximum(restored, 0)
 
     def covers(self, voxels: np.ndarray) -> np.ndarray:
         """Where the local mean is at least one count: below, the residual is too skewed to be judged."""

@@ -19,8 +19,8 @@ STRONG = 10.0  # percent of the maximum: beyond, tissue has air's noise, and onl
 _RAYLEIGH = {"mean": np.sqrt(np.pi / 2), "std": np.sqrt(2 - np.pi / 2), "median": np.sqrt(2 * np.log(2))}
 
 # In air, a place whose power over a Gaussian of POWER_WIDTH voxels is POWER_SNR standard deviations above that of noise
-# holds a signal; LIT_AROUND voxels around it are looked at.
-POWER_WIDTH, POWER_SNR, LIT_AROUND = 2.0, 6.0, 17
+# holds a signal; LIT_AROUND voxels around it are looked at. From AIR_SNR on, it is rather a signal than air.
+POWER_WIDTH, POWER_SNR, LIT_AROUND, AIR_SNR = 2.0, 6.0, 17, 2.0
 
 
 @dataclass(frozen=True)
@@ -142,19 +142,36 @@ class Rician(Noise):
         """The true amplitude behind restored values: the values themselves, or where the bias was kept, without it."""
         return np.maximum(restored, 0) if self.remove_bias else rice.amplitude_of_mean(restored)
 
+    def residual_variance(self, clean: np.ndarray) -> np.ndarray:
+        return in_pieces(lambda x: rice.stabilised_variance(x / self.sigma), clean)
+
+    def clean_behind(self, noisy: np.ndarray, restored: np.ndarray) -> np.ndarray:
+        """The amplitude: zero where the power around is that of air, of which restoration leaves a little."""
+        amplitude = self._amplitude(restored / np.float32(self.sigma)) * np.float32(self.sigma)
+        return np.where(self._lit(noisy, AIR_SNR), amplitude, 0).astype(np.float32)
+
+    def drawn(self, clean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        real, imaginary = (np.float32(self.sigma) * self._normal(clean.shape, rng) for _ in range(2))
+        return np.hypot(clean + real, imaginary)
+
+    def _lit(self, noisy: np.ndarray, deviations: float) -> np.ndarray:
+        """Where the power of the surroundings is so many standard deviations above that of air."""
+        from scipy.ndimage import gaussian_filter
+
+        planes = (0,) * (noisy.ndim - 2)
+        air = 2 * self.sigma**2  # the mean, and the standard deviation, of the power of a voxel of air
+        power = gaussian_filter(np.square(noisy, dtype=np.float32), (*planes, POWER_WIDTH, POWER_WIDTH))
+        return power > air * (1 + deviations / (2 * np.sqrt(np.pi) * POWER_WIDTH))
+
     def comparable(self, noisy: np.ndarray, restored: np.ndarray) -> np.ndarray:
         """Where the signal stands out from the noise: many scanners mask, filter or zero the air.
 
         A dark place counts whole if its power does: to pick its bright voxels alone would pick what noise made bright.
         """
-        from scipy.ndimage import gaussian_filter, maximum_filter
+        from scipy.ndimage import maximum_filter
 
-        planes = (0,) * (noisy.ndim - 2)
-        air = 2 * self.sigma**2  # the mean, and the standard deviation, of the power of a voxel of air
-        power = gaussian_filter(np.square(noisy, dtype=np.float32), (*planes, POWER_WIDTH, POWER_WIDTH))
-        lit = power > air * (1 + POWER_SNR / (2 * np.sqrt(np.pi) * POWER_WIDTH))
         around = (1,) * (noisy.ndim - 2) + (LIT_AROUND, LIT_AROUND)
-        return self.covers(noisy) & ((restored > 2 * self.sigma) | maximum_filter(lit, around))
+        return self.covers(noisy) & ((restored > 2 * self.sigma) | maximum_filter(self._lit(noisy, POWER_SNR), around))
 
     def standardisation(
         self, noisy: np.ndarray, restored: np.ndarray, where: np.ndarray, regions: np.ndarray

@@ -34,7 +34,7 @@ class Speckle(Noise):
     limits: ClassVar[tuple[float, float]] = (0.0, 2.0)
     white: ClassVar[bool] = False
     risk: ClassVar[str] = ""
-    blob_thresholds: ClassVar[tuple[float, ...]] = ()  # the filters take noise for white
+    blob_thresholds: ClassVar[tuple[float, ...]] = ()  # at 5 % false alarms, few would be found
     caveats: ClassVar[tuple[str, ...]] = ("Speckle is correlated: no unbiased estimate of the gain exists for it.",)
 
     @classmethod

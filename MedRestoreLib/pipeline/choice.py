@@ -102,7 +102,7 @@ def compare(image: Image, plan: Plan, methods: Sequence[Method]) -> tuple[Candid
     planes = sample_planes(image.voxels, COUNTED)
     counts = planes * np.float32(plan.level)
     flat = all(method.dimensions[0] == 2 for method in methods)
-    if flat and noise.keeps_totals and np.abs(counts - np.rint(counts)).max() < 1e-3:
+    if flat and noise.counted and np.abs(counts - np.rint(counts)).max() < 1e-3:
         measure, entries = (
             "Poisson deviance of counts held back",
             _by_counts(image, plan, methods, np.rint(counts), device),
@@ -121,12 +121,17 @@ def misfits(image: Image, noise: Noise, method: Method) -> tuple[str, ...]:
     return method.validity.misfits(
         Traits(
             modality=image.modality,
-            peak_counts=noise.level * scale if noise.keeps_totals else None,
+            peak_counts=noise.level * scale if noise.counted else None,
             # A study that nobody gave a spacing has 1 mm.
             pixel_mm=None if not image.spacing_known or across == down == 1 else (across * down) ** 0.5,
             view=view_of(image),
         )
     )
+
+
+def is_reconstruction(image: Image) -> bool:
+    """Whether its DICOM header calls it a reconstruction (Image Type, PS3.3 C.8.4.9.1.1: RECON TOMO, RECON GATED)."""
+    return view_of(image).startswith("RECON")
 
 
 def view_of(image: Image) -> str:
@@ -164,6 +169,6 @@ def _by_risk(image: Image, plan: Plan, methods: Sequence[Method], device: torch.
     if any(bound.dimensions == 3 for bound in every):
         wanted = (VOLUME_SHARE * image.voxels[0].size / 4) ** (1 / 3)
         side = depth = int(np.clip(wanted, *CUBE))
-    even = evened(image.voxels, unevenness(plan.noise_map, image.voxels.shape))
+    even = evened(image.voxels, unevenness(plan, image.voxels))
     pieces = np.concatenate([even[box] for box in extreme_pieces(even, side, depth)])
     return by_risk(pieces, {bound.method.id: bound.on_stabilised for bound in every}, every[0].noise)

@@ -57,7 +57,7 @@ class Denoising:
         method = checks.find_method(plan.method)
         noise = model(plan.noise).bind(image.voxels, plan.level)
         noise = replace(noise, spectrum=plan.spectrum, remove_bias=plan.remove_bias)
-        even = evened(image.voxels, unevenness(plan.noise_map, image.voxels.shape))
+        even = evened(image.voxels, unevenness(plan, image.voxels))
         offset, scale = domains.find(method.domain).range(noise, even)
         options = method.parsed(plan.options)
         return cls(method, method.load(), noise, plan.dimensions, options, offset, scale, device)

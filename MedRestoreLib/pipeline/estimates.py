@@ -8,6 +8,7 @@ from collections import OrderedDict
 import numpy as np
 
 from ..noise import Estimate
+from ..progress import stop_if_asked
 from .checks import find_noise
 
 REMEMBERED = 8  # estimates
@@ -19,6 +20,7 @@ def estimated(voxels: np.ndarray, noise: str) -> Estimate:
     """The estimate of a noise model for a study ``(frames, slices, rows, columns)``; UnknownNoise without the model."""
     key = noise, voxels.shape, zlib.crc32(np.ascontiguousarray(voxels).data)
     found = _known.get(key) or find_noise(noise).estimate(voxels)
+    stop_if_asked()
     _known[key] = found
     _known.move_to_end(key)
     while len(_known) > REMEMBERED:

@@ -1,17 +1,30 @@
-"""Studies whose noise is stronger in places: they are divided by its map before all else, and multiplied after."""
+"""Studies whose noise is stronger in places: they are divided by its strength before all else, and multiplied after."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..noise import NoiseMap
+if TYPE_CHECKING:
+    from .plan import Plan
 
 
-def unevenness(noise_map: NoiseMap | None, shape: Sequence[int]) -> np.ndarray | None:
-    """The map on each voxel of a study ``(frames, slices, rows, columns)``: ``(slices, rows, columns)``, or None."""
-    return None if noise_map is None else noise_map.on(shape[1:])
+def unevenness(plan: Plan, voxels: np.ndarray) -> np.ndarray | None:
+    """The noise's relative standard deviation on each voxel of a study; None where it is even.
+
+    Args:
+        plan: whose map and curve count.
+        voxels: of the whole study, ``(frames, slices, rows, columns)``.
+
+    Returns:
+        Float32 ``(frames, slices, rows, columns)``; of one frame where all are alike.
+    """
+    uneven = None if plan.noise_map is None else plan.noise_map.on(voxels.shape[1:])[None]
+    if plan.noise_curve is None:
+        return uneven
+    curve = plan.noise_curve.on(voxels)
+    return curve if uneven is None else curve * uneven
 
 
 def evened(voxels: np.ndarray, uneven: np.ndarray | None) -> np.ndarray:

@@ -12,7 +12,7 @@ from .. import modalities
 from ..errors import InvalidPlan
 from ..image import Image
 from ..methods import catalogue
-from ..noise import Estimate, NoiseMap, Spectrum
+from ..noise import Estimate, NoiseCurve, NoiseMap, Spectrum
 from .checks import (
     as_mask,
     check,
@@ -24,11 +24,11 @@ from .checks import (
     find_method,
     find_noise,
 )
-from .choice import Candidate, Choice, choose, compare
+from .choice import Candidate, Choice, choose, compare, is_reconstruction
 from .estimates import estimated
 
-# Where no better model is known.
-ANY_NOISE = "gaussian"
+# Where no better model is known; of tomograms in nuclear medicine.
+ANY_NOISE, TOMOGRAM = "gaussian", "reconstructed"
 
 # What 8-bit frames of log-compressed echoes show; scanners use 50 to 60 dB, and the files do not say.
 BMODE_DYNAMIC_RANGE_DB = 60.0
@@ -37,6 +37,9 @@ BMODE_DYNAMIC_RANGE_DB = 60.0
 # (Resources/benchmarks).
 VOLUME_SLICES = 8
 THICK = 2.0
+
+# What is known of the noise beside its level: fields of a plan and of an estimate.
+SHAPES = ("spectrum", "noise_map", "noise_curve")
 
 # Of the usual level, for a study in which no noise was found.
 NEXT_TO_NOTHING = 0.1
@@ -51,7 +54,7 @@ class Plan:
 
     Attributes:
         method: id of a method in ``methods()``.
-        noise: "gaussian", "poisson", "rician" or "speckle".
+        noise: "gaussian", "poisson", "reconstructed", "rician" or "speckle".
         level: noise level in the model's unit: Gaussian σ in the study's unit, Poisson counts per unit (1 for raw
             counts), Rician σ in percent of the maximum, speckle relative σ.
         strength: 0 (leave as it is) to 1 (the full method); a blend in the study's unit. ``recommend`` takes "auto" for
@@ -65,6 +68,7 @@ class Plan:
             ``level`` is a low one, so that rather noise stays than structure goes.
         spectrum: of the noise, None where it is white; ``level`` is its total, whatever the spectrum.
         noise_map: where the noise is stronger than elsewhere, None where it is even; ``level`` is its root mean square.
+        noise_curve: how the noise follows brightness, None where it does not; ``level`` is its root mean square.
         remove_bias: take out the mean that noise adds to magnitudes. ``recommend`` does so only where the noise of the
             air confirms the model.
         reason: why this method and noise model, in one sentence.
@@ -83,6 +87,7 @@ class Plan:
     estimate: Estimate | None = None
     spectrum: Spectrum | None = field(default=None, repr=False)
     noise_map: NoiseMap | None = field(default=None, repr=False)
+    noise_curve: NoiseCurve | None = field(default=None, repr=False)
     remove_bias: bool = True
     reason: str = ""
     ranking: tuple[Candidate, ...] = ()
@@ -95,7 +100,8 @@ class Plan:
     @property
     def noise_words(self) -> str:
         """How the noise differs from white and even noise, for a person; "" where it does not."""
-        return "; ".join(shape.words for shape in (self.spectrum, self.noise_map) if shape is not None)
+        shapes = (getattr(self, name) for name in SHAPES)
+        return "; ".join(shape.words for shape in shapes if shape is not None)
 
     @property
     def level_is_default(self) -> bool:
@@ -108,7 +114,7 @@ class Plan:
         values["mask"] = None if self.mask is None else int(self.mask.sum())
         values["options"] = dict(self.options)
         values["estimate"] = None if self.estimate is None else self.estimate.to_dict()
-        for name in ("spectrum", "noise_map"):
+        for name in SHAPES:
             values[name] = None if values[name] is None else values[name].to_list()
         values["ranking"] = [asdict(candidate) for candidate in self.ranking]
         return values
@@ -182,7 +188,7 @@ def revise(image: Image, plan: Plan | None, **edits: Any) -> Plan:
         kept += ["options", "dimensions"] if same_method else []
         same_level = same_noise and "level" not in edits and not plan.level_is_default
         kept += ["level", "estimate", "remove_bias"] if same_level else []
-        kept += ["spectrum", "noise_map"] if same_noise else []
+        kept += SHAPES if same_noise else []
         return recommend(image, **{name: getattr(plan, name) for name in kept} | edits)
     if "mask" in edits:
         edits["mask"] = as_mask(edits["mask"], image)
@@ -220,11 +226,11 @@ def _drafted(image: Image, edits: Mapping[str, Any]) -> Plan:
         estimate = edits["estimate"] = estimated(image.voxels, noise)
         edits["level"] = float(estimate.level or _careful_level(image, noise, estimate))
         edits.setdefault("remove_bias", estimate.confirmed)
-    if not {"spectrum", "noise_map"} & edits.keys() and find_noise(noise).shaped:
+    if not edits.keys() & set(SHAPES) and find_noise(noise).shaped:
         estimate = estimated(image.voxels, noise)
         if estimate.sure or "estimate" in edits:
-            edits |= {"spectrum": estimate.spectrum, "noise_map": estimate.noise_map}
-            edits.setdefault("remove_bias", estimate.spectrum is None and estimate.noise_map is None)
+            edits |= {name: getattr(estimate, name) for name in SHAPES}
+            edits.setdefault("remove_bias", not any(edits[name] for name in SHAPES))
     if "mask" in edits:
         edits["mask"] = as_mask(edits["mask"], image)
     first = Plan(**{**edits, "method": edits.get("method", ""), "noise": noise})
@@ -234,6 +240,8 @@ def _drafted(image: Image, edits: Mapping[str, Any]) -> Plan:
     options = dict(edits.get("options", {}))
     if choice.method.compressed:
         options.setdefault("compressed", _dynamic_range_db(image))
+    if choice.method.twicing and noise == TOMOGRAM:
+        options.setdefault("twicing", True)
     if best_strength and choice.ranking:
         edits["strength"] = choice.ranking[0].strength
     defaults = {"dimensions": choice.method.dimensions[0]}
@@ -276,11 +284,24 @@ def _noise_for(image: Image, edits: Mapping[str, Any]) -> tuple[str, str]:
 def _choose_noise(image: Image) -> tuple[str, str]:
     """The noise model of the study's modality, and why."""
     noise = modalities.find(image.modality).noise
+    if noise == "poisson" and (why := _tomogram(image)):
+        return TOMOGRAM, why
     if find_noise(noise).unfit(*extremes(image)):
         return ANY_NOISE, f"{image.modality} voxels below zero are neither counts nor magnitudes"
     if noise == ANY_NOISE:
         return noise, "no better model is known"
-    return noise, f"{noise} noise is what {image.modality} studies have"
+    return noise, f"{find_noise(noise).title.lower()} noise is what {image.modality} studies have"
+
+
+def _tomogram(image: Image) -> str:
+    """Why a study of nuclear medicine is no raw counts but a reconstruction; "" where it may be counts."""
+    if is_reconstruction(image):
+        return "its header calls it a reconstruction"
+    if catalogue.VOLUME not in _shapes(image):
+        return ""
+    if extremes(image)[0] < 0:
+        return "counts are not negative, reconstructions can be"
+    return "" if estimated(image.voxels, "poisson").level else "it is a volume without the noise of counts"
 
 
 def _shapes(image: Image) -> set[str]:

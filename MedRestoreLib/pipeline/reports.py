@@ -18,18 +18,19 @@ from ..noise import Noise
 from ..reporting.report import Level, Provenance, Report, Study
 from ..version import __version__
 from . import device as devices
-from .choice import misfits, view_of
+from .choice import is_reconstruction, misfits
 from .denoising import Denoising
 from .evening import evened, unevenness
 from .plan import Plan
 from .tiles import Run
 
-# The expected gain is estimated on so much of the study, as it needs the method twice; and on so many
+# The expected gain is estimated on so much of the study, as it needs the method once more; and on so many
 # voxels at least and at most, in squares or cubes.
-PIECES, SAMPLE_SHARE, LEAST_SAMPLE, MOST_SAMPLE = 4, 0.0625, 4 * 64**2, 4 * 128**2
+PIECES, SAMPLE_SHARE, LEAST_SAMPLE, MOST_SAMPLE = 4, 0.1, 4 * 64**2, 4 * 128**2
 
 # The relative error of an estimated level by its confidence: measured on phantoms and clean MR studies with noise.
 LEVEL_ERROR, SURE_ENOUGH, UNSURE_ERROR = 0.015, 0.95, 0.17
+CURVED_ERROR = 0.1  # and of reconstructions (Testing/benchmarks/reconstructions.py)
 SHAPED_ERROR = 0.05  # the least of noise that is coloured or uneven (Testing/benchmarks/mr_noise.py)
 
 # A method that changes a frame's total by more is not to be trusted with its parts.
@@ -49,9 +50,10 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
     """
     denoising = run.denoising
     method, noise = denoising.method, denoising.noise
-    uneven = unevenness(plan.noise_map, image.voxels.shape)
+    uneven = unevenness(plan, image.voxels)
     before, after = evened(image.voxels, uneven), evened(run.voxels, uneven)
     level = _level(plan, denoising)
+    unused = plan.careful and method.blind and f"The noise level is uncertain, but {method.title} uses none."
     spacing = image.spacing if image.spacing_known else None
     return Report(
         study=Study(
@@ -79,7 +81,11 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
             numpy=np.__version__,
             torch=_torch_version(),
         ),
-        notes=(*run.notes, *noise.caveats, *filter(None, (level.caution, image.colour is not None and _COLOUR_KEPT))),
+        notes=(
+            *run.notes,
+            *noise.caveats,
+            *filter(None, (level.caution, unused, image.colour is not None and _COLOUR_KEPT)),
+        ),
         cautions=(*_cautions(level, run), *_outside(image, denoising)),
     )
 
@@ -90,9 +96,11 @@ def _gain(image: Image, plan: Plan, denoising: Denoising, before: np.ndarray, af
     ``before`` and ``after`` are the study with even noise.
     """
     noise = denoising.noise
-    if noise.keeps_totals and is_reconstruction(image):
+    if plan.careful:
+        return Gain.unavailable("the noise level is uncertain, and so is what is gained.")
+    if noise.counted and is_reconstruction(image):
         return Gain.unavailable("a reconstruction is no raw count: its noise is correlated, and no estimate holds.")
-    if noise.keeps_totals:
+    if noise.counted:
         estimate = plan.estimate or type(noise).estimate(image.voxels)
         if estimate.level is None:
             return Gain.unavailable(f"the study does not show the noise of raw counts ({estimate.reason.rstrip('.')}).")
@@ -114,19 +122,14 @@ def sample(voxels: np.ndarray, dimensions: int) -> list[Box]:
     return typical_pieces(voxels, side, side if dimensions == 3 else 1, PIECES)
 
 
-def is_reconstruction(image: Image) -> bool:
-    """Whether its DICOM header calls it a reconstruction (Image Type, PS3.3 C.8.4.9.1.1: RECON TOMO, RECON GATED)."""
-    return view_of(image).startswith("RECON")
-
-
 def _level_error(plan: Plan, noise: Noise, voxels: np.ndarray) -> float:
     """Relative standard error of the noise's standard deviation, from the confidence in the level."""
     if plan.estimate is None:
         return 0.0  # a person's word
     counts = sample_planes(voxels) * noise.level
-    if noise.keeps_totals and np.abs(counts - np.rint(counts)).max() < 1e-3:
+    if noise.counted and np.abs(counts - np.rint(counts)).max() < 1e-3:
         return 0.0  # whole counts: the level is exact
-    least = LEVEL_ERROR if plan.spectrum is None and plan.noise_map is None else SHAPED_ERROR
+    least = CURVED_ERROR if plan.noise_curve else SHAPED_ERROR if plan.noise_words else LEVEL_ERROR
     return least + UNSURE_ERROR * max(SURE_ENOUGH - plan.estimate.confidence, 0)
 
 
@@ -157,7 +160,7 @@ def _level(plan: Plan, denoising: Denoising) -> Level:
         estimated=estimate is not None and not plan.level_is_default,
         assumed=plan.level_is_default,
         confidence=None if estimate is None else estimate.confidence,
-        careful=plan.careful,
+        careful=plan.careful and not denoising.method.blind,
         reason=_given(plan) if estimate is None else estimate.reason,
     )
 

@@ -65,7 +65,7 @@ def restore(image: Image, plan: Plan | None = None, *, progress: Progress | None
         denoising = Denoising.of(image, plan, devices.resolve(plan.device))
         weights = None if plan.mask is None else feathered(plan.mask, image.spacing)
         title = denoising.method.title
-        uneven = unevenness(plan.noise_map, image.voxels.shape)
+        uneven = unevenness(plan, image.voxels)
         run = run_plan(
             denoising,
             image.voxels,
@@ -96,7 +96,7 @@ def run_plan(
         plan: whose strength and memory limit count.
         weights: of the mask in these slices, see ``feathered``; None to restore everywhere.
         progress: called with the fraction done; what it raises ends the run.
-        uneven: the noise map on these slices, see ``unevenness``; None where noise is even.
+        uneven: the noise's strength on these slices, see ``unevenness``; None where noise is even.
 
     Raises:
         OutOfMemory, MedRestoreError: as ``run_tiled``.

@@ -20,6 +20,7 @@ from .views import TALL_ASPECT, View, detail_of, view_of, window_of
 DPI = 220
 # Sizes in inches; three panels and their colour bar fill the two columns of a journal.
 PANEL, TALL, GAP, MARGIN, BAR = 2.2, 5.6, 0.12, 0.15, 0.75
+LETTER = 0.5  # how wide one is, relative to the size of its font
 HEAD, TITLE, FOOT = 0.5, 0.24, 0.3
 
 INK, SOFT, ACCENT, MARKED = "#1d2328", "#5b6670", "#e0a100", "#d4006a"
@@ -225,7 +226,8 @@ class _Layout:
             (header[0], 10, INK, "bold", 0.22),
             (header[1], 7.5, SOFT, "normal", 0.41),
         ):
-            figure.text(left, 1 - below / self.size[1], line, fontsize=size, color=colour, weight=weight)
+            fits = 72 * (self.size[0] - 2 * MARGIN) / (LETTER * max(1, len(line)))  # points
+            figure.text(left, 1 - below / self.size[1], line, fontsize=min(size, fits), color=colour, weight=weight)
         figure.text(left, 0.1 / self.size[1], caption, fontsize=6.5, color=SOFT)
 
     def _axes(self, figure: Any, left: float, top: float, width: float, height: float) -> Any:

@@ -138,6 +138,7 @@ def _study(report: Report, figures: Iterable[str | Path], heading: int) -> str:
         "What was done": _facts(plan),
         "Why this method": _ranking_table(report.plan.get("ranking") or ()),
         "What was gained": _gain_table(report.gain),
+        "How far to trust it": "" if report.trust is None else f"<p>{escape(report.trust.sentence)}</p>",
         "What was removed": _audit_table(report.audit),
         "What was kept": _totals_table(report.totals),
         "Notes": f"<ul>{notes}</ul>" if notes else "",

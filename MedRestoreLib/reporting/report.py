@@ -18,6 +18,7 @@ from ..errors import OutputError
 from ..evidence.findings import Audit
 from ..evidence.gain import Gain
 from ..evidence.totals import Totals
+from ..evidence.trust import Trusted
 from ..evidence.verdict import Verdict, judge
 from ..files.atomic import write_bytes
 
@@ -138,6 +139,7 @@ class Report:
         provenance: what made the result.
         notes: sentences for a person: what went differently, and why.
         cautions: why the result is to be used with care whatever the other evidence says, as parts of a sentence.
+        trust: the map of trust in numbers; None where none was made.
     """
 
     study: Study
@@ -149,6 +151,7 @@ class Report:
     provenance: Provenance
     notes: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
+    trust: Trusted | None = None
 
     @property
     def judgement(self) -> Verdict:
@@ -203,6 +206,7 @@ class Report:
             provenance=_typed(Provenance, values["provenance"]),
             notes=tuple(values["notes"]),
             cautions=tuple(values.get("cautions", ())),  # former reports have none
+            trust=Trusted(**values["trust"]) if values.get("trust") else None,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -221,6 +225,7 @@ class Report:
                 "provenance": asdict(self.provenance),
                 "notes": self.notes,
                 "cautions": self.cautions,
+                "trust": None if self.trust is None else asdict(self.trust),
                 "caution": CAUTION,
             }
         )

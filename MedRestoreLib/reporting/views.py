@@ -94,7 +94,9 @@ def window_of(grey: np.ndarray, modality: str = "") -> tuple[float, float]:
 
 
 def detail_of(before: np.ndarray, after: np.ndarray, window: tuple[float, float], pixel: float) -> Box:
-    """The square (in mm) of a picture where most was changed, as seen in the window.
+    """The square (in mm) of a picture where most of the object was changed, as seen in the window.
+
+    In air restoration takes out a mean, which is no detail worth a look.
 
     Args:
         before, after: ``(rows, columns)``.
@@ -106,6 +108,7 @@ def detail_of(before: np.ndarray, after: np.ndarray, window: tuple[float, float]
     low, high = window
     seen = [np.clip(np.nan_to_num(grey, nan=low), low, high) for grey in (before, after)]
     change = np.abs(gaussian_filter(seen[0] - seen[1], 1.5))  # what is coarser than the noise of single pixels
+    change *= _stands_out(gaussian_filter(seen[1], 1.5))
     shorter, tall = min(columns, rows * pixel), rows * pixel > TALL_ASPECT * columns
     width = int(np.clip((TALL_DETAIL if tall else DETAIL) * shorter, 8, columns))
     height = int(np.clip(width / pixel, 4, rows))
@@ -131,9 +134,14 @@ def _extent(filled: np.ndarray) -> slice:
 
 
 def _object(values: np.ndarray) -> np.ndarray:
-    """The values that stand out from the background, which is the most frequent one; all where none do."""
+    """The values that stand out from the background; all where none do."""
+    found = values[_stands_out(values)]
+    return found if found.size else values
+
+
+def _stands_out(values: np.ndarray) -> np.ndarray:
+    """Where values differ from the background, which is the most frequent one: boolean, like ``values``."""
     counts, edges = np.histogram(values, 256)
     background = edges[counts.argmax()]
     distance = np.abs(values - background)
-    found = values[distance > OBJECT * np.quantile(distance, 0.995)]
-    return found if found.size else values
+    return distance > OBJECT * np.quantile(distance, 0.995)

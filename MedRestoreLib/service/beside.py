@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 from ..files import studies as files
 from ..files.formats import removed_suffix, suffix_of
 from ..image import Image
 from ..pipeline.restore import Result
+from ..pipeline.trust import Trust
 
-KINDS = ("removed", "report", "figure")
-LONGEST = ".removed.nii.gz"  # what one of them puts in the place of OUT's suffix
+KINDS = ("removed", "report", "figure", "trust")
+LONGEST = ".interval.nii.gz"  # what one of them puts in the place of OUT's suffix
 
 
 def paths(out: Path, kinds: Collection[str]) -> dict[str, Path]:
-    """Where they go, by what they are: "removed", "report" and "report_json", "figure" and, of a cine, "film".
+    """Where they go, by what they are: "removed", "report" and "report_json", "figure" and, of a cine, "film",
+    "interval" and "method_share".
 
     Args:
         out: where the restored study is written; what goes beside it has its name without its suffix.
@@ -27,12 +30,21 @@ def paths(out: Path, kinds: Collection[str]) -> dict[str, Path]:
         "removed": {"removed": f"{stem}.removed{removed_suffix(suffix)}"},
         "report": {"report": f"{stem}.report.html", "report_json": f"{stem}.report.json"},
         "figure": {"figure": f"{stem}.figure.png", "film": f"{stem}.film.webp"},
+        "trust": {
+            "interval": f"{stem}.interval{removed_suffix(suffix)}",
+            "method_share": f"{stem}.method{removed_suffix(suffix)}",
+        },
     }
     return {what: out.with_name(name) for kind in KINDS if kind in kinds for what, name in names[kind].items()}
 
 
-def write(before: Image, result: Result, out: Path, kinds: Collection[str]) -> dict[str, Path]:
+def write(
+    before: Image, result: Result, out: Path, kinds: Collection[str], trusted: Trust | None = None
+) -> dict[str, Path]:
     """Write them; what was written, by what it is.
+
+    Args:
+        trusted: the map, where ``kinds`` has "trust".
 
     Raises:
         OutputError: one of them cannot be written.
@@ -40,6 +52,10 @@ def write(before: Image, result: Result, out: Path, kinds: Collection[str]) -> d
     where, written = paths(out, kinds), {}
     if "removed" in kinds:
         written["removed"] = files.write(result.removed, where["removed"], label="removed")
+    if trusted is not None:
+        result = replace(result, report=trusted.report)
+        for what, image in (("interval", trusted.half_width), ("method_share", trusted.method_share)):
+            written[what] = files.write(image, where[what], label=what.replace("_", " "))
     pictures = _pictures(before, result, where) if "figure" in kinds else {}
     written |= pictures
     if "report" in kinds:

@@ -34,7 +34,7 @@ class Worker:
         self._python = python
         self._conversation = Conversation()
         self._exchange: Exchange | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Any = None  # a Popen; None where there is none
 
     def __enter__(self) -> Worker:
         return self
@@ -60,7 +60,7 @@ class Worker:
         described = {name: getattr(image, name) for name in ("spacing", "spacing_known", "modality", "unit")}
         with contextlib.ExitStack() as leaving:
 
-            def send(frames: Sequence[np.ndarray], about: Mapping[str, Any]) -> Upload:
+            def send(frames: Sequence[np.ndarray] | np.ndarray, about: Mapping[str, Any]) -> Upload:
                 upload = exchange.send(frames, about)
                 leaving.callback(self._forget, exchange, upload)
                 return upload
@@ -105,6 +105,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 env={**os.environ, "PYTHONPATH": search_path()},
             )
+        assert self._exchange is not None
         return self._exchange
 
     def _reply(self, request: dict[str, Any], progress: Progress) -> Mapping[str, Any]:
@@ -141,7 +142,8 @@ class Worker:
             watchdog.cancel()
 
     def _kill(self) -> None:
-        kill(self._exchange.folder, self.pid)
+        if self._exchange is not None:
+            kill(self._exchange.folder, self.pid)
         self._process.kill()  # if it has not become the command yet, or the system does not tell
 
     def _next_event(self) -> Event:

@@ -37,6 +37,9 @@ STOPPED = (
 NOT_STARTED = "the worker process did not start; run it by hand to see why: python -m MedRestoreLib worker FOLDER."
 
 
+JobId = int | str | None  # as the request gave it
+
+
 @dataclass(frozen=True)
 class Ready:
     """The worker has started and listens; ``pid`` is its own, even if a launcher started it."""
@@ -49,7 +52,7 @@ class Ready:
 class JobProgress:
     """``fraction`` of the job is done, 0 to 1; ``message`` says what is being done."""
 
-    id: int
+    id: JobId
     fraction: float
     message: str
 
@@ -58,7 +61,7 @@ class JobProgress:
 class JobDone:
     """The job has ended; ``reply`` holds "plan", "report" or what else the request asks for."""
 
-    id: int
+    id: JobId
     reply: Mapping[str, Any]
 
 
@@ -66,7 +69,7 @@ class JobDone:
 class JobFailed:
     """The job has ended with an error: the name of its class, its message and its field."""
 
-    id: int | None
+    id: JobId
     kind: str
     message: str
     field: str = ""
@@ -87,7 +90,7 @@ class JobFailed:
 class JobCancelled:
     """The job has ended because the caller cancelled it."""
 
-    id: int
+    id: JobId
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,7 @@ def decode(line: bytes) -> Event:
         case {"event": "progress", "id": id, "fraction": int() | float() as fraction, "message": str(message)}:
             return JobProgress(id, fraction, message)
         case {"event": "done", "id": id, **rest}:
-            return JobDone(id, rest)
+            return JobDone(id, {str(name): value for name, value in rest.items()})
         case {"event": "error", "id": id, "kind": str(kind), "message": str(message)}:
             return JobFailed(id, kind, message, str(reply.get("field", "")))
         case {"event": "cancelled", "id": id}:

@@ -53,7 +53,9 @@ class Exchange:
         if self._hold is not None:
             self._hold.release()
 
-    def sending(self, frames: Sequence[np.ndarray], described: Mapping[str, Any]) -> Generator[float, None, Upload]:
+    def sending(
+        self, frames: Sequence[np.ndarray] | np.ndarray, described: Mapping[str, Any]
+    ) -> Generator[float, None, Upload]:
         """Copy a study into the folder, a slab of some 2 MB at each step; yields the fraction done.
 
         Args:
@@ -84,7 +86,7 @@ class Exchange:
             raise
         return Upload(path, about)
 
-    def send(self, frames: Sequence[np.ndarray], described: Mapping[str, Any]) -> Upload:
+    def send(self, frames: Sequence[np.ndarray] | np.ndarray, described: Mapping[str, Any]) -> Upload:
         """As ``sending``, all at once."""
         steps = self.sending(frames, described)
         while True:
@@ -115,7 +117,7 @@ class Exchange:
             modality: what the study is, where that is known better by now than when it was sent.
             **edits: fields of ``Plan`` that replace the plan's.
         """
-        request = {"id": self._next(), "do": do, "input": upload.path.name, "image": dict(upload.about)}
+        request: dict[str, Any] = {"id": self._next(), "do": do, "input": upload.path.name, "image": dict(upload.about)}
         if plan is not None:
             request["plan"] = to_plain(plan)
         request["edits"] = to_plain(edits)

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..noise import Estimate, NoiseMap, Spectrum
+from ..noise import Estimate, NoiseCurve, NoiseMap, Spectrum
 from ..pipeline.choice import Candidate
 from ..pipeline.plan import Plan
 
-_SHAPES = {"spectrum": Spectrum, "noise_map": NoiseMap}
+_SHAPES: dict[str, Any] = {"spectrum": Spectrum, "noise_map": NoiseMap, "noise_curve": NoiseCurve}
 
 
 def to_plain(fields: Plan | Mapping[str, Any]) -> dict[str, Any]:

@@ -69,8 +69,8 @@ def _slice(image: Image, plan: Plan, frame: int, number: int, progress: Progress
     weights = None if plan.mask is None else feathered(plan.mask, image.spacing, slices.start, slices.stop)
     message = f"Previewing {denoising.method.title}"
     voxels = image.voxels[frames, slices]
-    uneven = unevenness(plan.noise_map, image.voxels.shape)
-    uneven = None if uneven is None else uneven[slices]
+    uneven = unevenness(plan, image.voxels)
+    uneven = None if uneven is None else uneven[frames if len(uneven) > 1 else slice(None), slices]
     with heard(progress or ignore) as say:
         run = run_plan(denoising, voxels, plan, weights, lambda fraction: say(fraction, message), uneven)
     kept = number - slices.start

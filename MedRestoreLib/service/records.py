@@ -76,7 +76,7 @@ def fingerprint(study: Study, edits: Mapping[str, Any]) -> str:
     plan: dict[str, Any] = to_plain(edits)
     if edits.get("mask") is not None:
         mask = edits["mask"].voxels[0] if isinstance(edits["mask"], Image) else np.asarray(edits["mask"])
-        plan["mask"] = [mask.shape, hashlib.sha256(np.ascontiguousarray(mask != 0)).hexdigest()]
+        plan["mask"] = [mask.shape, hashlib.sha256(np.ascontiguousarray(mask != 0).data).hexdigest()]
     series = "" if isinstance(study.source, Path) else study.source.uid
     about = json.dumps([__version__, series, sorted(map(sha256, study.files)), plan], sort_keys=True, default=repr)
     return hashlib.sha256(about.encode()).hexdigest()

@@ -30,11 +30,14 @@ def rows(tasks: Sequence[Task]) -> Iterator[Row]:
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": search_path()},
         ) as process:
+            tasks_to, rows_from = process.stdin, process.stdout
+            assert tasks_to is not None
+            assert rows_from is not None
             try:
-                pickle.dump(left, process.stdin)
-                process.stdin.close()
+                pickle.dump(left, tasks_to)
+                tasks_to.close()
                 while left:
-                    row = pickle.load(process.stdout)
+                    row = pickle.load(rows_from)
                     left.pop(0)
                     yield row
             except (OSError, EOFError, pickle.UnpicklingError):

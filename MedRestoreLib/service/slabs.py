@@ -12,7 +12,7 @@ from ..errors import OutputError
 SLAB_BYTES = 2 << 20  # copied in a millisecond or two
 
 
-def write(path: Path, arrays: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.dtype) -> Iterator[float]:
+def write(path: Path, arrays: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.dtype | str) -> Iterator[float]:
     """Write ``arrays``, ``shape[0]`` of them and each ``shape[1:]``, as one array; yields the fraction done.
 
     Raises:
@@ -24,7 +24,7 @@ def write(path: Path, arrays: Iterable[np.ndarray], shape: tuple[int, ...], dtyp
             np.lib.format.write_array_header_1_0(file, header)
             for number, array in enumerate(arrays):
                 for slab, fraction in _slabs(array):
-                    file.write(np.ascontiguousarray(slab))
+                    file.write(np.ascontiguousarray(slab).data)
                     yield (number + fraction) / shape[0]
     except OSError as error:
         raise OutputError(
@@ -47,7 +47,7 @@ def read(path: Path, arrays: Sequence[np.ndarray]) -> Iterator[float]:
             for number, array in enumerate(arrays):
                 for slab, fraction in _slabs(array):
                     buffer = slab if slab.flags.c_contiguous else np.empty(slab.shape, slab.dtype)
-                    if file.readinto(buffer) != buffer.nbytes:
+                    if file.readinto(buffer.data) != buffer.nbytes:
                         raise OutputError("the result is incomplete; restore the study again.")
                     if buffer is not slab:
                         slab[...] = buffer

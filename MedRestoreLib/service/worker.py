@@ -19,7 +19,8 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -32,9 +33,10 @@ from ..image import Image, Source
 from ..pipeline import device as devices
 from ..pipeline.plan import Plan, recommend, revise
 from ..pipeline.restore import restore
+from ..progress import Progress, heard
 from ..version import __version__
 from . import folders, slabs
-from .conversation import GRACE_SECONDS, Event, JobCancelled, JobDone, JobFailed, JobProgress, Ready, encode
+from .conversation import GRACE_SECONDS, JobCancelled, JobDone, JobFailed, JobProgress, Ready, encode
 from .plain import from_plain
 from .preview import glance, preview
 
@@ -106,7 +108,7 @@ class _Server:
             if request.get("do") == "forget":
                 self._forget(request)
                 return
-            tasks = {
+            tasks: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
                 "restore": self._restore,
                 "preview": partial(self._preview, preview),
                 "glance": partial(self._preview, glance),
@@ -135,10 +137,12 @@ class _Server:
     def _recommend(self, request: dict[str, Any]) -> dict[str, Any]:
         image = self._study(request)
         plan, edits = self._plan(request)
-        return {"plan": revise(image, plan, **edits).to_dict()}
+        with self._heard(request):
+            return {"plan": revise(image, plan, **edits).to_dict()}
 
     def _recognise(self, request: dict[str, Any]) -> dict[str, Any]:
-        plan = recommend(self._study(request), **self._plan(request)[1])
+        with self._heard(request):
+            plan = recommend(self._study(request), **self._plan(request)[1])
         return plan.to_dict() | {"level": None if plan.level_is_default else plan.level, "start": plan.level}
 
     def _restore(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -183,9 +187,9 @@ class _Server:
     def _write(self, request: dict[str, Any], image: Image) -> None:
         """The restored study into the request's output: float32, or colour in its own type."""
         path = self._file(request, "output")
-        if image.colour is None:
-            frames, shape, dtype = image.voxels, image.voxels.shape, np.float32
-        else:  # frame by frame: going back to colour takes many times the memory of what comes out
+        frames: Iterable[np.ndarray] = image.voxels
+        shape, dtype = image.voxels.shape, "float32"
+        if image.colour is not None:  # frame by frame: going back to colour takes many times what comes out
             frames = (_frame(image, number).stored()[0] for number in range(len(image.voxels)))
             shape, dtype = image.colour.shape, image.source.dtype
         for _ in slabs.write(path, frames, shape, dtype):
@@ -210,11 +214,15 @@ class _Server:
 
         return report
 
+    def _heard(self, request: dict[str, Any]) -> AbstractContextManager[Progress]:
+        """A cancel is heard while a plan is made, of which nothing is told on the way."""
+        return heard(lambda *_: self._stop_if_cancelled(request.get("id")))
+
     def _stop_if_cancelled(self, id: Any) -> None:
         if self.closing.is_set() or id in self.cancelled:
             raise Cancelled("the job was cancelled.")
 
-    def _reply(self, event: Event) -> None:
+    def _reply(self, event: Ready | JobProgress | JobDone | JobFailed | JobCancelled) -> None:
         line = encode(event)
         with self.lock, contextlib.suppress(OSError):  # the caller left: the end of its input says so too
             self.replies.write(line)
@@ -256,7 +264,8 @@ def _load(path: Path) -> Image:
 def _frame(image: Image, number: int) -> Image:
     """One frame of a colour study."""
     one = slice(number, number + 1)
-    return replace(image, voxels=image.voxels[one], colour=image.colour[one], frame_times=())
+    colour = None if image.colour is None else image.colour[one]
+    return replace(image, voxels=image.voxels[one], colour=colour, frame_times=())
 
 
 def _load_torch() -> None:

@@ -5,7 +5,8 @@
 Each study is restored with BM3D. A Gaussian blob of 3 to 12 pixels at half maximum and 0.5 to 3 standard deviations of
 the noise, bright or dark, is then planted in the restored slice alone, or erased from it: the noisy slice has it, with
 the noise that it would have. It is found if a place of the report lies within its width. The signal-to-noise ratio is
-that of the ideal matched filter: root of the sum of squares of the change over the noise's standard deviation.
+that of the ideal matched filter: root of the sum of squares of the change over the noise's standard deviation, after
+both are filtered so that the noise is white.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from MedRestoreLib.noise.poisson import thin
 from Testing.support.paths import REPOSITORY
 
 RATIOS = ((3, 6), (6, 10), (10, np.inf))  # of signal to noise
+EMPTY = 0.05  # of the strongest band: where the noise is weaker, a blob is no clearer in truth
 CALM = {"rician": 2.0, "poisson": 0.0}  # lesions lie where the signal is so many standard deviations at least
 
 
@@ -85,7 +87,17 @@ def lesion(
         before[0, 0] = counts + rng.poisson(blob) if height > 0 else kept
     else:
         before[0, 0] = np.maximum(before[0, 0] + blob, 0)
-    return before, after, float(np.linalg.norm(change) / sigma[row, column]), width, (row, column)
+    return before, after, ideal(change / sigma[row, column], noise), width, (row, column)
+
+
+def ideal(change: np.ndarray, noise: Noise) -> float:
+    """Signal-to-noise ratio of the ideal matched filter for a change in standard deviations of the noise."""
+    if noise.spectrum is None:
+        return float(np.linalg.norm(change))
+    gains = noise.spectrum.in_plane.gains((1, *change.shape))[0]
+    seen = gains > np.sqrt(EMPTY) * gains.max()
+    white = np.fft.irfft2(np.fft.rfft2(change) * np.where(seen, 1 / np.where(seen, gains, 1), 0), change.shape)
+    return float(np.linalg.norm(white))
 
 
 def measure(folder: Path, every: int, plants: int) -> dict[str, dict[str, list[int]]]:

@@ -1,6 +1,6 @@
 """Every real MR study through the automatic plan: a table, and one figure of all before and after.
 
-    MEDRESTORE_DATA=... python -m Testing.benchmarks.mr_studies FIGURE.png [--json FILE]
+    MEDRESTORE_DATA=... python -m Testing.benchmarks.mr_studies docs/figures/mr_studies.webp [--json FILE]
 
 Plans are made of whole studies; of large ones the middle slices are restored. Where acquisitions repeat, the gain that
 was predicted stands beside the one that the repeats show.
@@ -128,7 +128,7 @@ def draw(found: dict[str, dict[str, Any]], path: Path) -> None:
         sure = "careful" if row["careful"] else "sure"
         trio[0].set_title(f"{name[:26]}\n{row['method']}, {row['level']:.2g} %, {sure}", fontsize=6, loc="left")
     figure.subplots_adjust(0.005, 0.005, 0.995, 0.965, 0.02, 0.28)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=110, pil_kwargs={"quality": 70} if path.suffix in (".jpg", ".webp") else None)
 
 
 def _square(picture: np.ndarray) -> np.ndarray:

@@ -83,14 +83,16 @@ def test_inspect_says_what_a_study_is_and_writes_nothing(volume):
 
 def test_restore_writes_all_that_is_asked_for(volume):
     out = volume.with_name("restored.nrrd")
-    result = run("restore", volume, out, "--method", "adf", "--removed", "--report", "--figure", "--json")
+    result = run("restore", volume, out, "--method", "adf", "--removed", "--report", "--figure", "--trust", "--json")
     assert result.returncode == 0, result.stderr
     written = {name: Path(path) for name, path in json.loads(result.stdout)["written"].items()}
-    assert set(written) == {"restored", "removed", "report", "report_json", "figure"}
+    assert set(written) == {"restored", "removed", "report", "report_json", "figure", "interval", "method_share"}
     before, after, removed = (mr.read(p) for p in (volume, out, written["removed"]))
     np.testing.assert_allclose(after.voxels + removed.voxels, before.voxels, atol=1e-3)
     assert after.same_grid(before, tolerance=1e-6)
     assert json.loads(written["report_json"].read_text())["plan"]["method"] == "adf"
+    assert json.loads(written["report_json"].read_text())["trust"]["coverage"] == 0.9
+    assert mr.read(written["interval"]).voxels.min() > 0
     assert written["report"].read_text().startswith("<!")
     assert written["figure"].read_bytes().startswith(b"\x89PNG")
 

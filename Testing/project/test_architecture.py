@@ -40,8 +40,9 @@ LIBRARY = {
     "service": {"errors", "files", "image", "noise", "pipeline", "progress", "reporting", "version"},
     "mrml": {"errors", "files", "image", "methods", "metrics", "modalities", "pipeline", "progress", "samples"},
     "presets": {"errors", "files", "pipeline"},
-    "cli": {"errors", "files", "image", "methods", "modalities", "noise", "pipeline", "reporting", "service", "version"}
-    | {"weights"},
+    "node": {"errors", "files", "presets", "service"},
+    "cli": {"errors", "files", "image", "methods", "modalities", "node", "noise", "pipeline", "reporting", "service"}
+    | {"version", "weights"},
     "__main__": {"cli", "service"},
     "__init__": {"errors", "files", "image", "methods", "pipeline", "reporting", "service", "version"},
 }

@@ -111,3 +111,21 @@ def test_spectrum_and_map_go_through_json():
     spectrum, noise_map = Spectrum(rng.uniform(0, 2, (1, 8, 8))), NoiseMap(rng.uniform(1, 2, (3, 5, 4)))
     np.testing.assert_allclose(Spectrum.from_list(spectrum.to_list()).density, spectrum.density, rtol=1e-3)
     np.testing.assert_allclose(NoiseMap.from_list(noise_map.to_list()).values, noise_map.values, rtol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["white", "zero_filled_1.2", "zero_filled_1.5"])
+def test_what_anatomy_adds_to_weak_noise_is_taken_out(kind, data_folder):
+    """At 1 % in FLAIR the flattest blocks still hold a tenth of anatomy."""
+    clean = mr_noise.weighted("FLAIR")[mr_noise.SLICES]
+    acquired = acquire(clean, kind, 1.0, seed=1)
+    found = measure(acquired.noisy[None])
+    assert found.growth > 1.04, "there is anatomy in them"
+    assert found.sigma == pytest.approx(acquired.sigma, rel=0.1)
+
+
+@pytest.mark.parametrize("level", [3.0, 9.0])
+def test_few_uneven_slices_whose_air_is_calm_are_not_sure(level, data_folder):
+    """There is no map of five slices, and air at the border has three quarters of the noise."""
+    few = mr_noise.weighted("T2w")[mr_noise.FEW]
+    assert not RICIAN.estimate(acquire(few, "uneven", level, seed=1).noisy[None]).sure
+    assert RICIAN.estimate(acquire(few, "white", level, seed=1).noisy[None]).sure

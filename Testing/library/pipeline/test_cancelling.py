@@ -120,3 +120,15 @@ def test_what_was_said_last_is_said_again():
         progress.stop_if_asked()
     progress.stop_if_asked()
     assert said == [(0.5, "half")] * 2
+
+
+@pytest.mark.parametrize("modality", ["MR", "NM"])
+def test_a_cancel_is_heard_while_a_plan_is_made(modality, monkeypatch):
+    monkeypatch.setattr(progress, "HEARING_SECONDS", 0.0)
+    study = mr.Image.from_array(np.random.default_rng(0).poisson(20.0, (96, 96)), modality=modality)
+
+    def cancel(fraction, message):
+        raise mr.Cancelled("enough")
+
+    with progress.heard(cancel), pytest.raises(mr.Cancelled):
+        mr.recommend(study)

@@ -227,3 +227,12 @@ def test_levels_out_of_reach_cannot_be_added_either():
         mr.add_noise(study(), "rician", 1e4)
     with pytest.raises(mr.UnknownNoise):
         mr.add_noise(study(), "pink", 1.0)
+
+
+def test_an_uncertain_level_does_not_count_against_a_method_that_uses_none():
+    frame = mr.Image.from_array(RAMP, modality="US")
+    plan = mr.recommend(frame, method="unet_att_small")
+    assert plan.careful
+    report = mr.restore(frame, plan).report
+    assert not any("uncertain" in caution for caution in report.cautions)
+    assert any("uses none" in note for note in report.notes)

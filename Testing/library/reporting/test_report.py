@@ -366,3 +366,15 @@ def test_where_no_spacing_is_known_nothing_is_said_in_millimetres(tmp_path):
         assert unit not in text.split("</style>")[1]
     known = mr.restore(replace(noisy, spacing_known=True, spacing=(0.5, 0.5, 1)), method="adf", level=5.0).report
     assert known.to_dict()["totals"]["size_unit"] == "cm²"
+
+
+def test_the_detail_of_a_noisy_head_lies_in_the_head_and_not_in_its_air():
+    from scipy.ndimage import gaussian_filter
+
+    rows, columns = np.indices((128, 128)) - 64
+    inside = np.hypot(rows / 1.2, columns) < 36
+    clean = 80 * gaussian_filter(inside.astype(np.float32), 1)
+    noise = 12 * np.random.default_rng(0).standard_normal((2, 128, 128)).astype(np.float32)
+    noisy = np.hypot(clean + noise[0], noise[1])  # in air the mean of magnitudes, 15, is taken out
+    box = detail_of(noisy, clean, (0.0, 100.0), pixel=1.0)
+    assert inside[box].mean() > 0.5

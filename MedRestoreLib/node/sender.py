@@ -1,0 +1,94 @@
+"""Delivers derived files by C-STORE, again and again until they are acknowledged or time is up."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import time
+from typing import Any
+
+from ..files.headers import read_header, text
+from ..files.quiet import quiet_pydicom
+from .config import Config, Peer
+from .queue import Delivery, Queue
+
+LOG = logging.getLogger("medrestore.node")
+
+_SYNTAXES = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"]
+_LONGEST_WAIT = 3600.0
+_MOST_CLASSES = 100  # of one association: the standard has room for 128 presentation contexts
+
+
+def deliver(config: Config, queue: Queue) -> int:
+    """Try what is waiting for one destination.
+
+    Returns:
+        How many deliveries were tried.
+    """
+    waiting = queue.waiting()
+    if not waiting:
+        return 0
+    peer = config.peer(waiting[0].destination)
+    if peer is None or not peer.port:
+        for one in waiting:
+            queue.give_up(one, "the destination is no longer configured")
+        return len(waiting)
+    kinds = {one: _class_of(one) for one in waiting}
+    association = _associate(config, peer, sorted({kind for kind in kinds.values() if kind})[:_MOST_CLASSES])
+    try:
+        for one, kind in kinds.items():
+            if not kind:
+                queue.give_up(one, "the file is gone")
+                continue
+            problem = _send(association, one)
+            if not problem:
+                queue.sent(one)
+                queue.count("sent")
+            elif time.time() - one.since > 3600 * config.give_up_hours:
+                queue.give_up(one, problem)
+            else:
+                queue.postpone(one, min(_LONGEST_WAIT, 2.0 ** min(one.attempts, 12)), problem)
+    finally:
+        if association.is_established:
+            association.release()
+    return len(waiting)
+
+
+def _class_of(delivery: Delivery) -> str:
+    try:
+        with quiet_pydicom():
+            return text(read_header(delivery.file, ["SOPClassUID"]), "SOPClassUID")
+    except Exception:  # absent or damaged
+        return ""
+
+
+def _associate(config: Config, peer: Peer, classes: list[str]) -> Any:
+    from pynetdicom import AE
+
+    entity = AE(ae_title=config.ae_title)
+    entity.network_timeout = entity.dimse_timeout = entity.acse_timeout = entity.connection_timeout = 60.0
+    for one in classes or ["1.2.840.10008.1.1"]:
+        entity.add_requested_context(one, _SYNTAXES)
+    tls = None
+    if peer.tls and config.tls is not None:
+        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=config.tls.authorities)
+        context.load_cert_chain(config.tls.certificate, config.tls.key)
+        tls = (context, peer.address)
+    return entity.associate(peer.address, peer.port, ae_title=peer.ae_title, tls_args=tls)
+
+
+def _send(association: Any, delivery: Delivery) -> str:
+    """Why a file could not be delivered; "" if it was."""
+    from pydicom import dcmread
+
+    if not association.is_established:
+        return "the destination is not there, or refuses the association"
+    try:
+        with quiet_pydicom():
+            answer = association.send_c_store(dcmread(delivery.file))
+    except Exception as error:  # the peer went away, or takes none of these
+        return f"it could not be sent ({type(error).__name__})"
+    if "Status" not in answer:
+        return "the destination did not answer"
+    status = int(answer.Status)
+    return "" if status == 0 or status >> 12 == 0xB else f"the destination refused it (status {status:04X})"

@@ -1,0 +1,92 @@
+"""DICOM peers on this machine: a sender, and a destination that remembers what it was sent."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydicom import dcmread
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+STORAGE = "1.2.840.10008.5.1.4.1.1"
+CLASSES = [f"{STORAGE}.{kind}" for kind in ("20", "4", "3.1", "128", "2")]
+SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
+ECHO = "1.2.840.10008.1.1"
+
+
+@contextmanager
+def destination(title: str = "ARCHIVE", statuses: Iterator[int] | None = None) -> Iterator[tuple[int, list[Any]]]:
+    """A storage that answers with ``statuses``, else with success: its port, and the data sets that it took."""
+    from pynetdicom import AE, evt
+
+    taken: list[Any] = []
+
+    def store(event: Any) -> int:
+        status = 0 if statuses is None else next(statuses, 0)
+        if status == 0:
+            path = getattr(event.request, "_dataset_path", None)
+            taken.append(event.dataset if path is None else dcmread(event.dataset_path))
+        return status
+
+    entity = AE(ae_title=title)
+    for one in CLASSES:
+        entity.add_supported_context(one, SYNTAXES)
+    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, store)])
+    try:
+        yield server.socket.getsockname()[1], taken
+    finally:
+        server.shutdown()
+
+
+def send(port: int, paths: Iterable[Path | Any], title: str = "SENDER", called: str = "MEDRESTORE") -> list[int | None]:
+    """Send files or data sets; the status of each, None where there was no association, or no answer."""
+    from pynetdicom import AE
+
+    entity = AE(ae_title=title)
+    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 120.0
+    for one in (*CLASSES, ECHO):
+        entity.add_requested_context(one, SYNTAXES)
+    paths = list(paths)
+    association = entity.associate("127.0.0.1", port, ae_title=called)
+    if not association.is_established:
+        return [None] * len(paths)
+    found: list[int | None] = []
+    for path in paths:
+        try:
+            answer = association.send_c_store(dcmread(path) if isinstance(path, Path) else path)
+            found.append(answer.get("Status"))
+        except (RuntimeError, ValueError):
+            found.append(None)
+    association.release()
+    return found
+
+
+def echo(
+    port: int, title: str = "SENDER", called: str = "MEDRESTORE", tls: Path | None = None, trusted: Path | None = None
+) -> int | None:
+    """The answer to a C-ECHO; None where the association is refused or ended.
+
+    Args:
+        tls: path of our certificate and key, without their suffixes; None speaks without TLS.
+        trusted: the certificate that the other end must show.
+    """
+    from pynetdicom import AE
+
+    secured = None
+    if tls is not None:
+        context = ssl.create_default_context(cafile=trusted)
+        context.load_cert_chain(tls.with_suffix(".pem"), tls.with_suffix(".key"))
+        secured = (context, "127.0.0.1")
+
+    entity = AE(ae_title=title)
+    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 120.0
+    entity.add_requested_context(ECHO)
+    association = entity.associate("127.0.0.1", port, ae_title=called, tls_args=secured)
+    if not association.is_established:
+        return None
+    answer = association.send_c_echo()
+    association.release()
+    return answer.get("Status")
