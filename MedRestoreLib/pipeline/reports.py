@@ -96,8 +96,6 @@ def _gain(image: Image, plan: Plan, denoising: Denoising, before: np.ndarray, af
     ``before`` and ``after`` are the study with even noise.
     """
     noise = denoising.noise
-    if plan.careful:
-        return Gain.unavailable("the noise level is uncertain, and so is what is gained.")
     if noise.counted and is_reconstruction(image):
         return Gain.unavailable("a reconstruction is no raw count: its noise is correlated, and no estimate holds.")
     if noise.counted:
