@@ -375,6 +375,7 @@ class MedRestoreTest(ScriptedLoadableModuleTest):
             assert slicer.util.saveScene(scene)
             slicer.mrmlScene.Clear(0)
             slicer.util.loadScene(scene)
+        panel.enter()  # without a main window no module is entered, and nobody takes hold of the scene again
         self.waitFor(lambda: panel.isAtRest)
         assert panel.ui.inputSelector.currentNode().GetName() == name
         assert panel.ui.strengthSlider.value == logic.getParameterNode().strength == 0.25
