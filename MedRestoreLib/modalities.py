@@ -41,7 +41,7 @@ class Modality:
 MODALITIES = (
     Modality(
         "NM",
-        "Nuclear medicine: planar, bone scan, SPECT",
+        "Nuclear medicine, planar or SPECT",
         noise="poisson",
         aliases=("st", "spect", "scintigraphy", "bone scan"),
         unit="counts",

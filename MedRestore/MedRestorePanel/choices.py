@@ -119,7 +119,7 @@ class ChoiceConnector(GuiConnector):
 def modalities() -> list[Choice]:
     """What a person may answer when the study does not tell: DICOM codes, "" while nobody has answered."""
     titles = {
-        "NM": _("Nuclear medicine: planar, bone scan, SPECT (NM)"),
+        "NM": _("Nuclear medicine, planar or SPECT (NM)"),
         "MR": _("Magnetic resonance (MR)"),
         "US": _("Ultrasound (US)"),
         "PT": _("PET (PT)"),

@@ -28,7 +28,7 @@ class Reconstructed(Gaussian):
 
     id: ClassVar[str] = "reconstructed"
     title: ClassVar[str] = "Reconstruction"
-    unit: ClassVar[str] = "standard deviation, in the study's unit, the root mean square over the object"
+    unit: ClassVar[str] = "root mean square over the object, in the study's unit"
     keeps_totals: ClassVar[bool] = True
 
     @classmethod

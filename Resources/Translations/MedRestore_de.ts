@@ -579,6 +579,14 @@
         <translation>Zählereignissen je Einheit (1 bei rohen Zählraten)</translation>
     </message>
     <message>
+        <source>Reconstruction</source>
+        <translation>Rekonstruktion</translation>
+    </message>
+    <message>
+        <source>root mean square over the object, in the study's unit</source>
+        <translation>Effektivwert über das Objekt, in der Einheit der Untersuchung</translation>
+    </message>
+    <message>
         <source>Rician</source>
         <translation>Rice</translation>
     </message>
@@ -622,8 +630,8 @@
         <translation>Das wurde anderswo gewählt und steht hier nicht zur Wahl.</translation>
     </message>
     <message>
-        <source>Nuclear medicine: planar, bone scan, SPECT (NM)</source>
-        <translation>Nuklearmedizin: planar, Knochenszintigramm, SPECT (NM)</translation>
+        <source>Nuclear medicine, planar or SPECT (NM)</source>
+        <translation>Nuklearmedizin, planar oder SPECT (NM)</translation>
     </message>
     <message>
         <source>Magnetic resonance (MR)</source>

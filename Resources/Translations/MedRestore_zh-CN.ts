@@ -579,6 +579,14 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Reconstruction</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>root mean square over the object, in the study's unit</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Rician</source>
         <translation type="unfinished"></translation>
     </message>
@@ -622,7 +630,7 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>Nuclear medicine: planar, bone scan, SPECT (NM)</source>
+        <source>Nuclear medicine, planar or SPECT (NM)</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
