@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -179,7 +180,7 @@ def _whiteness(residual: Residual, noise: Noise) -> Finding:
         lags = lags - np.maximum(noise.spectrum.autocorrelation(LAGS), 0)
     pairs = sum(float((a & b).sum()) for a, b in ((where[:, 1:], where[:, :-1]), (where[..., 1:], where[..., :-1])))
     limit = float(2 / np.sqrt(where.sum()))
-    measures = {
+    measures: dict[str, Any] = {
         "autocorrelation": [round(float(v), 5) for v in lags],
         "limit": limit,
         "flatness": _flatness(residual),
@@ -244,7 +245,7 @@ def _leakage(residual: Residual, rng: np.random.Generator) -> Finding:
         sentence = f"More was removed at edges than beside them in {100 * share:.0f} % of {len(chosen)} blocks."
     else:
         sentence = f"Edges left no trace in what was removed ({len(chosen)} blocks, p = {p:.2g})."
-    measures = {
+    measures: dict[str, Any] = {
         "greatest_correlation": greatest,
         "p": p,
         "blocks": len(chosen),

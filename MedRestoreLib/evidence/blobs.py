@@ -76,8 +76,9 @@ class Place:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Place:
         """From ``to_dict``, also as kept in JSON."""
-        found = {field.name: values[field.name] for field in fields(cls)}
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
+        found: dict[str, Any] = {field.name: values[field.name] for field in fields(cls)}
+        found = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+        return cls(**found)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

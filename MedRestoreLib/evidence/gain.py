@@ -112,9 +112,8 @@ class Gain:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Gain:
         """From ``to_dict``; reports of former versions know no limits of the gain, and are not relied on."""
-        return cls(
-            **{field.name: values.get(field.name) for field in fields(cls)} | {"white": bool(values.get("white"))}
-        )
+        found: dict[str, Any] = {field.name: values.get(field.name) for field in fields(cls)}
+        return cls(**found | {"white": bool(values.get("white"))})
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -154,12 +153,11 @@ def expected_gain(
         where &= _inside(before.shape)
     if not where.any():
         return Gain.unavailable("no part of the study shows this noise.")
-    whole = restored is not None
-    after = pieces_of(restored, boxes) if whole else noise.unbiased_inverse(denoise(noise.stabilise(before)))
+    after = noise.unbiased_inverse(denoise(noise.stabilise(before))) if restored is None else pieces_of(restored, boxes)
     if not np.isfinite(after).all():
         return Gain.unavailable("the method returned values that are not numbers.")
     renoised = Renoised.of(denoise, before, after, noise, where, seed)
-    risks = renoised.errors_of(noisy, restored) if boxes and whole else renoised.errors()
+    risks = renoised.errors() if restored is None or not boxes else renoised.errors_of(noisy, restored)
     return Gain.of(renoised, risks, 2 * level_error)
 
 
@@ -167,7 +165,8 @@ def _inside(shape: tuple[int, ...]) -> np.ndarray:
     """Boolean: a margin in rows and columns is left out, where a piece's border changes what a denoiser does."""
     inside = np.zeros(shape, bool)
     margins = [min(PIECE_MARGIN, side // 4) for side in shape[2:]]
-    inside[(..., *(slice(margin, side - margin) for margin, side in zip(margins, shape[2:], strict=True)))] = True
+    inner = tuple(slice(margin, side - margin) for margin, side in zip(margins, shape[2:], strict=True))
+    inside[(slice(None), slice(None), *inner)] = True
     return inside
 
 

@@ -51,7 +51,8 @@ def _boxes(shape: tuple[int, ...], side: int, depth: int) -> list[Box]:
     few = [places[int(n)] for n in np.unique(np.linspace(0, len(places) - 1, min(PLANES, len(places))).round())]
     return [
         (slice(frame, frame + 1), slice(z, z + min(depth, slices)), slice(y, y + side), slice(x, x + side))
-        for (frame, z), y, x in product(few, *starts)
+        for frame, z in few
+        for y, x in product(*starts)
     ]
 
 

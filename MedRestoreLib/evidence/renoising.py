@@ -90,10 +90,11 @@ class Renoised:
 
     def errors(self) -> tuple[float, float]:
         """Mean squared error with the noise, and of what the denoiser made of it, in the study's unit."""
-        return tuple(
+        noisy, restored = (
             float(np.square(study - self.clean)[self.where].mean(dtype=np.float64))
             for study in (self.drawn, self.again)
         )
+        return noisy, restored
 
     def errors_of(self, noisy: np.ndarray, restored: np.ndarray) -> tuple[float, float]:
         """The same of the whole study of which these are pieces.

@@ -89,7 +89,7 @@ def totals(before: np.ndarray, after: np.ndarray, *, spacing: tuple[float, float
     if spacing is None:
         voxel, size_unit = 1.0, "voxels" if volume else "pixels"
     else:
-        voxel, size_unit = (np.prod(spacing) / 1000, "ml") if volume else (spacing[0] * spacing[1] / 100, "cm²")
+        voxel, size_unit = (float(np.prod(spacing)) / 1000, "ml") if volume else (spacing[0] * spacing[1] / 100, "cm²")
     regions, sizes = {}, {}
     for number, name in enumerate(REGIONS):
         inside = labels == number

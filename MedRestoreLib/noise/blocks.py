@@ -9,7 +9,7 @@ interpolation and smoothing raise it. The ratio of the two variances (``band_rat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -56,8 +56,8 @@ class Blocks:
 
     def take(self, chosen: np.ndarray) -> Blocks:
         """Only the chosen blocks (indices or a boolean mask)."""
-        rows = (getattr(self, name)[chosen] for name in ("voxels", "mean", "low", "middle", "high"))
-        return Blocks(*rows, self.unchanging, self.step, self.span)
+        rows = {name: getattr(self, name)[chosen] for name in ("voxels", "mean", "low", "middle", "high")}
+        return replace(self, **rows)
 
     def flattest(self, share: float, at_least: int = 1) -> Blocks:
         """The share of the blocks with the least energy in the low band."""
@@ -122,12 +122,12 @@ def cut(voxels: np.ndarray, drop_clipped: bool = True) -> Blocks:
     for value in {float(finite.min()), float(finite.max()), 0.0, *fill.tolist()}:
         touching = np.count_nonzero(windows == np.float32(value), axis=1)
         masked |= touching > (_EXTREME_SHARE if drop_clipped else 1 - 1e-6) * SIDE**2
-    unchanging = np.count_nonzero(single & ~masked) / max(np.count_nonzero(~masked), 1)
+    unchanging = np.count_nonzero(single & ~masked) / max(int(np.count_nonzero(~masked)), 1)
     usable = windows[~single & ~masked]
     energy = dctn(usable.reshape(-1, SIDE, SIDE), axes=(1, 2), norm="ortho").reshape(-1, SIDE**2) ** 2
-    bands = [energy[:, band].mean(axis=1) for band in _BANDS.values()]
+    low, middle, high = (energy[:, band].mean(axis=1) for band in _BANDS.values())
     span = float(np.subtract(*np.percentile(finite[:: max(finite.size // 200_000, 1)], (99, 1))))
-    return Blocks(usable, usable.mean(axis=1), *bands, unchanging, grey_step(finite), span)
+    return Blocks(usable, usable.mean(axis=1), low, middle, high, unchanging, grey_step(finite), span)
 
 
 def noise_curve(blocks: Blocks, bins: int = 16, share: float = 0.1, at_least: int = 20) -> list[Blocks]:

@@ -328,7 +328,7 @@ def refined(estimate: Estimate, voxels: np.ndarray, level_of: Callable[[float], 
     found = measure(voxels) if estimate.level != 0 else None
     if found is None or found.sigma < SILENT * np.ptp(voxels):
         return estimate
-    if estimate.sure and (found.confidence <= SURE or found.white):
+    if estimate.sure and estimate.level is not None and (found.confidence <= SURE or found.white):
         # Air may be calmer than tissue: then it does not tell the noise of tissue.
         sigma = found.sigma if found.growth < GROWN else found.least
         if found.blocks < ENOUGH or level_of(sigma) < CONTRADICTED * estimate.level:

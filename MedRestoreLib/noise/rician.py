@@ -100,20 +100,22 @@ class Rician(Noise):
         if nothing := too_little(blocks) or silent(blocks, flat):
             return nothing
         tissue, air, confirmed = _tissue(blocks), _air(blocks), False
-        if air is None and tissue is None:
-            return Estimate(None, 0.2, f"No air with Rayleigh noise, and in tissue {correlated(flat.band_ratio)}.")
         # Dark tissue can pass for air: where the bright tissue is calmer, it is right.
-        if air is None or (tissue is not None and air.sigma > (1.02 + 0.5 / np.sqrt(tissue.count)) * tissue.sigma):
-            sigma, confidence = tissue.sigma, 0.8 if tissue.count >= 100 else 0.4
+        if air is not None and tissue is not None:
+            air = None if air.sigma > (1.02 + 0.5 / np.sqrt(tissue.blocks)) * tissue.sigma else air
+        if air is None and tissue is not None:
+            sigma, confidence = tissue.sigma, 0.8 if tissue.blocks >= 100 else 0.4
             confidence = min(confidence, 0.5 + 3 * (WHITE - tissue.band_ratio))
-            where = f"Noise of {sigma:.3g} in {tissue.count} flat 8x8 blocks of tissue"
-        else:
+            where = f"Noise of {sigma:.3g} in {tissue.blocks} flat 8x8 blocks of tissue"
+        elif air is not None:
             sigma, confidence, confirmed = air.sigma, 0.9, True
-            where = f"Rayleigh noise of {sigma:.3g} in {air.count} 8x8 blocks of air"
+            where = f"Rayleigh noise of {sigma:.3g} in {air.blocks} 8x8 blocks of air"
             if air.band_ratio > WHITE:
                 confidence, where = SURE, f"{where}; {correlated(air.band_ratio)}"
             elif tissue is not None and tissue.sigma > 1.25 * sigma:
                 confidence, where = 0.4, f"{where}, but {tissue.sigma:.3g} in flat tissue: the noise varies in space"
+        else:
+            return Estimate(None, 0.2, f"No air with Rayleigh noise, and in tissue {correlated(flat.band_ratio)}.")
         maximum, error = Brightest.of(voxels).clean(sigma)
         if sigma > 0.16 * maximum or error > 0.06 * maximum:
             confidence, where = min(confidence, 0.45), f"{where}; it hides the maximum that the level refers to"
@@ -186,7 +188,7 @@ class Rician(Noise):
 
 class _Noise(NamedTuple):
     sigma: float  # of each channel, in the study's unit
-    count: int  # of the blocks it was measured in
+    blocks: int  # that it was measured in
     band_ratio: float
 
 

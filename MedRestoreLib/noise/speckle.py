@@ -92,14 +92,14 @@ class Speckle(Noise):
         if nothing := too_little(blocks):
             return nothing
         if tissue := _white_tissue(blocks):
-            where = f"Standard deviation {tissue.level:.3g} of the mean in {tissue.count} flat 8x8 blocks"
+            where = f"Standard deviation {tissue.level:.3g} of the mean in {tissue.blocks} flat 8x8 blocks"
             if tissue.level < _SILENT:
                 return Estimate(0.0, 0.9, f"{where}: nothing to remove.")
             if tissue.spread > 0.2:
                 return Estimate(tissue.level, 0.3, f"{where}, but not in proportion to the mean: hardly speckle.")
             return Estimate(tissue.level, min(0.9, 1 - 2 * tissue.spread), f"{where}, in proportion to it.")
         if tissue := _correlated_tissue(voxels):
-            where = f"Standard deviation {tissue.level:.3g} of the mean in {tissue.count} squares of homogeneous tissue"
+            where = f"Standard deviation {tissue.level:.3g} of the mean in {tissue.blocks} squares of even tissue"
             return Estimate(tissue.level, min(0.6, tissue.agreement), f"{where}; correlated, as in B-mode images.")
         return Estimate(
             None, 0.2, "No homogeneous tissue with speckle: clean, smoothed or restored; nothing sure to remove."
@@ -143,7 +143,7 @@ class Speckle(Noise):
 class _Tissue(NamedTuple):
     grey: float  # mean grey value
     level: float  # standard deviation over mean
-    count: int  # of the blocks it was measured in
+    blocks: int  # that it was measured in
     spread: float = 0.0  # relative deviation of the level between bright and dark blocks
     agreement: float = 1.0  # share of the correlated squares whose ratio is near the level
 

@@ -126,8 +126,8 @@ class _Flat:
         magnitudes = np.abs(spectra[few]) / scale[few, None, None, None]
         variances = _separable(np.square(np.median(magnitudes, axis=0) / _GAUSSIAN))
         used = free & (variances > STRONG * variances[free].max())
-        shares = tuple(_energies(spectra, scale, some, used, variances) for some in (few, flat))
-        return cls(few, used, variances, shares)
+        first, second = (_energies(spectra, scale, some, used, variances) for some in (few, flat))
+        return cls(few, used, variances, (first, second))
 
     def over(self, spectra: np.ndarray, scale: np.ndarray) -> _Flat:
         """The same blocks, evened by another scale."""

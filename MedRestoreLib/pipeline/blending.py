@@ -26,7 +26,7 @@ def blend(
         What each frame was multiplied by to keep its total; empty where totals are not kept.
     """
     factors = []
-    strength = np.float32(strength)
+    share = np.float32(strength)
     for before, after in zip(voxels, restored, strict=True):
         weight = np.ones(len(after), np.float32) if weights is None else weights
         if keep_totals:
@@ -35,7 +35,7 @@ def blend(
             after *= np.float32(factors[-1])
         if weights is not None or strength != 1:
             for k in range(len(after)):
-                after[k] = before[k] + strength * weight[k] * (after[k] - before[k])
+                after[k] = before[k] + share * weight[k] * (after[k] - before[k])
     return tuple(factors)
 
 

@@ -111,9 +111,9 @@ class Denoising:
             options["spectrum"] = self.noise.spectrum
         with torch.inference_mode():
             result = self.implementation(batch.to(self.device), self.sigma, **options)
-        result = result.reshape(scaled.shape).cpu().numpy()
-        if not np.isfinite(result).all():  # an inverse transform could turn these into plausible zeros
+        restored = result.reshape(scaled.shape).cpu().numpy()
+        if not np.isfinite(restored).all():  # an inverse transform could turn these into plausible zeros
             raise MedRestoreError(
                 f"{self.method.id} gave values that are not numbers; please report it, use another method."
             )
-        return (result + above) * np.float32(self.scale) + np.float32(self.offset)
+        return (restored + above) * np.float32(self.scale) + np.float32(self.offset)

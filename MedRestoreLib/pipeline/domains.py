@@ -130,10 +130,10 @@ class Rate(Domain):
     def sigma(self, noise: Noise, scale: float) -> float:
         return 1.0 / math.sqrt(noise.level * scale)
 
-    def from_stabilised(self, noise: Noise, stabilised: np.ndarray) -> np.ndarray:
+    def from_stabilised(self, noise: Any, stabilised: np.ndarray) -> np.ndarray:
         return noise.algebraic_inverse(stabilised)
 
-    def to_stabilised(self, noise: Noise, restored: np.ndarray) -> np.ndarray:
+    def to_stabilised(self, noise: Any, restored: np.ndarray) -> np.ndarray:
         return noise.forward_mean(restored)
 
 

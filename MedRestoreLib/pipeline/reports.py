@@ -84,7 +84,7 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
         notes=(
             *run.notes,
             *noise.caveats,
-            *filter(None, (level.caution, unused, image.colour is not None and _COLOUR_KEPT)),
+            *(note for note in (level.caution, unused, "" if image.colour is None else _COLOUR_KEPT) if note),
         ),
         cautions=(*_cautions(level, run), *_outside(image, denoising)),
     )

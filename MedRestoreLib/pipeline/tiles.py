@@ -90,7 +90,8 @@ def run_tiled(
         OutOfMemory: a window needs more than ``memory_gb``, or not even the smallest fits into the CPU's memory.
         MedRestoreError: the method returned values that are not numbers.
     """
-    limit, notes = window_voxels(denoising, voxels.shape, memory_gb), []
+    notes: list[str] = []
+    limit = window_voxels(denoising, voxels.shape, memory_gb)
     while True:
         try:
             return Run(in_windows(denoising, voxels, limit, progress), denoising, limit, tuple(notes))
