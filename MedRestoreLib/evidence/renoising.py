@@ -21,7 +21,7 @@ from .sampling import sample_planes
 
 PLANES = 500_000  # voxels of a whole study that errors are extended to
 STREAM = 20_041  # of random numbers: a simulated study may have been made with the same seed
-LEAST_SHARE = 0.2  # of the error in the pieces: the whole study's is not less
+LEAST_SHARE = 0.2  # of the error in the pieces: the whole study's is hardly less
 SURROUND = 9  # voxels: side of the square around a voxel that says how bright its place is
 USUAL, HOT = 99.0, 2.0  # within so many voxels of a place brighter than twice this percentile, counts are not judged
 
@@ -106,13 +106,15 @@ class Renoised:
         clean, where = self.noise.clean_behind(noisy, restored), judged(noisy, self.noise)
         drawn = replace(self.noise, spectrum=None).drawn(clean, np.random.default_rng(0))
         here, there = (surroundings(self.noise.stabilise(study)) for study in (self.clean, clean))
-        least = self.errors()[1]
+        before_here, after_here = self.errors()
         power, whole = (_variance(self.noise, study) for study in (self.clean, clean))
         shares = (np.square(self.again - self.clean) / power)[self.where].astype(np.float64)
         slopes = np.linalg.lstsq(here[:, self.where].T.astype(np.float64), shares, rcond=None)[0]
         after = float((np.tensordot(slopes, there, 1) * whole)[where].mean(dtype=np.float64))
         before = float(np.square(drawn - clean)[where].mean(dtype=np.float64))
-        return before, max(after, LEAST_SHARE * least)
+        if after < LEAST_SHARE * after_here:  # the regression leads nowhere: as large a share is left everywhere
+            after = before * after_here / max(before_here, 1e-30)
+        return before, after
 
 
 def pieces_of(study: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:

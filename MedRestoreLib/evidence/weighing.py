@@ -19,6 +19,7 @@ LOST, WIDE = 0.5, 0.9
 RATIOS = np.exp(np.linspace(np.log(0.3), np.log(300), 3000))
 EXTENSION = 0.12  # standard error of the logarithm of what is renoised, on pieces instead of the whole study
 TAIL = 0.025  # of the probability lies beyond either limit
+CONTRADICTED = 2.0  # standard errors that the penalty may lie below what renoising leaves
 MISFIT = 4.0  # standard errors: farther from any likely ratio, the estimates contradict each other
 
 
@@ -41,6 +42,8 @@ def weigh(left: float, error: float, renoised: float, power_error: float = 0.0) 
         power_error: relative standard error of the noise's power: what was removed does not change with it.
     """
     error, renoised = max(float(np.hypot(error, power_error)), 1e-4), max(renoised, 1e-6)
+    # The truth is no smoother than what was restored, so no less is left of it: where the penalty says so, it errs.
+    error = max(error, renoised - left) if renoised - left > CONTRADICTED * error else error
     logs = np.log(RATIOS)
     prior = USUALLY * _normal(logs, CENTRE, NARROW) + (1 - USUALLY) * _normal(logs, LOST, WIDE)
     distance = (left - RATIOS * renoised) / error

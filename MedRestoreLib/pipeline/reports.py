@@ -53,7 +53,8 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
     uneven = unevenness(plan, image.voxels)
     before, after = evened(image.voxels, uneven), evened(run.voxels, uneven)
     level = _level(plan, denoising)
-    unused = plan.careful and method.blind and f"The noise level is uncertain, but {method.title} uses none."
+    unknown = "could not be estimated" if plan.level_is_default else "is uncertain"
+    unused = f"The noise level {unknown}, but {method.title} uses none." if plan.careful and method.blind else ""
     spacing = image.spacing if image.spacing_known else None
     return Report(
         study=Study(

@@ -70,7 +70,7 @@ MISUSES = [
     (["restore", "head.nrrd", "out.nrrd", "--device", "gpu"], "auto, cpu, cuda, mps"),
     (["restore", "head.nrrd", "out.nrrd", "--method", "BM3"], "did you mean 'bm3d'"),
     (["restore", "head.nrrd", "out.nrrd", "--method", "srad"], "not meant for MR"),
-    (["restore", "head.nrrd", "out.nrrd", "--noise", "pink"], "gaussian, poisson, rician"),
+    (["restore", "head.nrrd", "out.nrrd", "--noise", "pink"], "gaussian, poisson, reconstructed, rician"),
     (["restore", "head.nrrd", "out.nrrd", "--modality", "cat"], "MRI, PET or ultrasound"),
     (["restore", "head.nrrd", "out.nrrd", "--option", "x"], "NAME=VALUE"),
     (["restore", "head.nrrd", "out.nrrd", *PLAN, "--option", "iterations=many"], "iterations"),
