@@ -83,9 +83,10 @@ def everywhere(
     """What holds for all commands; it stands before the command's name."""
     screen.quiet = quiet
     _log(verbose, log_file)
-    if threads is not None:  # torch and ITK read these when they are first imported
-        for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"):
-            os.environ[variable] = str(threads)
+    if threads is not None:
+        from ..service.executors import THREADS
+
+        os.environ.update(dict.fromkeys(THREADS, str(threads)))
 
 
 def main() -> None:

@@ -30,8 +30,6 @@ NO_EDGE_SNR = 2.0  # below, the input has none
 UNSUPPORTED_SHARE = 0.05  # of the output's edges; by chance, 2.3 % of those at 4 are below 2 in the input
 
 DISTINCT = 0.5  # in standard deviations of the noise: regions closer in brightness are one
-
-
 HARMFUL = 1.5  # mean of the squared standardised residual there; noise alone gives 1, good methods leave 0.7 to 0.9
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import shutil
 import sqlite3
 import ssl
@@ -17,6 +16,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from ..errors import OutputError
+from ..files.atomic import sha256, staged
 from ..files.headers import read_header, text
 from ..files.quiet import quiet_pydicom
 from .config import MODALITIES, Config, Peer
@@ -172,7 +173,7 @@ class Receiver:
             return self._keep(event)
         except Conflict:
             return self._refused(DUPLICATE, "another instance has this UID", "duplicate")
-        except OSError:
+        except (OSError, OutputError):
             return self._refused(OUT_OF_RESOURCES, "the disk cannot be written", "disk_failed")
         except Exception as error:  # whatever a damaged data set provokes; its text may hold what names a patient
             LOG.warning("an instance was not understood (%s)", type(error).__name__)
@@ -205,11 +206,12 @@ class Receiver:
         about = {name: text(header, keyword) for name, keyword in _NAMES.items()}
         if about["modality"] not in MODALITIES:
             return self._refused(MISMATCH, f"only {', '.join(MODALITIES)} are taken", "modality")
-        with came.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = sha256(came)
         if not self._queue.knows(uid, digest):
             place = self._config.folder / "incoming" / short(series) / f"{short(uid)}.dcm"
-            _move(came, place)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with staged(place) as staging:
+                shutil.copyfile(came, staging.path)
             rule = self._config.rule_for(about)
             try:
                 self._queue.add(uid, series, place, digest, about, rule.name if rule else "")
@@ -225,20 +227,3 @@ class Receiver:
 def short(uid: str) -> str:
     """A name for files and logs that tells no UID."""
     return hashlib.sha256(uid.encode()).hexdigest()[:24]
-
-
-def _move(source: Path, place: Path) -> None:
-    """Put a file into its place, on the disk for good when this returns."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    partial = place.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
-    with source.open("rb") as stream, partial.open("wb") as copy:
-        shutil.copyfileobj(stream, copy, 1 << 20)
-        copy.flush()
-        os.fsync(copy.fileno())
-    partial.replace(place)
-    if os.name == "posix":
-        descriptor = os.open(place.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -37,14 +37,12 @@ def deliver(config: Config, queue: Queue) -> int:
     association = _associate(config, peer, sorted({kind for kind in kinds.values() if kind})[:_MOST_CLASSES])
     try:
         for one, kind in kinds.items():
-            if not kind:
-                queue.give_up(one, "the file is gone")
-                continue
-            problem = _send(association, one)
+            problem = _send(association, one) if kind else "its file is gone, or cannot be read"
+            late = time.time() - one.since > 3600 * config.give_up_hours
             if not problem:
                 queue.sent(one)
                 queue.count("sent")
-            elif time.time() - one.since > 3600 * config.give_up_hours:
+            elif late or not one.file.is_file():
                 queue.give_up(one, problem)
             else:
                 queue.postpone(one, min(_LONGEST_WAIT, 2.0 ** min(one.attempts, 12)), problem)
@@ -58,7 +56,7 @@ def _class_of(delivery: Delivery) -> str:
     try:
         with quiet_pydicom():
             return text(read_header(delivery.file, ["SOPClassUID"]), "SOPClassUID")
-    except Exception:  # absent or damaged
+    except Exception:  # absent, damaged, or not to be read for the moment
         return ""
 
 

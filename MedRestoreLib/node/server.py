@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from ..errors import MedRestoreError, OutputError
+from ..files.atomic import remove_partials
 from ..files.derived import is_derived
 from ..files.held import hold
 from ..service.batch import batch
@@ -161,6 +162,7 @@ class Node:
     def _clean(self) -> None:
         """Remove what a kill left: files that came and were not acknowledged."""
         self._clean_arriving(0.0)
+        remove_partials(self.config.folder / "incoming")
         known = self.queue.known_files()
         for here, _, names in os.walk(self.config.folder / "incoming"):
             for file in (Path(here) / name for name in names):

@@ -73,7 +73,7 @@ class Noise(ABC):
     linear: ClassVar[bool] = False  # stabilising is a multiplication, so errors are those of the study's unit
     counted: ClassVar[bool] = False  # voxels are counts, or in proportion to them
     keeps_totals: ClassVar[bool] = False  # the sum of a frame is a quantity that restoring must not change
-    risk: ClassVar[str] = "SURE"  # the unbiased risk estimate that holds for it, "" for none
+    risk: ClassVar[bool] = True  # whether it is independent enough that the error of a result can be estimated
     # For each width of the matched filters, in standard deviations, at 65,536 voxels: the largest response to an
     # untouched result exceeds it in at most 5 % of studies. Empty where no such threshold is known.
     blob_thresholds: ClassVar[tuple[float, ...]] = (4.8, 4.65, 4.4, 4.25)

@@ -32,7 +32,6 @@ class Poisson(Noise):
     limits: ClassVar[tuple[float, float]] = (0.0, 1e9)
     counted: ClassVar[bool] = True
     keeps_totals: ClassVar[bool] = True
-    risk: ClassVar[str] = "PURE"
 
     @classmethod
     def unfit(cls, low: float, high: float) -> str:

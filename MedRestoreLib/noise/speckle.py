@@ -33,7 +33,7 @@ class Speckle(Noise):
     unit: ClassVar[str] = "standard deviation relative to the signal"
     limits: ClassVar[tuple[float, float]] = (0.0, 2.0)
     white: ClassVar[bool] = False
-    risk: ClassVar[str] = ""
+    risk: ClassVar[bool] = False
     blob_thresholds: ClassVar[tuple[float, ...]] = ()  # at 5 % false alarms, few would be found
     caveats: ClassVar[tuple[str, ...]] = ("Speckle is correlated: no unbiased estimate of the gain exists for it.",)
 

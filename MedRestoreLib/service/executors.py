@@ -15,7 +15,7 @@ from ..version import __version__
 
 RETRIES = 3  # of a study whose worker was lost, before it is restored here
 _ANSWERS = 30  # seconds in which a scheduler answers
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")  # read on their first import
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def executor_for(
 
 def _limit(threads: int) -> None:
     """Before torch and ITK are imported in a process: how many threads they use there."""
-    for name in _THREADS:
+    for name in THREADS:
         os.environ[name] = str(min(threads, int(os.environ.get(name, threads))))
 
 
