@@ -143,6 +143,10 @@ class Noise(ABC):
         """The best guess of the study without noise, of parts ``(..., rows, columns)`` before and after."""
         return restored
 
+    def aim(self, clean: np.ndarray) -> np.ndarray:
+        """What restored values would be at best where the study without noise is ``clean``."""
+        return clean
+
     def drawn(self, clean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Another noisy copy of a clean study ``(..., slices, rows, columns)``, with this noise and its spectrum."""
         return self.add(clean, self.level, rng)

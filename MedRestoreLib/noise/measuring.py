@@ -40,7 +40,9 @@ SCATTERED = 1.8  # dispersion from which there is anatomy in the blocks
 # A level of even noise is doubted where blocks differ so much, are noisier by so much, and grow less than with anatomy.
 UNEVEN, NOISIER, ANATOMY = 1.3, 1.05, 1.1
 CALMER = 0.75  # a map is kept if it lessens the dispersion to this part
-WHITE = 0.15  # relative: densities that differ by less are those of white noise
+# Densities that differ by less, relatively, are those of white noise; of few blocks, by CHANCE / sqrt(blocks). White
+# noise stays below 3.8 / sqrt(blocks), and noise that was zero-filled to 1.2 times the size or more differs by 0.8.
+WHITE, CHANCE = 0.15, 4.0
 
 _GAUSSIAN = 0.6745  # median of |x| for a standard normal x
 _PLATEAU = 2  # first index along an axis that anatomy hardly reaches
@@ -205,7 +207,7 @@ def _measured(blocks: _Blocks, step: float, shape: tuple[int, int, int], *, repe
     return Measured(
         sigma=float(np.sqrt(chosen.energy - rounding)) / excess,
         least=float(np.sqrt(np.percentile(chosen.energies, 10))),
-        spectrum=None if _white(chosen.variances, bands) else Spectrum.of_blocks(chosen.variances),
+        spectrum=None if _white(chosen, bands) else Spectrum.of_blocks(chosen.variances),
         noise_map=noise_map,
         blocks=len(chosen.energies),
         growth=growth,
@@ -303,11 +305,12 @@ def _extended(variances: np.ndarray, bands: _Bands) -> np.ndarray:
     return np.where(bands.pure | bands.texture | (order == 0), extended, measured)
 
 
-def _white(variances: np.ndarray, bands: _Bands) -> bool:
+def _white(flat: _Flat, bands: _Bands) -> bool:
     """Whether the mean variances at each index along each axis, and beyond the middle, are alike."""
+    variances, limit = flat.variances, max(WHITE, CHANCE / len(flat.energies) ** 0.5)
     profiles = [variances.mean(axis=tuple(a for a in range(3) if a != axis)) for axis in range(3)]
     far = variances[bands.pure & ~bands.middle].mean() / variances[bands.middle].mean()
-    return bool(max(np.abs(profile - 1).max() for profile in profiles) < WHITE and abs(far - 1) < WHITE)
+    return max(abs(far - 1), *(np.abs(profile - 1).max() for profile in profiles)) < limit
 
 
 def _mean_square(spectra: np.ndarray, band: np.ndarray) -> np.ndarray:

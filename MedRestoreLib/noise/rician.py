@@ -152,6 +152,10 @@ class Rician(Noise):
         amplitude = self._amplitude(restored / np.float32(self.sigma)) * np.float32(self.sigma)
         return np.where(self._lit(noisy, AIR_SNR), amplitude, 0).astype(np.float32)
 
+    def aim(self, clean: np.ndarray) -> np.ndarray:
+        """The amplitude itself, or where the bias is kept, the mean magnitude."""
+        return clean if self.remove_bias else in_pieces(lambda x: rice.mean(x / self.sigma) * self.sigma, clean)
+
     def drawn(self, clean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         real, imaginary = (np.float32(self.sigma) * self._normal(clean.shape, rng) for _ in range(2))
         return np.hypot(clean + real, imaginary)

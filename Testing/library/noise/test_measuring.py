@@ -39,6 +39,13 @@ def test_the_total_is_found_whatever_scanners_do_to_the_noise(head, kind):
     assert found.noise_map is None
 
 
+@pytest.mark.parametrize(("kind", "coloured"), [("white", False), ("stripped", False), ("zero_filled_1.2", True)])
+def test_the_noise_of_a_small_slice_is_not_called_coloured_for_the_chance_of_few_blocks(head, kind, coloured):
+    found = [measure(acquire(head[12:13, :112, :112], kind, 4.0, seed=seed).noisy[None]) for seed in range(8)]
+    assert all(one.blocks < 120 for one in found)
+    assert [one.spectrum is not None for one in found] == [coloured] * 8
+
+
 def test_the_spectrum_of_blocks_is_that_of_the_filter():
     white = np.random.default_rng(0).standard_normal((32, 96, 96)).astype(np.float32)
     coloured = np.fft.ifftn(np.fft.fftn(white) * zero_filled(1.5)(white.shape)).real
