@@ -32,6 +32,7 @@ class Rician(Noise):
     unit: ClassVar[str] = "% of the study's maximum"
     limits: ClassVar[tuple[float, float]] = (0.0, 100.0)
     shaped: ClassVar[bool] = True
+    even: ClassVar[bool] = True
     blob_thresholds: ClassVar[tuple[float, ...]] = (5.0, 5.0, 5.0, 5.0)
     caveats: ClassVar[tuple[str, ...]] = (
         "Means fall in air and dark tissue: that is the bias of Rician noise, taken out.",
@@ -187,7 +188,14 @@ class Rician(Noise):
         scale = np.linspace(0, max(float(stable.max()), 1.0), 4096, dtype=np.float32)
         levels = self.unbiased_inverse(scale)
         start = max(int(np.searchsorted(levels, levels[0], side="right")) - 1, 0)  # the last that inverts to zero
-        return stable, np.interp(restored, levels[start:], scale[start:]).astype(np.float32), np.ones_like(restored)
+        return (
+            stable,
+            np.interp(restored, levels[start:], scale[start:]).astype(np.float32),
+            self.residual_std(restored),
+        )
+
+    def residual_std(self, restored: np.ndarray) -> np.ndarray:
+        return np.ones_like(restored)
 
 
 class _Noise(NamedTuple):
