@@ -9,7 +9,7 @@ import numpy as np
 from ..evidence.trust import Spread, Trusted
 from ..image import Image, Source
 from ..methods import catalogue
-from ..methods.catalogue import Method
+from ..methods.row import Method
 from ..progress import Progress, heard, ignore
 from ..reporting.report import Report
 from . import device as devices

@@ -539,6 +539,14 @@
         <translation>Entfernt Speckle im Ultraschall durch Vergleich ähnlicher Ausschnitte; die vorsichtigste der Ultraschallmethoden.</translation>
     </message>
     <message>
+        <source>General network</source>
+        <translation>Allgemeines Netz</translation>
+    </message>
+    <message>
+        <source>A network trained on images of many kinds and told the noise level: for single slices of MR.</source>
+        <translation>Ein Netz, das an Bildern vieler Arten trainiert wurde und den Rauschpegel erfährt: für einzelne MR-Schichten.</translation>
+    </message>
+    <message>
         <source>BM3D</source>
         <translation>BM3D</translation>
     </message>
@@ -911,8 +919,8 @@
         <translation>Die gezeigte Schicht wird restauriert...</translation>
     </message>
     <message>
-        <source>A first look, from the slices nearby. The exact one follows...</source>
-        <translation>Ein erster Blick, aus den benachbarten Schichten. Das genaue Bild folgt...</translation>
+        <source>A first look, by {method} from the slices nearby. The exact one follows...</source>
+        <translation>Ein erster Blick, mit {method} aus den Nachbarschichten. Das genaue Bild folgt...</translation>
     </message>
 </context>
 <context>

@@ -539,6 +539,14 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>General network</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A network trained on images of many kinds and told the noise level: for single slices of MR.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>BM3D</source>
         <translation type="unfinished"></translation>
     </message>
@@ -911,7 +919,7 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>A first look, from the slices nearby. The exact one follows...</source>
+        <source>A first look, by {method} from the slices nearby. The exact one follows...</source>
         <translation type="unfinished"></translation>
     </message>
 </context>
