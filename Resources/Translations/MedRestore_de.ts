@@ -448,6 +448,14 @@
         <translation>Vorgabe</translation>
     </message>
     <message>
+        <source>Make the map of trust (takes four times as long)</source>
+        <translation>Vertrauenskarte erstellen (dauert viermal so lange)</translation>
+    </message>
+    <message>
+        <source>Two volumes beside the result: how far the truth may lie from it, and where it owes more to the method than to the data.</source>
+        <translation>Zwei Volumen neben dem Ergebnis: wie weit die Wahrheit von ihm entfernt sein kann, und wo es mehr der Methode als den Daten verdankt.</translation>
+    </message>
+    <message>
         <source>Install what restoring needs...</source>
         <translation>Nötiges installieren...</translation>
     </message>

@@ -448,6 +448,14 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Make the map of trust (takes four times as long)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Two volumes beside the result: how far the truth may lie from it, and where it owes more to the method than to the data.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Install what restoring needs...</source>
         <translation type="unfinished"></translation>
     </message>
