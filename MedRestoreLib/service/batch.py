@@ -8,7 +8,7 @@ import shutil
 import time
 import traceback
 from collections.abc import Collection, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,13 +22,15 @@ from ..pipeline import device as devices
 from ..pipeline.plan import decided, recommend
 from ..pipeline.restore import restore
 from ..progress import Progress, ignore
+from ..version import __version__
 from . import beside as companions
 from . import rescue
 from .inputs import Passed, Study, find
 from .outputs import output_paths, record_of
+from .pace import Pace
 from .records import Record, fingerprint
+from .spread import ended
 
-HEARING_SECONDS = 0.25  # how often ``progress`` is called while others work, so that it can end the batch
 NO_MEMORY = "there is not enough memory for this study; restore it alone, or with a lighter method such as adf."
 
 
@@ -94,11 +96,11 @@ def batch(
         Cancelled: from ``progress``; what is done stays done.
     """
     devices.require_torch()
-    source, target = Path(source), Path(target)
+    source, target = Path(source).absolute(), Path(target).absolute()  # an executor's processes may be elsewhere
     progress = progress or ignore
     edits = decided(edits)
     _check_folders(source, target)
-    found = list(find(source))
+    found = find(source, executor, lambda: progress(0.0, "looking for studies"))
     studies = [one for one in found if isinstance(one, Study)]
     if not studies:
         raise UnsupportedImage(f"{source} holds no study that can be read.")
@@ -124,17 +126,20 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Task:
-    """One study of a batch; ``output`` is relative to ``target``. Called, it is done."""
+    """One study of a batch; ``output`` is relative to ``target``. Called, it is done, by the same version alone."""
 
     study: Study
     output: Path
     target: Path
     edits: dict[str, Any]
     wishes: Wishes = Wishes()
+    version: str = __version__
 
     def __call__(self, progress: Progress = ignore) -> Row:
         """Restore the study, unless that is done; what goes wrong is in the row. Only ``progress`` may raise."""
         start = time.perf_counter()
+        if self.version != __version__:  # a worker that joined a cluster late
+            return self.failed(f"the worker has MedRestore {__version__}, the batch is of {self.version}.")
         try:
             with alone(self._lock, waiting=partial(progress, 0.0, "")):
                 return self._done(start, progress)
@@ -191,12 +196,13 @@ class Task:
 
 
 def _one_by_one(tasks: Sequence[Task], progress: Progress) -> list[Row]:
-    rows = []
+    rows: list[Row] = []
+    pace = Pace(len(tasks))
     for index, task in enumerate(tasks):
+        about = f"{printable(str(task.output))} ({pace(index)})"
 
-        def one(fraction: float, message: str, index: int = index, task: Task = task) -> None:
-            message = f"{printable(str(task.output))} ({index + 1} of {len(tasks)})"
-            progress((index + fraction) / len(tasks), message)
+        def one(fraction: float, message: str, index: int = index, about: str = about) -> None:
+            progress((index + fraction) / len(tasks), about)
 
         one(0.0, "")
         rows.append(task(one))
@@ -207,36 +213,26 @@ def _on_executor(tasks: Sequence[Task], executor: Executor, progress: Progress) 
     """The rows of tasks that an executor does. Those that are lost with a process of its are done in one of ours."""
     rows: dict[int, Row] = {}
     lost: list[int] = []
+    pace = Pace(len(tasks))
 
     def say() -> None:
-        progress(len(rows) / len(tasks), f"{len(rows)} of {len(tasks)}")
+        progress(len(rows) / len(tasks), pace(len(rows)))
 
-    futures: dict[Future[Row], int] = {}
-    try:
-        for index, task in enumerate(tasks):
-            try:
-                futures[executor.submit(task)] = index
-            except BrokenExecutor:
-                lost.append(index)
-        left = set(futures)
-        while left:
-            ended, left = wait(left, timeout=HEARING_SECONDS, return_when=FIRST_COMPLETED)
-            for future in ended:
-                if future.cancelled():
-                    raise Cancelled("the executor was shut down before the batch was done.")
-                if future.exception() is None:
-                    rows[futures[future]] = future.result()
-                else:
-                    lost.append(futures[future])
-            say()
-    except BaseException:
-        for future in futures:
-            future.cancel()
-        raise
+    for index, future in ended(tasks, executor, say):
+        if future.cancelled():
+            raise Cancelled("the executor was shut down before the batch was done.")
+        error = future.exception()
+        if error is None:
+            rows[index] = future.result()
+        elif isinstance(error, MedRestoreError):
+            rows[index] = tasks[index].failed(str(error))
+        else:
+            lost.append(index)
     lost.sort()
     for index, row in zip(lost, rescue.rows([tasks[index] for index in lost]), strict=True):
         rows[index] = row
         say()
+    say()
     return [rows[index] for index in range(len(tasks))]
 
 
