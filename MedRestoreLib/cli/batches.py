@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,8 +19,8 @@ MOST_LISTED = 100  # studies that are listed on the screen: of more, those alone
 
 
 def batch(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="Folder of studies, searched to the bottom.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the restored studies; made if need be.")],
+    source: Annotated[str, typer.Argument(metavar="IN", help="Folder of studies, searched to the bottom, or s3://...")],
+    target: Annotated[str, typer.Argument(metavar="OUT", help="Folder for the restored studies, or s3://...")],
     method: opt.MethodId = "auto",
     noise: opt.NoiseId = "auto",
     level: opt.Level = "auto",
@@ -86,7 +85,7 @@ def batch(
     elif not screen.quiet:
         _print(rows)
         said = ", ".join(f"{count} {status}" for status, count in counts.items())
-        screen.say(f"{said} in {duration(time.monotonic() - begun)}; all of them in {target / summary.NAME}.html")
+        screen.say(f"{said} in {duration(time.monotonic() - begun)}; all of them in {target}/{summary.NAME}.html")
     if counts["failed"]:
         raise typer.Exit(1)
 
