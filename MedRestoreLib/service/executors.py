@@ -7,12 +7,14 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidPlan, MissingPackage
 from ..version import __version__
 from .cluster import Cluster
+from .needs import needs
 
 _ANSWERS = 30  # seconds in which a scheduler answers
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")  # read on their first import
@@ -66,13 +68,17 @@ def executor_for(
 
 @contextmanager
 def _connected(connect: Callable[[], Any], say: Callable[[str], None]) -> Iterator[Cluster]:
+    offered: dict[str, float] = {}
+
     def client() -> Any:
         made = connect()
-        count = len(made.scheduler_info(n_workers=-1)["workers"])
-        say(f"{count} workers; dashboard: {made.dashboard_link}")
+        workers = made.scheduler_info(n_workers=-1)["workers"].values()
+        for name, amount in chain.from_iterable(worker["resources"].items() for worker in workers):
+            offered[name] = max(offered.get(name, 0.0), amount)
+        say(f"{len(workers)} workers; dashboard: {made.dashboard_link}")
         return made
 
-    cluster = Cluster(client)
+    cluster = Cluster(client, lambda call: needs(call, offered))
     try:
         yield cluster
     finally:

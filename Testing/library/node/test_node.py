@@ -24,7 +24,7 @@ from MedRestoreLib.errors import OutputError
 from MedRestoreLib.node.config import read
 from MedRestoreLib.node.server import Node
 from Testing.support.dicom_objects import CLASSES, head, series
-from Testing.support.dicom_peers import destination, echo, send
+from Testing.support.dicom_peers import destination, echo, send, web_destination
 from Testing.support.paths import REPOSITORY
 
 pytest.importorskip("pynetdicom")
@@ -178,6 +178,18 @@ def test_a_destination_that_refuses_is_tried_again(tmp_path: Path) -> None:
         send(one.port, study(tmp_path / "in", slices=4))
         until(lambda: one.queue.figures()["deliveries"]["sent"] == 4)
         assert len({data.SOPInstanceUID for data in taken}) == 4
+
+
+def test_dicomweb_takes_each_instance_once_though_an_answer_is_lost(tmp_path: Path) -> None:
+    pytest.importorskip("dicomweb_client")
+    config = configured(tmp_path, 4242, on_release="true")
+    with web_destination(lost_answers=1) as (url, taken):
+        config.write_text(config.read_text().replace("port = 4242", f'url = "{url}"'))
+        with node(config) as one:
+            send(one.port, study(tmp_path / "in", slices=3))
+            until(lambda: one.queue.figures()["deliveries"]["sent"] == 3)
+    assert len(taken) == len({data.SOPInstanceUID for data in taken}) == 3
+    assert all(data.ImageType[0] == "DERIVED" for data in taken)
 
 
 def test_what_we_made_is_not_restored_again(tmp_path: Path) -> None:

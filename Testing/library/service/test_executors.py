@@ -18,6 +18,7 @@ from MedRestoreLib.service.batch import Task
 from MedRestoreLib.service.cluster import LOST, Cluster
 from MedRestoreLib.service.executors import executor_for
 from MedRestoreLib.service.inputs import Study, find
+from MedRestoreLib.service.needs import needs
 from Testing import cluster_trials
 from Testing.node_trials import free_port
 from Testing.support.paths import REPOSITORY
@@ -92,7 +93,7 @@ class Dask:
         self.scheduler.wait()
         if again:
             self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", str(self.port))
-            self.add_worker()
+            self.add_worker("--resources", "MEMORY=2e9")
 
     def stop(self) -> None:
         """End all of them."""
@@ -109,7 +110,7 @@ class Dask:
 def dask(tmp_path: Path) -> Iterator[Dask]:
     pytest.importorskip("distributed")
     one = Dask(tmp_path)
-    one.add_worker()
+    one.add_worker("--resources", "MEMORY=2e9")
     yield one
     one.stop()
 
@@ -130,6 +131,16 @@ def test_a_cluster_outlives_a_lost_worker_and_a_lost_scheduler(
     # The row of a study may be lost with the worker that had restored it; another then finds it done.
     assert [(row.study, row.status.replace("already done", "restored")) for row in found] == EXPECTED
     assert contents(tmp_path / "out") == contents(alone)
+
+
+def test_a_study_asks_for_what_the_workers_declare(studies: Path, tmp_path: Path) -> None:
+    study = next(one for one in find(studies) if isinstance(one, Study))
+    task = Task(study, Path("0.nrrd"), tmp_path, EDITS)
+    assert needs(task, {}) == {}
+    assert needs(print, {"GPU": 1.0}) == {}
+    assert needs(task, {"GPU": 2.0, "MEMORY": 1e9}) == {"GPU": 1.0, "MEMORY": pytest.approx(5e8, rel=0.1)}
+    assert needs(task, {"MEMORY": 1e8}) == {"MEMORY": 1e8}, "no study waits for a worker that does not exist"
+    assert needs(Task(study, Path("0.nrrd"), tmp_path, {"device": "cpu"}), {"GPU": 2.0}) == {}
 
 
 def test_a_scheduler_that_is_lost_for_good_leaves_rows_that_say_so(dask: Dask, studies: Path, tmp_path: Path) -> None:
