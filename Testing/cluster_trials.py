@@ -8,9 +8,12 @@ beyond reading, restoring and writing each study, here and on one worker.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -28,6 +31,7 @@ import MedRestoreLib as mr
 from MedRestoreLib.service.batch import Row, Task
 from MedRestoreLib.service.executors import executor_for
 from Testing.kills import snapshot
+from Testing.support.paths import REPOSITORY
 from training.simulate.dicom import as_mr, as_nm
 
 NAMES = {"alone": "restored alone", "batch": "a batch adds here", "worker": "a batch adds on a worker"}
@@ -203,6 +207,34 @@ def _processor_seconds() -> float:
     return sum(one.user + one.system for one in times)
 
 
+def slurm(folder: Path) -> list[str]:
+    """Run a batch by the files for SLURM, whose ``sbatch`` and ``scancel`` are stood in for; what went wrong."""
+    deploy, commands = REPOSITORY / "deploy", folder / "bin"
+    commands.mkdir()
+    submit = f"bash $1 >{folder}/job.log 2>&1 & echo $! >>{commands}/jobs; echo Submitted batch job $!"
+    for name, text in {"sbatch": submit, "scancel": "kill $1"}.items():
+        (commands / name).write_text(f"#!/bin/sh\n{text}\n")
+        (commands / name).chmod(0o755)
+    told = {"PATH": f"{commands}:{os.environ['PATH']}", "PYTHONPATH": str(REPOSITORY)}
+    told["DASK_CONFIG"] = str(deploy / "slurm.yaml")
+    command = [sys.executable, str(deploy / "slurm.py"), "1"]
+    source, file = make_studies(folder / "in", 5), folder / "scheduler.json"
+    with subprocess.Popen(command, cwd=folder, env={**os.environ, **told}) as cluster:
+        try:
+            while not (file.is_file() and (commands / "jobs").is_file()):
+                if cluster.poll() is not None:
+                    return ["deploy/slurm.py ended"]
+                time.sleep(0.2)
+            with executor_for(scheduler=str(file)) as executor:
+                rows = mr.batch(source, folder / "out", executor=executor, **EDITS)
+        finally:
+            cluster.terminate()
+            for job in (commands / "jobs").read_text().split() if (commands / "jobs").is_file() else []:
+                with contextlib.suppress(OSError):
+                    os.kill(int(job), signal.SIGKILL)
+    return [] if {row.status for row in rows} == {"restored"} else [f"by SLURM: {rows}"]
+
+
 def main() -> int:
     """Run the trials; 1 where there was a fault."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -210,6 +242,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--every", type=float, default=10.0, help="seconds between two kills")
     parser.add_argument("--rounds", type=int, default=3, help="rounds that measure the overhead; 0 for none")
+    parser.add_argument("--slurm", action="store_true", help="run the files for SLURM instead")
     asked = parser.parse_args()
     last = [time.monotonic()]
 
@@ -221,6 +254,10 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory(prefix="cluster-trials-") as place:
         folder = Path(place)
+        if asked.slurm:
+            faults = slurm(folder)
+            print(f"{len(faults)} faults", *faults)
+            return 1 if faults else 0
         source = make_studies(folder / "in", asked.studies)
         if asked.rounds:
             for name, (clock, cpu) in overhead(source, folder, asked.rounds).items():

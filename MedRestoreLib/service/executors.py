@@ -17,6 +17,7 @@ from .cluster import Cluster
 from .needs import needs
 
 _ANSWERS = 30  # seconds in which a scheduler answers
+_ARRIVE = 600  # seconds in which the first worker joins it, which may wait for its turn on a cluster
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")  # read on their first import
 
 
@@ -47,7 +48,7 @@ def executor_for(
         raise MissingPackage("distributed is not installed: run 'pip install \"medrestore[cluster]\"'.") from error
     if scheduler:
         told = {"scheduler_file": scheduler} if Path(scheduler).is_file() else {"address": scheduler}
-        with _connected(lambda: _client(told, scheduler), say) as cluster:
+        with _connected(lambda: _client(told, scheduler, say), say) as cluster:
             yield cluster
         return
     # A nanny replaces a worker that dies. Memory is not limited: a study may need more than its worker's share.
@@ -90,7 +91,7 @@ def _threads(most: int) -> dict[str, str]:
     return {name: str(min(most, int(os.environ.get(name, most)))) for name in THREADS}
 
 
-def _client(told: dict[str, str], scheduler: str) -> Any:
+def _client(told: dict[str, str], scheduler: str, say: Callable[[str], None]) -> Any:
     from distributed import Client
 
     try:
@@ -98,6 +99,8 @@ def _client(told: dict[str, str], scheduler: str) -> Any:
     except Exception as error:  # OSError, TimeoutError or ValueError, of several libraries
         raise InvalidPlan(f"no Dask scheduler answers at {scheduler}.", field="scheduler") from error
     try:
+        if not client.scheduler_info(n_workers=1)["workers"]:
+            say("Waiting for the first worker.")
         _check(client, scheduler)
     except BaseException:
         client.close()
@@ -108,7 +111,7 @@ def _client(told: dict[str, str], scheduler: str) -> Any:
 def _check(client: Any, scheduler: str) -> None:
     """Raise InvalidPlan if there are no workers, or not with this version."""
     try:
-        client.wait_for_workers(1, timeout=_ANSWERS)
+        client.wait_for_workers(1, timeout=_ARRIVE)
         others = {version for version in client.run(_version).values() if version != __version__}
     except TimeoutError as error:
         raise InvalidPlan(f"the Dask scheduler at {scheduler} has no workers.", field="scheduler") from error
