@@ -29,7 +29,7 @@ import numpy as np
 
 import MedRestoreLib as mr
 from MedRestoreLib.service.batch import Row, Task
-from MedRestoreLib.service.executors import executor_for
+from MedRestoreLib.service.executors import executor_for, on_this_machine
 from Testing.kills import snapshot
 from Testing.support.paths import REPOSITORY
 from training.simulate.dicom import as_mr, as_nm
@@ -165,8 +165,6 @@ def overhead(source: Path, folder: Path, rounds: int) -> dict[str, tuple[float, 
     Returns:
         Of reading, restoring and writing alone; and what a batch adds to it, here and on one worker.
     """
-    import distributed
-
     only = folder / "only"
     only.mkdir()
     for path in [path for path in sorted(source.rglob("*.nrrd")) if path.stat().st_size > 20][:MEASURED]:
@@ -186,8 +184,7 @@ def overhead(source: Path, folder: Path, rounds: int) -> dict[str, tuple[float, 
             seconds = time.perf_counter() - clock, _processor_seconds() - processor
             return 1e3 * seconds[0] / count, 1e3 * seconds[1] / count
 
-    one = distributed.LocalCluster(n_workers=1, threads_per_worker=1, memory_limit=0, dashboard_address="127.0.0.1:0")
-    with one as local, executor_for(scheduler=local.scheduler_address) as executor:
+    with on_this_machine(1) as executor:
         runs = {
             "alone": plain,
             "batch": lambda out: mr.batch(only, out, **EDITS),

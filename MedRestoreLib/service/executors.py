@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -39,32 +40,45 @@ def executor_for(
     """
     if scheduler and workers > 1:
         raise InvalidPlan("a scheduler has workers of its own: give it alone.", field="workers")
-    if not scheduler and workers == 1:
-        yield None
-        return
-    try:
-        import distributed
-    except ImportError as error:
-        raise MissingPackage("distributed is not installed: run 'pip install \"medrestore[cluster]\"'.") from error
     if scheduler:
+        _demand_dask()
         told = {"scheduler_file": scheduler} if Path(scheduler).is_file() else {"address": scheduler}
         with _connected(lambda: _client(told, scheduler, say), say) as cluster:
             yield cluster
-        return
-    # A nanny replaces a worker that dies. Memory is not limited: a study may need more than its worker's share.
-    with (
-        distributed.LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            memory_limit=0,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL,  # they hold names of studies
-            env=_threads(max(1, (os.cpu_count() or 1) // workers)),
-        ) as local,
-        _connected(lambda: distributed.Client(local), say) as cluster,
-    ):
+    elif workers > 1:
+        with on_this_machine(workers, say) as cluster:
+            yield cluster
+    else:
+        yield None
+
+
+@contextmanager
+def on_this_machine(workers: int, say: Callable[[str], None] = lambda line: None) -> Iterator[Cluster]:
+    """A cluster of so many processes, which ends with the block; MissingPackage as for ``executor_for``."""
+    _demand_dask()
+    import distributed
+
+    # A nanny replaces a worker that dies. Memory is not limited: a study may need more than its worker's share. Keys of
+    # its own keep other users of this machine out, who could else run programs in the workers.
+    local = distributed.LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        memory_limit=0,
+        host="127.0.0.1",
+        protocol="tls://",
+        security=distributed.Security.temporary(),
+        dashboard_address="127.0.0.1:0",
+        silence_logs=logging.CRITICAL,  # they hold names of studies
+        env=_threads(max(1, (os.cpu_count() or 1) // workers)),
+    )
+    with local, _connected(lambda: distributed.Client(local), say) as cluster:
         yield cluster
+
+
+def _demand_dask() -> None:
+    for package in ("distributed", "cryptography"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingPackage(f"{package} is not installed: run 'pip install \"medrestore[cluster]\"'.")
 
 
 @contextmanager

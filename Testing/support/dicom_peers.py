@@ -23,8 +23,16 @@ ECHO = "1.2.840.10008.1.1"
 
 
 @contextmanager
-def destination(title: str = "ARCHIVE", statuses: Iterator[int] | None = None) -> Iterator[tuple[int, list[Any]]]:
-    """A storage that answers with ``statuses``, else with success: its port, and the data sets that it took."""
+def destination(
+    title: str = "ARCHIVE", statuses: Iterator[int] | None = None, tls: Path | None = None
+) -> Iterator[tuple[int, list[Any]]]:
+    """A storage that answers with ``statuses``, else with success: its port, and the data sets that it took.
+
+    Args:
+        title: its title.
+        statuses: of its answers.
+        tls: its certificate and key, without ``.pem`` and ``.key``.
+    """
     from pynetdicom import AE, evt
 
     taken: list[Any] = []
@@ -39,7 +47,12 @@ def destination(title: str = "ARCHIVE", statuses: Iterator[int] | None = None) -
     entity = AE(ae_title=title)
     for one in CLASSES:
         entity.add_supported_context(one, SYNTAXES)
-    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, store)])
+    secured = None
+    if tls is not None:
+        secured = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        secured.load_cert_chain(tls.with_suffix(".pem"), tls.with_suffix(".key"))
+    handlers = [(evt.EVT_C_STORE, store)]
+    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers, ssl_context=secured)
     try:
         yield server.socket.getsockname()[1], taken
     finally:

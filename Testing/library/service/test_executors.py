@@ -61,15 +61,15 @@ EXPECTED = [*((f"{number}.nrrd", "restored") for number in range(6)), ("damaged.
 def test_workers_of_this_machine_that_are_killed_cost_what_they_had_begun_alone(tmp_path: Path) -> None:
     """A seeded part of ``python -m Testing.cluster_trials``."""
     pytest.importorskip("distributed")
+    pytest.importorskip("cryptography")
     source = cluster_trials.make_studies(tmp_path / "in", 24)
-    left = [3, 12]
+    left = [6]
 
     def moment(ended: int) -> bool:
         return bool(left) and ended >= left[0] and left.pop(0) > 0
 
     assert cluster_trials.kills(source, tmp_path, 2, moment) == []
-    with executor_for(2) as executor:
-        again = mr.batch(source, tmp_path / "out", executor=executor, **cluster_trials.EDITS)
+    again = mr.batch(source, tmp_path / "out", **cluster_trials.EDITS)
     assert {row.status for row in again} == {"already done"}
 
 
@@ -164,6 +164,17 @@ def test_a_worker_of_another_version_restores_nothing(studies: Path, tmp_path: P
     row = Task(study, Path("0.nrrd"), tmp_path, EDITS, version="0.0.1")()
     assert (row.status, "0.0.1" in row.message) == ("failed", True)
     assert not list(tmp_path.iterdir())
+
+
+def test_nobody_else_reaches_the_workers_of_this_machine() -> None:
+    """Who can reach a Dask scheduler runs programs as its user."""
+    pytest.importorskip("cryptography")
+    distributed = pytest.importorskip("distributed")
+    with executor_for(2) as executor:
+        address = executor._client.scheduler.address
+        assert address.startswith("tls://127.0.0.1:")
+        with pytest.raises((OSError, TypeError)):
+            distributed.Client(address, security=distributed.Security.temporary(), timeout=120)
 
 
 @pytest.mark.parametrize(
