@@ -44,7 +44,8 @@ def _shifted(values: np.ndarray, axis: int, outside: bool) -> list[np.ndarray]:
 
 
 def _cut(values: np.ndarray, axis: int, start: int, length: int) -> np.ndarray:
-    return values[(..., slice(start, start + length), *(slice(None),) * (-axis - 1))]
+    before = (slice(None),) * (values.ndim + axis)
+    return values[(*before, slice(start, start + length))]
 
 
 def _padding(dimensions: int, axis: int) -> list[tuple[int, int]]:

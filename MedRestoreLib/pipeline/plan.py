@@ -262,7 +262,7 @@ def _with_noise(image: Image, noise: str, edits: Mapping[str, Any]) -> dict[str,
     if not edits.keys() & set(SHAPES) and find_noise(noise).shaped:
         found |= {name: getattr(estimate, name) for name in SHAPES}
         found.setdefault("remove_bias", estimate.confirmed or not any(found[name] for name in SHAPES))
-    return found | edits
+    return found | dict(edits)
 
 
 def _same(level: float, other: float) -> bool:
