@@ -56,6 +56,14 @@ class Charbonnier(Weighted):
         return torch.sqrt((output - batch["clean"]).square() + self.epsilon**2).mean(dim=(1, 2, 3))
 
 
+class CalmAndSharp(Charbonnier):
+    """``Charbonnier`` of both outputs of a network with ``output = "pair"``, against ``calm`` and ``clean``."""
+
+    def per_sample(self, output: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        targets = torch.cat((batch["calm"], batch["clean"]), 1)
+        return torch.sqrt((output - targets).square() + self.epsilon**2).mean(dim=(1, 2, 3))
+
+
 class NoiseSquares(Weighted):
     """``(n - output)²`` for networks that predict n of ``noisy = clean (1 + n)`` (``output = "noise"`` in the recipe).
 
