@@ -40,8 +40,8 @@ class SwinConvUNet(nn.Module):
     - In the light form the body works on 2x2 pixels as four channels, as FFDNet does (Zhang, Zuo and Zhang, IEEE TIP
       27(9), 2018), and has three levels; the last layers see the image at its own resolution.
 
-    The light form, the default, has 1.0 million parameters. The full form, ``width=64, blocks=4, levels=4, fold=1``, is
-    SCUNet's size.
+    The light form, the default, has 560,000 parameters. The full form, ``width=64, blocks=4, levels=4, fold=1,
+    head=32``, has 16 million, as many as SCUNet.
 
     Args:
         width: channels of the finest level; they double at each level. Half of them are convolved, half attended to.

@@ -120,9 +120,7 @@ def _speckle(image: np.ndarray, level: float, rng: np.random.Generator, form: st
 NOISES: tuple[Callable[..., np.ndarray], ...] = (_gaussian, _fourier, _speckle)
 
 
-def perturbed(
-    image: np.ndarray, magnitude: float, phase: float, white: float, rng: np.random.Generator
-) -> np.ndarray:
+def perturbed(image: np.ndarray, magnitude: float, phase: float, white: float, rng: np.random.Generator) -> np.ndarray:
     """``image`` with Fourier coefficients ``Y (1 + a) exp(i p)``, plus white noise; real, and its mean is kept.
 
     It convolves the image with a random kernel: an error that is correlated and depends on the signal, as speckle does.

@@ -279,7 +279,7 @@ def draw(
 
 
 def _annotated(before: Degraded, rng: np.random.Generator) -> Degraded:
-    """All of the images with the same text; in half of the cases on a box of one dark grey, as beside the fan of a probe."""
+    """All images with the same text; in half of the cases on a box of one dark grey, as beside the fan of a probe."""
     import cv2
 
     rows, columns = before["clean"].shape

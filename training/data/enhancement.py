@@ -33,7 +33,7 @@ class FramesAndPhotographs(Ultrasound):
         frames: how many of each organ are trained on, at most; a tenth as many are held out for validation.
         tested: how many of each organ are held out for the test, at most.
         share: of photographs among the patches.
-        folders, reduce: see ``Ultrasound``.
+        folders: in place of these organs', absolute or below that of real studies; see ``Ultrasound``.
         photographs: folder of photographs, absolute or below that of real studies.
         key: of the data that an earlier training used.
         processes: how many read and despeckle in parallel; 0 is one per core.
@@ -48,7 +48,6 @@ class FramesAndPhotographs(Ultrasound):
         tested: int = 12,
         share: float = 0.5,
         folders: list[str] | None = None,
-        reduce: list[int] | None = None,
         photographs: str = PHOTOGRAPHS,
         key: str = "",
         processes: int = 0,
@@ -59,7 +58,7 @@ class FramesAndPhotographs(Ultrasound):
         super().__init__(
             cache,
             folders=folders or list(FOLDERS),
-            reduce=reduce or (list(FOLDERS.values()) if folders is None else 1),
+            reduce=list(FOLDERS.values()) if folders is None else 1,
             patch=window,
             smooth=True,
             processes=processes,

@@ -17,7 +17,9 @@ from MedRestoreLib.networks.dncnn import DnCNN, PaperDnCNN, SpeckleDnCNN
 from MedRestoreLib.networks.dran import DRAN
 from MedRestoreLib.networks.emanet import EMANet, PaperEMANet
 from MedRestoreLib.networks.level_net import LevelNet, PaperLevelNet
+from MedRestoreLib.networks.msan_like import MSANLike
 from MedRestoreLib.networks.redcnn import REDCNN
+from MedRestoreLib.networks.restormer import Restormer
 from MedRestoreLib.networks.seunet import SEUNet
 from MedRestoreLib.networks.swin_conv import SwinConvUNet
 from MedRestoreLib.networks.unet_att import PaperUNetAtt, UNet, UNetAtt
@@ -60,6 +62,8 @@ RESTORERS = {
     "SwinConvUNet": Case(partial(SwinConvUNet, width=8, head=4), speckled, margin=192),
     "UNetAtt, no gates": Case(partial(UNetAtt, width=8, gates=False), speckled),
     "UNetAtt, one transition": Case(partial(UNetAtt, width=8, transitions=1), speckled),
+    "Restormer": Case(partial(Restormer, width=8, blocks=(1, 1, 1, 1)), speckled),
+    "MSANLike": Case(partial(MSANLike, width=8), speckled, margin=96),
     "PaperUNetAtt": Case(partial(PaperUNetAtt, width=8), speckled, norm=True),
     "UNet": Case(partial(UNet, width=8, guard=None), speckled, norm=True),
     "SpeckleDnCNN": Case(partial(SpeckleDnCNN, layers=4, width=8, guard=None), speckled, norm=True),
@@ -97,6 +101,9 @@ every_local_restorer = pytest.mark.parametrize("case", local.values(), ids=local
         (PaperUNetAtt, 6_633_825),
         (UNet, 7_240_225),
         (SwinConvUNet, 561_368),
+        (partial(SwinConvUNet, width=64, blocks=4, levels=4, fold=1, head=32), 16_170_656),
+        (Restormer, 3_808_190),
+        (MSANLike, 1_086_861),
         (DRAN, 2_453_101),
         (partial(DRAN, shared_blocks=True), 818_469),
     ],
