@@ -11,7 +11,7 @@ from training import recipe as recipes
 from training.data import blurred as degradation
 from training.data.blurred import PointSpread, blurred, perturbed
 from training.data.degradations import draw
-from training.data.enhancement import FramesAndPhotographs, _turned
+from training.data.enhancement import FramesAndPhotographs, _turned, scene
 
 FORMS = pytest.mark.parametrize("form", ["literal", "recommended"])
 
@@ -122,16 +122,23 @@ def source(tmp_path_factory) -> FramesAndPhotographs:
         tested=2,
         folders=[str(folder / "frames")],
         photographs=str(folder / "photographs"),
-        processes=1,
+        drawn=0.25,
     )
     made.prepare()
     return made
 
 
-def test_half_of_the_patches_are_of_frames_with_their_despeckled_form(source):
+def test_patches_of_frames_have_their_despeckled_form_beside_them(source):
     samples = [source.sample(rng(seed)) for seed in range(60)]
     assert all(sample["clean"].shape == (40, 40) for sample in samples)
-    assert 15 < sum("smooth" in sample for sample in samples) < 45
+    assert 10 < sum("smooth" in sample for sample in samples) < 35
+
+
+def test_drawn_scenes_have_sharp_edges_within_black_and_white():
+    scenes = [scene(rng(seed), 64) for seed in range(20)]
+    assert all(one.dtype == np.float32 and 0 <= one.min() <= one.max() <= 1 for one in scenes)
+    steepest = [np.abs(np.diff(one, axis=1)).max() for one in scenes]
+    assert np.median(steepest) > 0.2
 
 
 def test_only_as_many_frames_are_despeckled_as_were_asked_for(source):
