@@ -12,6 +12,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from .settings import exportFolder
+from .slices import showPlace
 from .words import explained
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class EvidenceSection:
         ui.detailsButton.toggled.connect(self.onDetails)
         ui.exportButton.clicked.connect(self.onExport)
         ui.databaseButton.clicked.connect(self.onDatabase)
+        ui.evidenceBrowser.anchorClicked.connect(self.onLink)
 
     def setParameterNode(self, parameterNode: MedRestoreParameterNode | None) -> None:
         self._parameterNode = parameterNode
@@ -77,6 +79,20 @@ class EvidenceSection:
     def onDetails(self, asked: bool) -> None:
         """Unfold what was removed and kept, or fold it away."""
         self.ui.evidenceBrowser.visible = asked
+
+    def onLink(self, link: qt.QUrl) -> None:
+        """Mark where something was lost or added, and bring the views to the place that was clicked."""
+        from MedRestoreLib import mrml
+
+        node = self._parameterNode.lastOutput
+        marks = mrml.mark_places(node)
+        number = int(link.fragment().removeprefix("place-"))
+        sequence = mrml.sequence_of(node)
+        if sequence[0] is not None:
+            sequence[0].SetSelectedItemNumber(mrml.listed_places(node)[number].voxel[0])
+        place = [0.0, 0.0, 0.0]
+        marks.GetNthControlPointPositionWorld(number, place)
+        showPlace(place)
 
     def onExport(self) -> None:
         """Write the result as derived DICOM into a new folder below the one that is asked for."""

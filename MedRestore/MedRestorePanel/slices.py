@@ -71,6 +71,12 @@ def showSlice(sliceNode: slicer.vtkMRMLSliceNode, volume: slicer.vtkMRMLVolumeNo
     sliceNode.JumpSliceByOffsetting(*voxelInWorld(volume, 0, 0, index))
 
 
+def showPlace(place: Sequence[float]) -> None:
+    """Move every slice view through a place (RAS, mm)."""
+    for logic in sliceLogics():
+        logic.GetSliceNode().JumpSliceByOffsetting(*place)
+
+
 def voxelInWorld(volume: slicer.vtkMRMLVolumeNode, i: float, j: float, k: float) -> list[float]:
     """Where a voxel lies (RAS, mm), with the volume's transform."""
     return list(_ijkToWorld(volume).MultiplyPoint((float(i), float(j), float(k), 1.0))[:3])

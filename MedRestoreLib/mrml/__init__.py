@@ -12,9 +12,10 @@ from .dicom import export_dicom, source_files
 from .hierarchy import modality_of, restorable_volumes, set_modality, study_volumes
 from .masks import mask_of
 from .output import Output
+from .places import listed_places, mark_places
 from .provenance import report_of
 from .restore import Outcome, restore, restore_study
-from .results import put_into_folder, removed_of, source_of
+from .results import places_of, put_into_folder, removed_of, source_of
 from .samples import sample
 from .segments import compare, measure, table_of
 from .sequences import sequence_of
@@ -31,10 +32,13 @@ __all__ = [
     "export_dicom",
     "frames_of",
     "image_of",
+    "listed_places",
+    "mark_places",
     "mask_of",
     "measure",
     "modality_of",
     "modified",
+    "places_of",
     "put_into_folder",
     "removed_of",
     "report_of",

@@ -195,9 +195,11 @@ def _segmentation(
     node.GetSegmentation().RemoveAllSegments()
     node.SetReferenceImageGeometryParameterFromVolumeNode(source)
     node.SetAndObserveTransformNodeID(volume.GetTransformNodeID())
-    for segment in segments:
+    for number, segment in enumerate(segments, 1):
+        # Slicer logs an error when a scene is closed where the segments of two segmentations have ids that it made.
+        segment_id = node.GetSegmentation().AddEmptySegment(f"alike_{number}", segment.name, segment.colour)
         labelmap = _labelmap(volume, segment.mask)
-        segment_id = node.AddSegmentFromBinaryLabelmapRepresentation(labelmap, segment.name, segment.colour)
+        slicer.vtkSlicerSegmentationsModuleLogic.SetBinaryLabelmapToSegment(labelmap, node, segment_id)
         node.GetDisplayNode().SetSegmentVisibility(segment_id, segment.shown)
     node.EndModify(modified)
     return node

@@ -1,4 +1,4 @@
-"""What belongs together: a result, the study it was made from, and the part that was removed.
+"""What belongs together: a result, the study it was made from, the part that was removed, and the marks in it.
 
 They are node references, which Slicer keeps true when a scene is saved, loaded or added to another. Of a sequence the
 sequence node holds them: the volume that shows its frames changes with the frame.
@@ -14,12 +14,14 @@ from .sequences import is_sequence, proxy_of, sequence_of
 PART = "MedRestore.part"  # attribute: RESTORED or REMOVED
 RESTORED, REMOVED = "restored", "removed"
 
-_SOURCE, _REMOVED = "MedRestore.source", "MedRestore.removed"
+_SOURCE, _REMOVED, _PLACES = "MedRestore.source", "MedRestore.removed", "MedRestore.places"
 
 
 def relate(restored: slicer.vtkMRMLNode, source: slicer.vtkMRMLNode, removed: slicer.vtkMRMLNode | None = None) -> None:
-    """Keep with a result what it was made from and what was removed."""
+    """Keep with a result what it was made from and what was removed; marks of an earlier one in its place go."""
     node = _holder(restored)
+    if (former := node.GetNodeReference(_PLACES)) is not None:
+        node.GetScene().RemoveNode(former)
     node.SetNodeReferenceID(_SOURCE, source.GetID())
     node.SetNodeReferenceID(_REMOVED, None if removed is None else _holder(removed).GetID())
 
@@ -32,6 +34,16 @@ def source_of(restored: slicer.vtkMRMLNode) -> slicer.vtkMRMLVolumeNode | None:
 def removed_of(restored: slicer.vtkMRMLNode) -> slicer.vtkMRMLVolumeNode | None:
     """The volume that shows what was removed from the source of a result; None if it was not kept or is gone."""
     return _volume(_holder(restored).GetNodeReference(_REMOVED))
+
+
+def keep_places(restored: slicer.vtkMRMLNode, places: slicer.vtkMRMLNode) -> None:
+    """Keep with a result the marks of what was lost and added."""
+    _holder(restored).SetNodeReferenceID(_PLACES, places.GetID())
+
+
+def places_of(restored: slicer.vtkMRMLNode) -> slicer.vtkMRMLMarkupsFiducialNode | None:
+    """The marks of what was lost and added in a result; None if there are none or they are gone."""
+    return _holder(restored).GetNodeReference(_PLACES)
 
 
 def put_into_folder(restored: slicer.vtkMRMLNode, name: str) -> None:

@@ -13,11 +13,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from ..evidence.blobs import Place
 from ..evidence.findings import Audit, Finding
 from ..evidence.gain import Gain
 from ..evidence.totals import Change, Totals
 from ..evidence.verdict import GAIN, HARM
-from .report import CAUTION, Report
+from .report import CAUTION, Report, Study
 
 # Suffix → type and caption.
 FIGURES = {
@@ -25,6 +26,7 @@ FIGURES = {
     ".webp": ("webp", "The cine before (left) and after (right), moving, in one window."),
 }
 
+LINKED = 20  # places that a narrow place lists
 COLOURS = {GAIN: "gain", HARM: "harm"}  # CSS class of the verdict; "doubt" for the others
 
 STYLE = """
@@ -99,6 +101,7 @@ def brief(report: Report) -> str:
     findings = () if report.audit is None else report.audit.findings.values()
     for finding in sorted(findings, key=lambda finding: not finding.flagged):
         parts.append(f"<p>{_mark(finding)}: <i>{escape(finding.title)}.</i> {escape(finding.sentence)}</p>")
+    parts.append(_place_links(() if report.audit is None else report.audit.places, report.study))
     unit = f", {report.totals.unit}" if report.totals.unit else ""
     rows = [("Total", *_change(report.totals.total))]
     rows += [(f"Mean, {name}", *_change(mean)) for name, mean in report.totals.regions.items()]
@@ -108,6 +111,20 @@ def brief(report: Report) -> str:
     parts.append(f"<p>{escape(report.noise.summary)}; {escape(made.method)} on {escape(made.device)}, ")
     parts.append(f"{_number(made.seconds)} s.</p><p><i>{escape(CAUTION)}</i></p>")
     return "".join(parts)
+
+
+def _place_links(places: Sequence[Place], study: Study) -> str:
+    """Where something was lost or added: links ``#place-NUMBER``, counted from 0, for a window that can go there."""
+    frames, slices = study.size[:2]
+    unit = "mm" if study.spacing_mm else "voxels"
+    rows = []
+    for number, place in enumerate(places[:LINKED]):
+        frame = f", frame {place.voxel[0] + 1}" if frames > 1 else ""
+        at = f"slice {place.voxel[1] + 1}{frame}" if slices > 1 else f"row {place.voxel[2] + 1}{frame}"
+        text = f"{place.change}, {place.polarity}, {_number(place.width_mm)} {unit} wide, {at}"
+        rows.append(f'<a href="#place-{number}">{number + 1}. {text}</a>')
+    more = [f"{len(places) - LINKED} more are marked."] if len(places) > LINKED else []
+    return f"<p>Click a place to see it:<br>{'<br>'.join(rows + more)}</p>" if rows else ""
 
 
 class _Html(str):

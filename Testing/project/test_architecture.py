@@ -38,7 +38,18 @@ LIBRARY = {
     "pipeline": {"errors", "evidence", "image", "methods", "modalities", "noise", "progress", "reporting"}
     | {"version", "weights"},
     "service": {"errors", "files", "image", "noise", "pipeline", "progress", "reporting", "version"},
-    "mrml": {"errors", "files", "image", "methods", "metrics", "modalities", "pipeline", "progress", "samples"},
+    "mrml": {
+        "errors",
+        "evidence",
+        "files",
+        "image",
+        "methods",
+        "metrics",
+        "modalities",
+        "pipeline",
+        "progress",
+        "samples",
+    },
     "presets": {"errors", "files", "pipeline"},
     "node": {"errors", "files", "presets", "service"},
     "cli": {"errors", "files", "image", "methods", "modalities", "node", "noise", "pipeline", "reporting", "service"}
