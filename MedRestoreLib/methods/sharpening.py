@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import max_pool2d
 
 RADIUS = 3  # pixels: how far away a grey value may be that bears another out
-OVERSHOOT = 0.05  # beyond the range of these grey values, as a share of it: the bar for ringing at an edge
+OVERSHOOT = 0.03  # beyond the range of these grey values, as a share of it
 
 
 def guarded(calm: torch.Tensor, sharp: torch.Tensor) -> torch.Tensor:
@@ -21,7 +21,7 @@ def guarded(calm: torch.Tensor, sharp: torch.Tensor) -> torch.Tensor:
     >>> step = torch.tensor([0.0, 0.0, 0.2, 0.8, 1.0, 1.0]).expand(1, 1, 6, 6)
     >>> sharp = guarded(step, step + 3 * (step - step.mean()))
     >>> round(sharp.min().item(), 2), round(sharp.max().item(), 2)
-    (-0.05, 1.05)
+    (-0.03, 1.03)
     """
     side = 2 * RADIUS + 1
     highest, lowest = (sign * max_pool2d(sign * calm, side, 1, RADIUS) for sign in (1, -1))
