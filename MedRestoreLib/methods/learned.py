@@ -9,7 +9,7 @@ import torch
 from .. import weights as files
 from ..progress import stop_if_asked
 from .options import Share
-from .sharpening import guarded
+from .sharpening import blended
 
 
 def rate(images: torch.Tensor, sigma: float, *, weights: str) -> torch.Tensor:
@@ -69,8 +69,7 @@ def calm_and_sharp(
         WeightsMissing: the weights are absent or damaged.
     """
     network = _network(files.find(weights), images.device)
-    calm, sharp = network.pair(images.contiguous(memory_format=torch.channels_last)).split(1, 1)
-    return torch.lerp(calm, guarded(calm, sharp), sharpen).clamp(0, 1)
+    return blended(network.pair(images.contiguous(memory_format=torch.channels_last)), sharpen)
 
 
 @lru_cache(maxsize=4)

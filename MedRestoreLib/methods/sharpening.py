@@ -9,6 +9,17 @@ RADIUS = 3  # pixels: how far away a grey value may be that bears another out
 OVERSHOOT = 0.03  # beyond the range of these grey values, as a share of it
 
 
+def blended(pair: torch.Tensor, sharpen: float) -> torch.Tensor:
+    """What a person sees of a calm and a sharp image ``(N, 2, rows, columns)``: ``(N, 1, rows, columns)`` in [0, 1].
+
+    Args:
+        pair: the two images.
+        sharpen: from 0, the calm one, to 1, the sharp one as far as ``guarded`` lets it pass.
+    """
+    calm, sharp = pair.split(1, 1)
+    return torch.lerp(calm, guarded(calm, sharp), sharpen).clamp(0, 1)
+
+
 def guarded(calm: torch.Tensor, sharp: torch.Tensor) -> torch.Tensor:
     """``sharp`` held within the range of the grey values of ``calm`` around each pixel, widened by ``OVERSHOOT``.
 

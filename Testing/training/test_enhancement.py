@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from scipy.ndimage import gaussian_filter
 
+from MedRestoreLib.methods.sharpening import blended
+from MedRestoreLib.networks.swin_conv import SwinConvUNet
 from Testing.support.phantoms import camera
+from Testing.support.small_networks import made
+from Testing.support.small_trainings import smoke, trained
+from training import build
+from training import recipe as recipes
 from training.data import Patient
-from training.evaluation import enhancement, resolution
+from training.evaluation import enhancement, methods, resolution
+from training.trainers.loop import train
 
 
 def unchanged(frame: np.ndarray, level: float) -> np.ndarray:
@@ -92,3 +100,23 @@ def test_real_wires_are_found_and_blur_makes_them_wider(data_folder):
     assert len(widths) == 6
     assert all(3 < before < 30 for before in widths.values())
     assert np.median([found["fwhm"]["after"][name] / before for name, before in widths.items()]) > 1.1
+
+
+def test_of_a_network_with_two_images_half_of_the_sharpening_is_measured():
+    network = made(lambda: SwinConvUNet(width=8))
+    frame = 0.9 * camera(64, 64)
+    measured = methods._half_sharp(build.Trained(recipes.read("swin_conv"), network, {}))(frame, 0.1)
+    with torch.inference_mode():
+        pair = network.pair(torch.from_numpy(frame)[None, None])
+    np.testing.assert_allclose(measured, blended(pair, 0.5)[0, 0].numpy(), atol=1e-6)
+
+
+def test_a_part_of_a_network_learns_while_the_rest_stays(pictures, tmp_path):
+    settings = ["network.arguments={width=8}", "validation.every=2", "schedule.batch=2"]
+    first = trained("swin_conv", pictures, tmp_path, *settings)
+    settings += ['network.learns="sharpening"', f'network.start="{first}"']
+    second = train(smoke("swin_conv", pictures, *settings), tmp_path / "part", tmp_path, device="cpu")
+    before, after = (build.trained(folder).network.state_dict() for folder in (first, second))
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed
+    assert all(name.startswith("sharpening.") for name in changed)

@@ -7,13 +7,13 @@ second: that measures agreement with NLLR, which made the targets of the network
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from MedRestoreLib.metrics import fidelity
 
-from .. import build
 from ..data import GREY, Patient
 from ..data.ultrasound import LABELS
 from ..recipe import RecipeError
@@ -130,7 +130,7 @@ def _method(name: str) -> tuple[str, Enhance, dict]:
     """Name, function and training of a method. Raises RecipeError."""
     if name in ORACLES:
         return name, ORACLES[name], {}
-    if build.is_trained(name):
+    if Path(name).is_dir():
         found = methods.learned(name)
         return found.name, lambda frame, _: found.restore(frame, 0.0), found.about
     found = methods.for_frames(name)

@@ -14,7 +14,6 @@ from scipy.ndimage import gaussian_filter, maximum_filter
 
 from MedRestoreLib.metrics.resolution import fwhm, overshoot, peak_gradient
 
-from .. import build
 from ..data import WHITE, data_folder
 from ..recipe import RecipeError
 from ..tables.results import Result, Values
@@ -36,7 +35,7 @@ WIRE_FRAMES, WIRE_PEAK, WIRE_APART, MOST_WIRES = 3, 0.5, 25, 12
 def results(names: Sequence[str], test: HeldOut) -> Iterator[Result]:
     """Two for each method, a method of MedRestore or a training's folder: phantoms and wires. Raises RecipeError."""
     for name in names:
-        method = methods.learned(name) if build.is_trained(name) else methods.for_frames(name)
+        method = methods.for_frames(name)
         for protocol, measure in (("phantoms", phantoms), ("wires", wires)):
             yield Result("resolution", protocol, method.name, measure(method.restore), method.seed, method.about)
 

@@ -15,7 +15,7 @@ NETWORKS: Rows = {
     "dncnn_blurred": "DnCNN",
     "msan_like_blurred": "multi-scale self-attention, our reconstruction",
     "restormer_blurred": "Restormer, reduced",
-    "swin_conv+sharpening": "Swin-Conv U-Net, light",
+    "swin_conv+sharpening": "Swin-Conv U-Net, light, half of the sharpening",
 }
 BRIEF = "+equal"
 METHODS: Rows = {
