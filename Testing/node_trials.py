@@ -1,4 +1,4 @@
-"""What a DICOM node must bear: ``python -m Testing.node_trials [--kills 50] [--hostile 500]``; prints what it found.
+"""What a DICOM node must bear: ``python -m Testing.node_trials [--kills 50] [--hostile 500] [--web]``.
 
 *Kills*: four of dcmtk's ``storescu`` send series again and again until they are acknowledged, while the node is killed
 at random moments. Orthanc (Debian's) must end with each derived series exactly once, in the right study and frame of
@@ -36,6 +36,7 @@ from Testing.support.dicom_peers import echo
 from Testing.support.paths import REPOSITORY
 
 SENDERS = 4
+DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")  # Debian's orthanc-dicomweb
 
 
 def free_port() -> int:
@@ -80,7 +81,8 @@ class Orthanc:
             "RemoteAccessAllowed": False,
             "AuthenticationEnabled": False,
             "OverwriteInstances": False,
-            "Plugins": [],
+            "Plugins": [str(DICOMWEB)] if DICOMWEB.is_file() else [],
+            "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
         }
         (folder / "orthanc.json").write_text(json.dumps(told))
         self._process = subprocess.Popen(
@@ -113,15 +115,16 @@ def wait_until(true: Any, seconds: float) -> bool:
     return True
 
 
-def configure(folder: Path, port: int, archive: int, **more: Any) -> Path:
-    """The file of a node for the trials."""
+def configure(folder: Path, port: int, archive: int | str, **more: Any) -> Path:
+    """The file of a node for the trials; its archive is a port or the URL of a DICOMweb service."""
+    takes = f'url = "{archive}"' if isinstance(archive, str) else f"port = {archive}"
     told = {"port": port, "quiet_seconds": 15.0, "least_free_gb": 0.5, "instances_per_minute": 100000, **more}
     path = folder / "node.toml"
     lines = "".join(f"{name} = {value}\n" for name, value in told.items())
     path.write_text(
         f'[node]\nfolder = "state"\n{lines}'
         '[[peers]]\nae_title = "SENDER"\naddress = "127.0.0.1"\n'
-        f'[[peers]]\nae_title = "ARCHIVE"\naddress = "127.0.0.1"\nport = {archive}\nmay_send = false\n'
+        f'[[peers]]\nae_title = "ARCHIVE"\naddress = "127.0.0.1"\n{takes}\nmay_send = false\n'
         '[[rules]]\nname = "all"\nmethod = "adf"\nnoise = "gaussian"\nlevel = 20.0\nsend_to = ["ARCHIVE"]\n'
     )
     return path
@@ -133,14 +136,15 @@ def start(config: Path) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, start_new_session=True)
 
 
-def kills(count: int, instances: int, folder: Path) -> list[str]:
-    """Kill the node so often while it takes so many instances; what went wrong."""
+def kills(count: int, instances: int, folder: Path, web: bool = False) -> list[str]:
+    """Kill the node so often while it takes so many instances, which go on by C-STORE or DICOMweb; what went wrong."""
     slices = 10
     folders = [folder / "send" / str(number) for number in range(instances // slices)]
     for number, one in enumerate(folders):
         make_series(one, number, slices)
     orthanc, port = Orthanc(folder), free_port()
-    config = configure(folder, port, orthanc.port, workers=1)
+    archive = f"http://127.0.0.1:{orthanc.web}/dicom-web" if web else orthanc.port
+    config = configure(folder, port, archive, workers=1)
     chance, left = random.Random(0), list(folders)
     lock = threading.Lock()
 
@@ -317,10 +321,11 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--instances", type=int, default=1000)
     parser.add_argument("--hostile", type=int, default=500)
+    parser.add_argument("--web", action="store_true", help="the node delivers over DICOMweb")
     asked = parser.parse_args()
     faults = []
     for name, trial in (
-        ("kills", lambda folder: kills(asked.kills, asked.instances, folder) if asked.kills else []),
+        ("kills", lambda folder: kills(asked.kills, asked.instances, folder, asked.web) if asked.kills else []),
         ("hostile", lambda folder: hostile(asked.hostile, folder) if asked.hostile else []),
     ):
         with tempfile.TemporaryDirectory(prefix=f"node-{name}-") as folder:

@@ -37,11 +37,20 @@ def network(recipe: Recipe) -> nn.Module:
     if output != "image" and not hasattr(made, output):
         raise RecipeError(f"{recipe.network.implementation} has no method '{output}': output must be image.")
     if recipe.network.start:
-        try:
-            made.load_state_dict(trained(recipe.network.start).network.state_dict())
-        except RuntimeError:
-            raise RecipeError(f"{recipe.network.start} trained another network than this recipe's.") from None
+        _begin_with(made, recipe.network.start)
     return made
+
+
+def _begin_with(made: nn.Module, start: str) -> None:
+    """The weights of a training; parts that only the new network has, added to one that grew, keep their own."""
+    weights_there = trained(start).network.state_dict()
+    try:
+        lacking, unknown = made.load_state_dict(weights_there, strict=False)
+    except RuntimeError:
+        lacking, unknown = [], ["a weight of another size"]
+    grown = {name.partition(".")[0] for name in lacking}
+    if unknown or grown & {name.partition(".")[0] for name in weights_there}:
+        raise RecipeError(f"{start} trained another network than this recipe's.")
 
 
 def module(implementation: str, arguments: dict[str, Any]) -> nn.Module:

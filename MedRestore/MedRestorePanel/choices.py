@@ -15,7 +15,7 @@ from .words import ofLibrary
 if TYPE_CHECKING:
     import slicer
 
-    from MedRestoreLib.methods.catalogue import Method
+    from MedRestoreLib.methods.row import Method
 
 # The role under which an item of a combo box keeps its flags; 0 there means that it is seen but cannot be chosen.
 FLAGS_ROLE = int(qt.Qt.UserRole) - 1

@@ -55,6 +55,7 @@ class MedRestoreLogic(ScriptedLoadableModuleLogic):
         outputVolume: slicer.vtkMRMLVolumeNode | None = None,
         mask: tuple[slicer.vtkMRMLSegmentationNode, str] | None = None,
         keepRemoved: bool = False,
+        trust: bool = False,
         progress: Progress | None = None,
         **edits: Any,
     ) -> slicer.vtkMRMLVolumeNode:
@@ -65,6 +66,7 @@ class MedRestoreLogic(ScriptedLoadableModuleLogic):
             outputVolume: volume to replace; None makes a new one.
             mask: ``(segmentationNode, segmentID)``: restore inside it only.
             keepRemoved: also add what was removed as a volume.
+            trust: also add the map of trust (``mrml.trust_of``); it takes three times as long again.
             progress: called with a fraction (0 to 1) and a message; may raise ``MedRestoreLib.Cancelled``.
 
         Returns:
@@ -74,7 +76,13 @@ class MedRestoreLogic(ScriptedLoadableModuleLogic):
 
         self._ensureTorch()
         return mrml.restore(
-            volumeNode, output=outputVolume, mask=mask, keep_removed=keepRemoved, progress=progress, **edits
+            volumeNode,
+            output=outputVolume,
+            mask=mask,
+            keep_removed=keepRemoved,
+            trust=trust,
+            progress=progress,
+            **edits,
         )
 
     def restoreStudy(

@@ -37,6 +37,7 @@ class Order:
         mask: bool ``(slices, rows, columns)``: restore inside only.
         target: an earlier result that makes way.
         keepRemoved: also add what was removed.
+        trustMap: also make the map of trust.
         others: nodes besides study and target that the job is for, such as the volume that shows a sequence.
     """
 
@@ -45,6 +46,7 @@ class Order:
     mask: np.ndarray | None = None
     target: slicer.vtkMRMLVolumeNode | None = None
     keepRemoved: bool = True
+    trustMap: bool = False
     others: tuple[slicer.vtkMRMLNode | None, ...] = ()
 
 
@@ -80,12 +82,12 @@ class Job(VTKObservationMixin):
         self._onProgress, self._onDone, self._onFailed = onProgress, onDone, onFailed
         self._isOver = False
         self._steps = None
-        self._output = mrml.Output(order.study, target=order.target)
+        self._output = mrml.Output(order.study, target=order.target, trust=order.trustMap)
         self._pace = Pace()
         self._request = workers.request(
             "restore",
             order.study,
-            order.edits,
+            order.edits | {"trust": order.trustMap},
             mask=order.mask,
             onProgress=lambda fraction, message: self._progress(SENT + (RESTORED - SENT) * fraction, message),
             onDone=lambda reply: self._restored(reply["report"]),
@@ -121,6 +123,8 @@ class Job(VTKObservationMixin):
         self._progress(RESTORED, _("Fetching the result"))
 
         def fetching() -> Iterator[None]:
+            for part, arrays in self._output.trust_arrays.items():
+                yield from exchange.receiving(self._request.id, arrays, part)
             yield from exchange.receiving(self._request.id, self._output.arrays)
             if self.order.keepRemoved:
                 yield from self._output.removing()

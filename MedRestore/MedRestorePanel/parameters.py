@@ -45,6 +45,7 @@ class MedRestoreParameterNode:
     device: str = "auto"
     memory: Annotated[float, WithinRange(0.0, MOST_MEMORY)] = 0.0
     keepRemoved: bool = True
+    trustMap: bool
     replaceResult: bool
     preview: bool
     lastOutput: vtkMRMLScalarVolumeNode

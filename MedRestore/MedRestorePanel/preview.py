@@ -173,7 +173,8 @@ class Preview(VTKObservationMixin):
                 return
             self._show(place, self.workers.result(request, reply["id"])[0, 0])
             if do == "glance":
-                self._say(_("A first look, from the slices nearby. The exact one follows..."))
+                text = _("A first look, by {method} from the slices nearby. The exact one follows...")
+                self._say(text.format(method=self.study.lookedAtBy()))
                 self._askFor("preview")
 
         def failed(error: MedRestoreError) -> None:

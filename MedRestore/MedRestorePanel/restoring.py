@@ -132,7 +132,9 @@ class RestoreSection:
         study = self.study.study()
         mask = mrml.mask_of(p.maskSegmentation, p.maskSegment, study) if p.maskSegmentation is not None else None
         target = self._earlier() if p.replaceResult else None
-        order = Order(study, self.study.edits(), mask, target, p.keepRemoved, (p.inputVolume,))
+        order = Order(
+            study, self.study.edits(), mask, target, p.keepRemoved, trustMap=p.trustMap, others=(p.inputVolume,)
+        )
         self.onStarted()
         pace = Pace()
 

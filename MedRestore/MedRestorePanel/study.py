@@ -16,7 +16,7 @@ from .words import explained, ofLibrary
 
 if TYPE_CHECKING:
     from MedRestoreLib import MedRestoreError
-    from MedRestoreLib.methods.catalogue import Method
+    from MedRestoreLib.methods.row import Method
     from MedRestoreLib.presets import Preset
 
     from .parameters import MedRestoreParameterNode
@@ -183,6 +183,13 @@ class StudySection(VTKObservationMixin):
         """Whether the method will work in three dimensions."""
         method, dimensions = self._method(), self._parameterNode.dimensions
         return method is not None and (dimensions == "3" or (dimensions == "auto" and method.dimensions[0] == 3))
+
+    def lookedAtBy(self) -> str:
+        """The title of the method that gives the first look: the chosen one, or its stand-in."""
+        from MedRestoreLib.methods import catalogue
+
+        method = self._method()
+        return catalogue.find(method.look).title if method.look else method.title
 
     def onEstimate(self) -> None:
         """Read the level off the study again, for the noise model that is chosen."""

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import options as opt
 from . import screen
 
+if TYPE_CHECKING:
+    from ..service.batch import Row
+
+MOST_LISTED = 100  # studies that are listed on the screen: of more, those alone that were not restored
+
 
 def batch(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="Folder of studies, searched to the bottom.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the restored studies; made if need be.")],
+    source: Annotated[str, typer.Argument(metavar="IN", help="Folder of studies, searched to the bottom, or s3://...")],
+    target: Annotated[str, typer.Argument(metavar="OUT", help="Folder for the restored studies, or s3://...")],
     method: opt.MethodId = "auto",
     noise: opt.NoiseId = "auto",
     level: opt.Level = "auto",
@@ -28,7 +35,9 @@ def batch(
     removed: opt.Removed = False,
     report: opt.WithReport = False,
     figure: opt.WithFigure = False,
-    workers: Annotated[int, typer.Option(metavar="N", min=1, help="Studies that are restored at a time.")] = 1,
+    workers: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Studies that are restored at a time, by processes of this machine.")
+    ] = 1,
     scheduler: Annotated[
         str, typer.Option(metavar="ADDRESS|FILE", help="A Dask scheduler whose workers restore, or its file.")
     ] = "",
@@ -42,6 +51,7 @@ def batch(
     from ..service import summary
     from ..service.batch import batch as run
     from ..service.executors import executor_for
+    from ..service.pace import duration
 
     edits: dict[str, Any] = {
         "method": method,
@@ -54,6 +64,7 @@ def batch(
         "dimensions": dimensions,
         "options": opt.by_name(options),
     }
+    begun = time.monotonic()
     with executor_for(workers, scheduler, screen.say) as executor, screen.progress_bar("Batch") as progress:
         rows = run(
             source,
@@ -66,12 +77,25 @@ def batch(
             **edits,
         )
     summary.write(rows, target)
-    for status in dict.fromkeys(row.status for row in rows):
-        screen.LOG.info("batch: %d %s", sum(row.status == status for row in rows), status)
+    counts = Counter(row.status for row in rows)
+    for status, count in counts.items():
+        screen.LOG.info("batch: %d %s", count, status)
     if as_json:
         screen.print_json([r.to_dict() for r in rows])
     elif not screen.quiet:
-        shown = [(r.study, r.status, r.method, screen.shown(r.level), screen.shown(r.gain_db), r.message) for r in rows]
-        screen.print_table("Batch", ("study", "status", "method", "level", "gain dB", "message"), shown)
-    if any(r.status == "failed" for r in rows):
+        _print(rows)
+        said = ", ".join(f"{count} {status}" for status, count in counts.items())
+        screen.say(f"{said} in {duration(time.monotonic() - begun)}; all of them in {target}/{summary.NAME}.html")
+    if counts["failed"]:
         raise typer.Exit(1)
+
+
+def _print(rows: Sequence[Row]) -> None:
+    """List the studies, or of many those that were not restored."""
+    listed = rows if len(rows) <= MOST_LISTED else [row for row in rows if row.status in ("failed", "skipped")]
+    cells = [
+        (row.study, row.status, row.method, screen.shown(row.level), screen.shown(row.gain_db), row.message)
+        for row in listed[:MOST_LISTED]
+    ]
+    if cells:
+        screen.print_table("Batch", ("study", "status", "method", "level", "gain dB", "message"), cells)

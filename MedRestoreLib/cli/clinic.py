@@ -31,8 +31,9 @@ def run(context: typer.Context, config: ConfigFile = Path("node.toml")) -> None:
     from ..node.config import read
 
     told = read(config)
-    if importlib.util.find_spec("pynetdicom") is None:
-        raise MissingPackage("pynetdicom is not installed: run 'pip install \"medrestore[node]\"'.")
+    for package in ("pynetdicom", *(["dicomweb_client"] if any(peer.url for peer in told.peers) else [])):
+        if importlib.util.find_spec(package) is None:
+            raise MissingPackage(f"{package} is not installed: run 'pip install \"medrestore[node]\"'.")
     from ..node.server import Node, arriving
 
     stopped = threading.Event()

@@ -33,6 +33,7 @@ class Renoised:
     Attributes:
         noisy, restored: the study before and after, in its unit.
         clean: the study that noise was added to.
+        aim: what would be restored from it at best (``Noise.aim``).
         drawn, again: with that noise, and what the denoiser made of it.
         noise: the model, bound to the study.
         where: boolean, the voxels that are judged.
@@ -41,6 +42,7 @@ class Renoised:
     noisy: np.ndarray
     restored: np.ndarray
     clean: np.ndarray
+    aim: np.ndarray
     drawn: np.ndarray
     again: np.ndarray
     noise: Noise
@@ -54,7 +56,7 @@ class Renoised:
         clean = noise.clean_behind(noisy, restored)
         drawn = noise.drawn(clean, np.random.default_rng((seed, STREAM)))
         again = noise.unbiased_inverse(denoise(noise.stabilise(drawn)))
-        return cls(noisy, restored, clean, drawn, again, noise, where)
+        return cls(noisy, restored, clean, noise.aim(clean), drawn, again, noise, where)
 
     def left(self) -> tuple[float, float, float, float]:
         """Shares of the noise's power, on the scale where residuals are judged (``Noise.standardisation``).
@@ -64,12 +66,12 @@ class Renoised:
             standard error; and the strength, 0 to 1, whose blend with the noisy study has the least error.
         """
         nowhere = np.zeros(self.clean.shape, np.int8)
-        drawn, clean, _ = self.noise.standardisation(self.drawn, self.clean, self.where, nowhere)
+        drawn, aim, _ = self.noise.standardisation(self.drawn, self.aim, self.where, nowhere)
         again = self.noise.standardisation(self.drawn, self.again, self.where, nowhere)[1]
         noisy, restored, _ = self.noise.standardisation(self.noisy, self.restored, self.where, nowhere)
         power = self.noise.residual_variance(self.clean)
-        here, there = again - clean, noisy - restored
-        covariance = here * (drawn - clean)
+        here, there = again - aim, noisy - restored
+        covariance = here * (drawn - aim)
         # Both are means of squares of the same voxels, so what makes both large or small cancels.
         whole = block_mean(power, self.where)[0]
         removed = np.square(there)
@@ -91,8 +93,7 @@ class Renoised:
     def errors(self) -> tuple[float, float]:
         """Mean squared error with the noise, and of what the denoiser made of it, in the study's unit."""
         noisy, restored = (
-            float(np.square(study - self.clean)[self.where].mean(dtype=np.float64))
-            for study in (self.drawn, self.again)
+            float(np.square(study - self.aim)[self.where].mean(dtype=np.float64)) for study in (self.drawn, self.again)
         )
         return noisy, restored
 
@@ -108,10 +109,10 @@ class Renoised:
         here, there = (surroundings(self.noise.stabilise(study)) for study in (self.clean, clean))
         before_here, after_here = self.errors()
         power, whole = (_variance(self.noise, study) for study in (self.clean, clean))
-        shares = (np.square(self.again - self.clean) / power)[self.where].astype(np.float64)
+        shares = (np.square(self.again - self.aim) / power)[self.where].astype(np.float64)
         slopes = np.linalg.lstsq(here[:, self.where].T.astype(np.float64), shares, rcond=None)[0]
         after = float((np.tensordot(slopes, there, 1) * whole)[where].mean(dtype=np.float64))
-        before = float(np.square(drawn - clean)[where].mean(dtype=np.float64))
+        before = float(np.square(drawn - self.noise.aim(clean))[where].mean(dtype=np.float64))
         if after < LEAST_SHARE * after_here:  # the regression leads nowhere: as large a share is left everywhere
             after = before * after_here / max(before_here, 1e-30)
         return before, after

@@ -18,6 +18,7 @@ USUALLY, CENTRE, NARROW = 0.75, 0.0, 0.1
 LOST, WIDE = 0.5, 0.9
 RATIOS = np.exp(np.linspace(np.log(0.3), np.log(300), 3000))
 EXTENSION = 0.12  # standard error of the logarithm of what is renoised, on pieces instead of the whole study
+PASSED_ON = 0.5  # of a relative error of the noise's power: the noisy and the restored study err alike
 TAIL = 0.025  # of the probability lies beyond either limit
 CONTRADICTED = 2.0  # standard errors that the penalty may lie below what renoising leaves
 MISFIT = 4.0  # standard errors: farther from any likely ratio, the estimates contradict each other
@@ -52,7 +53,7 @@ def weigh(left: float, error: float, renoised: float, power_error: float = 0.0) 
     total = np.cumsum(weights)
     middle = float(weights @ logs)
     low, high = (float(np.interp(p, total, logs)) - middle for p in (TAIL, 1 - TAIL))
-    reach = 2 * np.hypot(EXTENSION, power_error)
+    reach = 2 * np.hypot(EXTENSION, PASSED_ON * power_error)
     return Ratio(
         float(np.exp(middle)),
         float(np.exp(middle - np.hypot(low, reach))),

@@ -35,12 +35,16 @@ class Staging:
 
 
 @contextmanager
-def staged(target: Path) -> Iterator[Staging]:
+def staged(target: Path, flush: bool = True) -> Iterator[Staging]:
     """A path of the same name in a temporary folder beside ``target``.
 
     What the block writes there, and beside it, is read again, flushed to the disk, and takes its place when the block
     ends. A header and its data files appear together: a former header goes first, the new one comes last. If the block
     fails, nothing is left.
+
+    Args:
+        target: where it takes its place.
+        flush: False where a power cut may take it, or leave it empty; a kill never does.
 
     Raises:
         OutputError: the disk is full, or the place cannot be written to.
@@ -51,14 +55,16 @@ def staged(target: Path) -> Iterator[Staging]:
         staging = Staging(folder / target.name)
         yield staging
         staging.hashes.update(hashes_below(folder))
-        for entry in folder.iterdir():
-            _flush(entry)
+        if flush:
+            for entry in folder.iterdir():
+                _flush(entry)
         companions = [entry for entry in folder.iterdir() if entry.name != target.name]
         if companions:
             target.unlink(missing_ok=True)
         for entry in [*companions, folder / target.name]:
             _put(entry, target.with_name(entry.name))
-        _flush_folder(target.parent)
+        if flush:
+            _flush_folder(target.parent)
     except OSError as error:
         raise cannot_write(target, error) from error
     finally:
@@ -68,13 +74,13 @@ def staged(target: Path) -> Iterator[Staging]:
             holder.release()
 
 
-def write_bytes(path: Path, data: bytes) -> Path:
-    """Write a file in one step: whoever looks sees the old one or the whole new one.
+def write_bytes(path: Path, data: bytes, flush: bool = True) -> Path:
+    """Write a file in one step: whoever looks sees the old one or the whole new one. ``flush`` is that of ``staged``.
 
     Raises:
         OutputError: the folder does not exist or is not writable, or the disk is full.
     """
-    with staged(path) as staging:
+    with staged(path, flush) as staging:
         staging.path.write_bytes(data)
     return path
 

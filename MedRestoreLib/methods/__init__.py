@@ -9,7 +9,8 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
-from .catalogue import METHODS, Method
+from .catalogue import METHODS
+from .row import Method
 
 
 class _Methods(ModuleType):

@@ -51,6 +51,25 @@ def linear(images: torch.Tensor, sigma: float, *, weights: str, reference: float
     return network(images.contiguous(memory_format=torch.channels_last))
 
 
+def stabilised(images: torch.Tensor, sigma: float, *, weights: str) -> torch.Tensor:
+    """Restore whatever has been stabilised by a network that is told the level, such as ``networks.bias_free``.
+
+    Args:
+        images: float32 ``(N, 1, rows, columns)`` with white Gaussian noise, nominally in [0, 1].
+        sigma: standard deviation of the noise on the same scale.
+        weights: their name in the manifest.
+
+    Returns:
+        A tensor like ``images``.
+
+    Raises:
+        WeightsMissing: the weights are absent or damaged.
+    """
+    network = _network(files.find(weights), images.device)
+    level = images.new_full((len(images),), sigma)
+    return network(images.contiguous(memory_format=torch.channels_last), level)
+
+
 def calm_and_sharp(
     images: torch.Tensor, sigma: float, *, weights: str, sharpen: Share = 0.0, reference: float | None = None
 ) -> torch.Tensor:

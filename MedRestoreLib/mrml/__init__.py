@@ -15,7 +15,7 @@ from .output import Output
 from .places import listed_places, mark_places
 from .provenance import report_of
 from .restore import Outcome, restore, restore_study
-from .results import places_of, put_into_folder, removed_of, source_of
+from .results import places_of, put_into_folder, removed_of, source_of, trust_of
 from .samples import sample
 from .segments import compare, measure, table_of
 from .sequences import sequence_of
@@ -53,5 +53,6 @@ __all__ = [
     "source_of",
     "study_volumes",
     "table_of",
+    "trust_of",
     "whole_study",
 ]

@@ -28,6 +28,17 @@ def show_alike(node: slicer.vtkMRMLVolumeNode, source: slicer.vtkMRMLVolumeNode)
     display.EndModify(modified)
 
 
+def show_range(node: slicer.vtkMRMLVolumeNode, arrays: Sequence[np.ndarray], high: float | None = None) -> None:
+    """Black is zero and white ``high``; without one the 99th percentile."""
+    node.CreateDefaultDisplayNodes()
+    if high is None:
+        step = max(1, sum(array.size for array in arrays) // _SAMPLED)
+        high = float(np.quantile(np.concatenate([array.ravel()[::step] for array in arrays]), 0.99)) or 1.0
+    display = node.GetVolumeDisplayNode()
+    display.AutoWindowLevelOff()
+    display.SetWindowLevel(high, high / 2)
+
+
 def show_difference(node: slicer.vtkMRMLVolumeNode, arrays: Sequence[np.ndarray]) -> None:
     """Zero is mid-grey, darker is less and brighter more; the window is a few standard deviations wide."""
     node.CreateDefaultDisplayNodes()

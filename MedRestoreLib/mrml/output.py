@@ -11,16 +11,17 @@ import vtk
 
 from ..errors import InvalidPlan, MedRestoreError
 from ..image import LUMA
-from .display import show_alike, show_difference
+from .display import show_alike, show_difference, show_range
 from .hierarchy import place_beside
 from .provenance import REPORT, Provenance
-from .results import REMOVED, RESTORED, relate, removed_of
+from .results import REMOVED, RESTORED, TRUST, relate, removed_of, trust_of
 from .sequences import add_sequence, is_sequence, proxy_of, remove, replace_frames, sequence_of
 from .study import volumes_in, whole_study
 from .volumes import SCALAR, array_of, copy_quantity, copy_setting
 
 # Voxels are subtracted in pieces short enough for a window to stay alive.
 _STEP_BYTES = 4_000_000
+_TRUST_NAMES = {"half_width": "± of 90 %", "method_share": "share of the method"}
 
 
 class Output:
@@ -33,10 +34,13 @@ class Output:
             earlier result's frames. It keeps a name of its own; one that
             MedRestore gave follows the method. An earlier result's removed part is replaced, too, or removed.
         whole_sequence: restore all frames of the sequence that ``node`` shows.
+        trust: also make room for the map of trust.
 
     Attributes:
         arrays: writable, one a frame, shaped as ``frames_of``'s; float32, or the input's type for colour. To be filled,
             in any order and in pieces, before ``add``.
+        trust_arrays: the same for the map of trust, by the names in ``results.TRUST``, always float32 and without
+            colour; empty without one.
         removed: the node of the removed part, once ``add`` has kept it; None before and without.
 
     Raises:
@@ -52,6 +56,7 @@ class Output:
         name: str = "",
         target: slicer.vtkMRMLVolumeNode | None = None,
         whole_sequence: bool = False,
+        trust: bool = False,
     ) -> None:
         node = whole_study(node) if whole_sequence else node
         self._volumes = volumes_in(node)
@@ -64,13 +69,15 @@ class Output:
         self._removed: list[vtk.vtkImageData] = []
         self.removed: slicer.vtkMRMLVolumeNode | None = None
         self.arrays = [array_of(data) for data in self._after]
+        self._trust = {part: self._blank() for part in TRUST} if trust else {}
+        self.trust_arrays = {part: [array_of(data) for data in frames] for part, frames in self._trust.items()}
 
     def removing(self) -> Iterator[None]:
         """Work out the removed part (before minus after; of the luma for colour) in steps of a few milliseconds.
 
         For a window that has to stay alive; ``add`` does it in one go where it was not done.
         """
-        removed = [_blank_like(volume.GetImageData(), components=1) for volume in self._volumes]
+        removed = self._blank()
         for before, after, data in zip(self._before, self.arrays, removed, strict=True):
             difference = array_of(data)
             step = max(1, _STEP_BYTES // max(1, 4 * difference[0].size))
@@ -79,6 +86,10 @@ class Output:
                 difference[piece] = _luma(before[piece]) - _luma(after[piece])
                 yield
         self._removed = removed
+
+    def _blank(self) -> list[vtk.vtkImageData]:
+        """Frames of the input's size, without colour."""
+        return [_blank_like(volume.GetImageData(), components=1) for volume in self._volumes]
 
     def add(self, report: Mapping[str, Any], keep_removed: bool = False) -> slicer.vtkMRMLVolumeNode:
         """Add the result to the scene, beside its input.
@@ -110,8 +121,20 @@ class Output:
             show_difference(self.removed, [array_of(data) for data in self._removed])
         elif former is not None:
             remove(former)
-        relate(restored, self._node, self.removed)
+        relate(restored, self._node, self.removed, self._add_trust(provenance))
         return restored
+
+    def _add_trust(self, provenance: Provenance) -> dict[str, slicer.vtkMRMLVolumeNode]:
+        """Add the map of trust; an earlier one's volumes are filled anew, or go where there is none now."""
+        former = {} if self._target is None else trust_of(self._target)
+        for part in former.keys() - self._trust.keys():
+            remove(former[part])
+        added = {}
+        for part, frames in self._trust.items():
+            name = f"{self._node.GetName()} {_TRUST_NAMES[part]}"
+            added[part] = self._add(frames, SCALAR, name, provenance, part, former.get(part))
+            show_range(added[part], self.trust_arrays[part], 1.0 if part == "method_share" else None)
+        return added
 
     def _add(
         self,

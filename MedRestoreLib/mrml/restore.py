@@ -12,6 +12,7 @@ from ..errors import Cancelled, MedRestoreError
 from ..image import Image
 from ..pipeline.plan import decided
 from ..pipeline.restore import restore as restore_image
+from ..pipeline.trust import restore_and_trust
 from ..progress import Progress, ignore
 from .hierarchy import study_volumes
 from .masks import mask_of
@@ -25,6 +26,7 @@ def restore(
     output: slicer.vtkMRMLVolumeNode | None = None,
     mask: Any = None,
     keep_removed: bool = False,
+    trust: bool = False,
     progress: Progress | None = None,
     modality: str = "",
     whole_sequence: bool = False,
@@ -38,6 +40,7 @@ def restore(
         mask: restore inside only: a label map node, a segmentation node and the id or name of a segment as a pair, or
             a bool array ``(slices, rows, columns)``.
         keep_removed: also add what was taken out.
+        trust: also add the map of trust (``trust_of``), which takes three times as long again.
         progress: called with a fraction (0 to 1) and what is being done; what it raises ends the job.
         modality: DICOM code, if it is known better than the node says.
         whole_sequence: where ``node`` is a volume that shows a sequence, restore all its frames, not the one on show.
@@ -51,8 +54,14 @@ def restore(
     """
     node = whole_study(node) if whole_sequence else node
     image = image_of(node, modality)
-    destination = Output(node, target=output)
-    result = restore_image(image, progress=progress, mask=_as_array(mask, node), **edits)
+    destination = Output(node, target=output, trust=trust)
+    edits["mask"] = _as_array(mask, node)
+    if trust:
+        result, made = restore_and_trust(image, progress=progress, **edits)
+        for part, arrays in destination.trust_arrays.items():
+            _fill(arrays, getattr(made, part))
+    else:
+        result = restore_image(image, progress=progress, **edits)
     _fill(destination.arrays, result.image)
     return destination.add(result.report.to_dict(), keep_removed)
 

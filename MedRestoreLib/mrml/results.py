@@ -1,4 +1,4 @@
-"""What belongs together: a result, the study it was made from, the part that was removed, and the marks in it.
+"""What belongs together: a result, the study it was made from, the parts that belong to it, and the marks in it.
 
 They are node references, which Slicer keeps true when a scene is saved, loaded or added to another. Of a sequence the
 sequence node holds them: the volume that shows its frames changes with the frame.
@@ -6,24 +6,36 @@ sequence node holds them: the volume that shows its frames changes with the fram
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import slicer
 
 from .hierarchy import kin, move_into_folder
 from .sequences import is_sequence, proxy_of, sequence_of
 
-PART = "MedRestore.part"  # attribute: RESTORED or REMOVED
+PART = "MedRestore.part"  # attribute: RESTORED, REMOVED or one of TRUST
 RESTORED, REMOVED = "restored", "removed"
+TRUST = ("half_width", "method_share")  # the map of trust: fields of ``pipeline.trust.Trust``
 
 _SOURCE, _REMOVED, _PLACES = "MedRestore.source", "MedRestore.removed", "MedRestore.places"
 
 
-def relate(restored: slicer.vtkMRMLNode, source: slicer.vtkMRMLNode, removed: slicer.vtkMRMLNode | None = None) -> None:
-    """Keep with a result what it was made from and what was removed; marks of an earlier one in its place go."""
+def relate(
+    restored: slicer.vtkMRMLNode,
+    source: slicer.vtkMRMLNode,
+    removed: slicer.vtkMRMLNode | None = None,
+    trust: Mapping[str, slicer.vtkMRMLNode] | None = None,
+) -> None:
+    """Keep with a result what it was made from, what was removed, and its map of trust by the names in ``TRUST``.
+
+    Marks of an earlier one in its place go.
+    """
     node = _holder(restored)
     if (former := node.GetNodeReference(_PLACES)) is not None:
         node.GetScene().RemoveNode(former)
     node.SetNodeReferenceID(_SOURCE, source.GetID())
-    node.SetNodeReferenceID(_REMOVED, None if removed is None else _holder(removed).GetID())
+    for role, part in {_REMOVED: removed, **{_role(name): (trust or {}).get(name) for name in TRUST}}.items():
+        node.SetNodeReferenceID(role, None if part is None else _holder(part).GetID())
 
 
 def source_of(restored: slicer.vtkMRMLNode) -> slicer.vtkMRMLVolumeNode | None:
@@ -46,11 +58,21 @@ def places_of(restored: slicer.vtkMRMLNode) -> slicer.vtkMRMLMarkupsFiducialNode
     return _holder(restored).GetNodeReference(_PLACES)
 
 
+def trust_of(restored: slicer.vtkMRMLNode) -> dict[str, slicer.vtkMRMLVolumeNode]:
+    """The volumes of a result's map of trust, by the names in ``TRUST``; those that were made and are still there."""
+    volumes = {name: _volume(_holder(restored).GetNodeReference(_role(name))) for name in TRUST}
+    return {name: volume for name, volume in volumes.items() if volume is not None}
+
+
 def put_into_folder(restored: slicer.vtkMRMLNode, name: str) -> None:
-    """Move a result and its removed part into a folder of the subject hierarchy, in the study they lie in."""
-    for node in (restored, removed_of(restored)):
+    """Move a result and its parts into a folder of the subject hierarchy, in the study they lie in."""
+    for node in (restored, removed_of(restored), *trust_of(restored).values()):
         for each in [] if node is None else kin(node):
             move_into_folder(each, name)
+
+
+def _role(part: str) -> str:
+    return f"MedRestore.{part}"
 
 
 def _holder(node: slicer.vtkMRMLNode) -> slicer.vtkMRMLNode:

@@ -8,40 +8,44 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn.functional import pixel_shuffle, pixel_unshuffle
+from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
 
-from .blocks import mirrored, plane
+from .blocks import mirrored, plane, start_at_zero
 
 
 class BiasFree(nn.Module):
-    """Noisy images and their noise's standard deviation in, clean images out; 560,000 parameters.
+    """Noisy images and their noise's standard deviation in, clean images out; 1.3 million parameters.
 
     ``(N, 1, H, W)`` of any scale and ``(N,)`` on that scale. ReLU and convolutions without bias make it homogeneous:
     an image and a level that are k times as large give a result k times as large, so no range has to be agreed on.
 
     Departures from FFDNet: no biases and no batch normalisation; pairs of convolutions are residual; the last layers
-    see the image at its own resolution, so that they can remove the 2x2 pattern that sub-pixel layers print; what is
-    predicted is the noise.
+    see the image at its own resolution, so that they can remove the 2x2 pattern that sub-pixel layers print; halfway,
+    pairs at a quarter of the resolution see further, and what they find is added; what is predicted is the noise.
 
     Args:
         width: channels at half the resolution.
         pairs: residual pairs of convolutions there.
         fine: channels at full resolution.
+        coarse: residual pairs at a quarter of the resolution, half as many channels again; 0 for none.
     """
 
-    def __init__(self, width: int = 64, pairs: int = 7, fine: int = 16) -> None:
+    def __init__(self, width: int = 64, pairs: int = 7, fine: int = 16, coarse: int = 4) -> None:
         super().__init__()
         self.first = _convolution(8, width)
         self.pairs = nn.ModuleList(_Pair(width) for _ in range(pairs))
+        self.coarse = _Coarse(width, coarse) if coarse else None
         self.expand = _convolution(width, 4 * fine)
         self.fine = _convolution(fine + 2, fine)
         self.last = _convolution(fine, 1)
 
     def forward(self, images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
         rows, columns = images.shape[2:]
-        seen = mirrored(torch.cat((images, plane(level, images)), 1), 2)
+        seen = mirrored(torch.cat((images, plane(level, images)), 1), 4)
         x = self.first(pixel_unshuffle(seen, 2)).relu_()
-        for pair in self.pairs:
+        for number, pair in enumerate(self.pairs):
+            if self.coarse is not None and number == len(self.pairs) // 2:
+                x = (x + self.coarse(x)).relu_()
             x = pair(x)
         x = torch.cat((pixel_shuffle(self.expand(x), 2).relu_(), seen.to(x.dtype)), 1)
         noise = self.last(self.fine(x).relu_())
@@ -60,7 +64,22 @@ class _Pair(nn.Module):
         return (x + self.second(self.first(x).relu_())).relu_()
 
 
-def _convolution(inputs: int, outputs: int) -> nn.Conv2d:
-    convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+class _Coarse(nn.Module):
+    """Pairs at half of their input's resolution, back on its grid by bilinear interpolation; begins as nothing."""
+
+    def __init__(self, width: int, pairs: int) -> None:
+        super().__init__()
+        self.down = _convolution(width, 3 * width // 2, stride=2)
+        self.pairs = nn.Sequential(*(_Pair(3 * width // 2) for _ in range(pairs)))
+        self.last = _convolution(3 * width // 2, width)
+        start_at_zero(self)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        found = self.last(self.pairs(self.down(x).relu_()))
+        return interpolate(found, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
     nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
     return convolution

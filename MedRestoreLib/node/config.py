@@ -11,6 +11,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..errors import InvalidPlan, MedRestoreError
 from ..presets import Preset
@@ -26,22 +27,34 @@ class Peer:
 
     Attributes:
         ae_title: its title.
-        address: from where it connects: an IP address, a network ("10.1.0.0/16") or a host name.
+        address: from where it connects: an IP address, a network ("10.1.0.0/16") or a host name; ""
+            for one that is only sent to over DICOMweb.
         port: where it takes what is sent to it; 0 for one that only sends.
+        url: of its DICOMweb service, which takes what is sent to it instead.
         may_send: whether it may store here.
         tls: whether it is sent to over TLS.
     """
 
     ae_title: str
-    address: str
+    address: str = ""
     port: int = 0
+    url: str = ""
     may_send: bool = True
     tls: bool = False
 
     def __post_init__(self) -> None:
         _demand_title(self.ae_title, "peers.ae_title")
-        _demand(bool(self.address), "peers.address is an IP address, a network or a host name.", "peers.address")
+        sound = bool(self.address) or (bool(self.url) and not self.may_send)
+        _demand(sound, "peers.address is an IP address, a network or a host name.", "peers.address")
+        web = not self.url or (urlsplit(self.url).scheme in ("http", "https") and bool(urlsplit(self.url).hostname))
+        _demand(web, "peers.url begins with http:// or https:// and a host.", "peers.url")
+        _demand(not (self.url and self.port), "peers.port and peers.url exclude each other.", "peers.url")
         _demand(0 <= self.port < 65536, f"peers.port is a port number, not {self.port}.", "peers.port")
+
+    @property
+    def takes(self) -> bool:
+        """Whether it can be sent to."""
+        return bool(self.port or self.url)
 
     def is_at(self, address: str) -> bool:
         """Whether a connection from this IP address may be its own."""
@@ -148,8 +161,8 @@ class Config:
             for title in rule.send_to:
                 peer = self.peer(title)
                 _demand(
-                    peer is not None and peer.port > 0,
-                    f"rule '{rule.name}' sends to {title}, which is no peer with a port.",
+                    peer is not None and peer.takes,
+                    f"rule '{rule.name}' sends to {title}, which is no peer with a port or a url.",
                     "rules.send_to",
                 )
         _demand(

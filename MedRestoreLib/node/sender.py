@@ -1,16 +1,17 @@
-"""Delivers derived files by C-STORE, again and again until they are acknowledged or time is up."""
+"""Delivers derived files, by C-STORE or STOW-RS, again and again until they are acknowledged or time is up."""
 
 from __future__ import annotations
 
 import logging
 import ssl
 import time
-from typing import Any
+from pathlib import Path
 
 from ..files.headers import read_header, text
 from ..files.quiet import quiet_pydicom
 from .config import Config, Peer
 from .queue import Delivery, Queue
+from .web import Web
 
 LOG = logging.getLogger("medrestore.node")
 
@@ -29,15 +30,15 @@ def deliver(config: Config, queue: Queue) -> int:
     if not waiting:
         return 0
     peer = config.peer(waiting[0].destination)
-    if peer is None or not peer.port:
+    if peer is None or not peer.takes:
         for one in waiting:
             queue.give_up(one, "the destination is no longer configured")
         return len(waiting)
     kinds = {one: _class_of(one) for one in waiting}
-    association = _associate(config, peer, sorted({kind for kind in kinds.values() if kind})[:_MOST_CLASSES])
+    way = Web(config, peer) if peer.url else _Association(config, peer, sorted(set(kinds.values()) - {""}))
     try:
         for one, kind in kinds.items():
-            problem = _send(association, one) if kind else "its file is gone, or cannot be read"
+            problem = way.send(one.file) if kind else "its file is gone, or cannot be read"
             late = time.time() - one.since > 3600 * config.give_up_hours
             if not problem:
                 queue.sent(one)
@@ -47,8 +48,7 @@ def deliver(config: Config, queue: Queue) -> int:
             else:
                 queue.postpone(one, min(_LONGEST_WAIT, 2.0 ** min(one.attempts, 12)), problem)
     finally:
-        if association.is_established:
-            association.release()
+        way.close()
     return len(waiting)
 
 
@@ -60,33 +60,40 @@ def _class_of(delivery: Delivery) -> str:
         return ""
 
 
-def _associate(config: Config, peer: Peer, classes: list[str]) -> Any:
-    from pynetdicom import AE
+class _Association:
+    """An association with a peer for files of some classes; where there is none, nothing can be sent."""
 
-    entity = AE(ae_title=config.ae_title)
-    entity.network_timeout = entity.dimse_timeout = entity.acse_timeout = entity.connection_timeout = 60.0
-    for one in classes or ["1.2.840.10008.1.1"]:
-        entity.add_requested_context(one, _SYNTAXES)
-    tls = None
-    if peer.tls and config.tls is not None:
-        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=config.tls.authorities)
-        context.load_cert_chain(config.tls.certificate, config.tls.key)
-        tls = (context, peer.address)
-    return entity.associate(peer.address, peer.port, ae_title=peer.ae_title, tls_args=tls)
+    def __init__(self, config: Config, peer: Peer, classes: list[str]) -> None:
+        from pynetdicom import AE
 
+        entity = AE(ae_title=config.ae_title)
+        entity.network_timeout = entity.dimse_timeout = entity.acse_timeout = entity.connection_timeout = 60.0
+        for one in classes[:_MOST_CLASSES] or ["1.2.840.10008.1.1"]:
+            entity.add_requested_context(one, _SYNTAXES)
+        tls = None
+        if peer.tls and config.tls is not None:
+            context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=config.tls.authorities)
+            context.load_cert_chain(config.tls.certificate, config.tls.key)
+            tls = (context, peer.address)
+        self._association = entity.associate(peer.address, peer.port, ae_title=peer.ae_title, tls_args=tls)
 
-def _send(association: Any, delivery: Delivery) -> str:
-    """Why a file could not be delivered; "" if it was."""
-    from pydicom import dcmread
+    def send(self, file: Path) -> str:
+        """Why a file could not be delivered; "" if it was."""
+        from pydicom import dcmread
 
-    if not association.is_established:
-        return "the destination is not there, or refuses the association"
-    try:
-        with quiet_pydicom():
-            answer = association.send_c_store(dcmread(delivery.file))
-    except Exception as error:  # the peer went away, or takes none of these
-        return f"it could not be sent ({type(error).__name__})"
-    if "Status" not in answer:
-        return "the destination did not answer"
-    status = int(answer.Status)
-    return "" if status == 0 or status >> 12 == 0xB else f"the destination refused it (status {status:04X})"
+        if not self._association.is_established:
+            return "the destination is not there, or refuses the association"
+        try:
+            with quiet_pydicom():
+                answer = self._association.send_c_store(dcmread(file))
+        except Exception as error:  # the peer went away, or takes none of these
+            return f"it could not be sent ({type(error).__name__})"
+        if "Status" not in answer:
+            return "the destination did not answer"
+        status = int(answer.Status)
+        return "" if status == 0 or status >> 12 == 0xB else f"the destination refused it (status {status:04X})"
+
+    def close(self) -> None:
+        """End the association."""
+        if self._association.is_established:
+            self._association.release()

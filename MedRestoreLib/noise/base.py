@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .constant import constant_areas
 from .curve import NoiseCurve
 from .map import NoiseMap
 from .spectrum import Spectrum
@@ -72,6 +73,7 @@ class Noise(ABC):
     white: ClassVar[bool] = True  # independent from voxel to voxel
     linear: ClassVar[bool] = False  # stabilising is a multiplication, so errors are those of the study's unit
     counted: ClassVar[bool] = False  # voxels are counts, or in proportion to them
+    even: ClassVar[bool] = False  # ``residual_std`` is the same everywhere
     keeps_totals: ClassVar[bool] = False  # the sum of a frame is a quantity that restoring must not change
     risk: ClassVar[bool] = True  # whether it is independent enough that the error of a result can be estimated
     # For each width of the matched filters, in standard deviations, at 65,536 voxels: the largest response to an
@@ -135,6 +137,10 @@ class Noise(ABC):
         """Variance of the stabilised noise where the clean study has these values: close to 1."""
         return np.ones(np.shape(clean), np.float32)
 
+    def residual_std(self, restored: np.ndarray) -> np.ndarray:
+        """The standard deviation that ``standardisation`` gives where the restored study has these values."""
+        return self.std(restored)
+
     def residual_variance(self, clean: np.ndarray) -> np.ndarray:
         """Variance of the observed values of ``standardisation`` where the clean study has these values."""
         return np.square(self.std(clean))
@@ -142,6 +148,10 @@ class Noise(ABC):
     def clean_behind(self, noisy: np.ndarray, restored: np.ndarray) -> np.ndarray:
         """The best guess of the study without noise, of parts ``(..., rows, columns)`` before and after."""
         return restored
+
+    def aim(self, clean: np.ndarray) -> np.ndarray:
+        """What restored values would be at best where the study without noise is ``clean``."""
+        return clean
 
     def drawn(self, clean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Another noisy copy of a clean study ``(..., slices, rows, columns)``, with this noise and its spectrum."""
@@ -159,11 +169,7 @@ class Noise(ABC):
 
         Constant areas of 5x5 pixels or more are left out: masked air, burned-in text, saturation.
         """
-        from scipy.ndimage import maximum_filter, minimum_filter
-
-        window = (1,) * (voxels.ndim - 2) + (5, 5)
-        constant = minimum_filter(voxels, size=window) == maximum_filter(voxels, size=window)
-        return ~maximum_filter(constant, size=window)
+        return ~constant_areas(voxels)
 
     def comparable(self, noisy: np.ndarray, restored: np.ndarray) -> np.ndarray:
         """Where a noisy and a restored study ``(..., rows, columns)`` can be compared voxel by voxel: boolean."""
@@ -182,4 +188,4 @@ class Noise(ABC):
         Returns:
             Observed values, their expectation if ``restored`` were the truth, and the noise's standard deviation.
         """
-        return noisy, restored, self.std(restored)
+        return noisy, restored, self.residual_std(restored)

@@ -22,6 +22,7 @@ class Gaussian(Noise):
     limits: ClassVar[tuple[float, float]] = (0.0, np.inf)
     shaped: ClassVar[bool] = True
     linear: ClassVar[bool] = True
+    even: ClassVar[bool] = True
 
     @classmethod
     def level_unfit(cls, level: float, low: float, high: float) -> str:
@@ -45,7 +46,7 @@ class Gaussian(Noise):
 
     @classmethod
     def estimate(cls, voxels: np.ndarray) -> Estimate:
-        return refined(cls._of_white_noise(voxels), voxels, lambda sigma: sigma)
+        return refined(cls._of_white_noise(voxels), voxels, lambda sigma: sigma, textured=True)
 
     @classmethod
     def _of_white_noise(cls, voxels: np.ndarray) -> Estimate:

@@ -40,7 +40,13 @@ SCATTERED = 1.8  # dispersion from which there is anatomy in the blocks
 # A level of even noise is doubted where blocks differ so much, are noisier by so much, and grow less than with anatomy.
 UNEVEN, NOISIER, ANATOMY = 1.3, 1.05, 1.1
 CALMER = 0.75  # a map is kept if it lessens the dispersion to this part
-WHITE = 0.15  # relative: densities that differ by less are those of white noise
+# Densities that differ by less, relatively, are those of white noise; of few blocks, by CHANCE / sqrt(blocks). White
+# noise stays below 3.8 / sqrt(blocks), and noise that was zero-filled to 1.2 times the size or more differs by 0.8.
+WHITE, CHANCE = 0.15, 4.0
+
+# Scanners' filters end below 0.05 of a spectrum's maximum. In pictures, a spectrum that ends above this along rows and
+# columns is as likely that of fine texture with white noise beneath.
+FLOOR = 0.09
 
 _GAUSSIAN = 0.6745  # median of |x| for a standard normal x
 _PLATEAU = 2  # first index along an axis that anatomy hardly reaches
@@ -62,6 +68,7 @@ class Measured:
         dispersion: spread of the blocks' energy, beside the map, over that of stationary Gaussian noise: 1, or more
             where there is anatomy.
         repeats: it was measured in differences of frames.
+        beneath: standard deviation of the white noise if the rest is a picture's fine texture; None where it is not.
     """
 
     sigma: float
@@ -72,13 +79,14 @@ class Measured:
     growth: float
     dispersion: float
     repeats: bool
+    beneath: float | None = None
 
     @property
     def confidence(self) -> float:
         """0 to 1; up to 0.5 there may be anatomy in the blocks (weights are set by Testing/benchmarks/mr_noise.py)."""
         if self.repeats:
             return 0.8
-        if self.blocks < ENOUGH or self._rolls_off_at_once:
+        if self.blocks < ENOUGH or self._rolls_off_at_once or self.beneath is not None:
             return 0.3
         doubt = 4.5 * max(self.growth - 1.02, 0) + 0.5 * max(self.dispersion - 1.1, 0)
         return float(np.clip(0.95 - doubt, 0.05, 0.95))
@@ -100,15 +108,18 @@ class Measured:
         return "; ".join(one.words for one in (self.spectrum, self.noise_map) if one is not None) or "white and even"
 
 
-def measure(voxels: np.ndarray) -> Measured | None:
-    """The noise of magnitudes or grey values ``(frames, slices, rows, columns)``; None without flat blocks."""
+def measure(voxels: np.ndarray, *, textured: bool = False) -> Measured | None:
+    """The noise of magnitudes or grey values ``(frames, slices, rows, columns)``; None without flat blocks.
+
+    ``textured``: slices may be pictures of anything, with fine texture everywhere.
+    """
     if min(voxels.shape[-2:]) < SIDE or voxels.min() == voxels.max():
         return None
     step, slices = grey_step(voxels), voxels.shape[1]
-    found = [_measured(_cut(voxels, voxels, slices >= DEEP), step, voxels.shape[1:], repeats=False)]
+    found = [_measured(_cut(voxels, voxels, slices >= DEEP), step, voxels.shape[1:], textured=textured)]
     if DEEP <= slices < MANY and found[0] is not None:
         # Where slices are thick, cubes reach over more anatomy than squares do.
-        flat = _measured(_cut(voxels, voxels, False), step, voxels.shape[1:], repeats=False)
+        flat = _measured(_cut(voxels, voxels, False), step, voxels.shape[1:], textured=textured)
         if flat is not None and flat.blocks >= ENOUGH and flat.sigma < THICK * found[0].sigma:
             found = [flat]
     if len(voxels) > 1:
@@ -176,7 +187,9 @@ class _Bands:
         return cls(texture, middle, pure)
 
 
-def _measured(blocks: _Blocks, step: float, shape: tuple[int, int, int], *, repeats: bool) -> Measured | None:
+def _measured(
+    blocks: _Blocks, step: float, shape: tuple[int, int, int], *, repeats: bool = False, textured: bool = False
+) -> Measured | None:
     bands = _Bands.of(blocks.spectra.shape[1:], anatomy=not repeats)
     if not repeats:
         blocks = blocks.take(_tissue(blocks.mean, _mean_square(blocks.spectra, bands.middle)))
@@ -202,15 +215,19 @@ def _measured(blocks: _Blocks, step: float, shape: tuple[int, int, int], *, repe
     # What anatomy adds grows with the blocks, and so does noise itself where it is uneven: half of it is taken out.
     growth = _growth(few, many)
     excess = 1.0 if repeats else max(growth, 1.0) ** 0.5
+    sigma = float(np.sqrt(chosen.energy - rounding)) / excess
+    spectrum = None if _white(chosen, bands) else Spectrum.of_blocks(chosen.variances)
+    textured = textured and spectrum is not None and len(chosen.variances) == 1 and spectrum.end > FLOOR
     return Measured(
-        sigma=float(np.sqrt(chosen.energy - rounding)) / excess,
+        sigma=sigma,
         least=float(np.sqrt(np.percentile(chosen.energies, 10))),
-        spectrum=None if _white(chosen.variances, bands) else Spectrum.of_blocks(chosen.variances),
+        spectrum=spectrum,
         noise_map=noise_map,
         blocks=len(chosen.energies),
         growth=growth,
         dispersion=chosen.dispersion,
         repeats=repeats,
+        beneath=sigma * float(chosen.variances[0, -2:, -2:].mean()) ** 0.5 if textured else None,
     )
 
 
@@ -303,40 +320,50 @@ def _extended(variances: np.ndarray, bands: _Bands) -> np.ndarray:
     return np.where(bands.pure | bands.texture | (order == 0), extended, measured)
 
 
-def _white(variances: np.ndarray, bands: _Bands) -> bool:
+def _white(flat: _Flat, bands: _Bands) -> bool:
     """Whether the mean variances at each index along each axis, and beyond the middle, are alike."""
+    variances, limit = flat.variances, max(WHITE, CHANCE / len(flat.energies) ** 0.5)
     profiles = [variances.mean(axis=tuple(a for a in range(3) if a != axis)) for axis in range(3)]
     far = variances[bands.pure & ~bands.middle].mean() / variances[bands.middle].mean()
-    return bool(max(np.abs(profile - 1).max() for profile in profiles) < WHITE and abs(far - 1) < WHITE)
+    return max(abs(far - 1), *(np.abs(profile - 1).max() for profile in profiles)) < limit
 
 
 def _mean_square(spectra: np.ndarray, band: np.ndarray) -> np.ndarray:
     return np.square(spectra[:, band]).mean(axis=1)
 
 
-def refined(estimate: Estimate, voxels: np.ndarray, level_of: Callable[[float], float]) -> Estimate:
+def refined(
+    estimate: Estimate, voxels: np.ndarray, level_of: Callable[[float], float], *, textured: bool = False
+) -> Estimate:
     """An estimate for white and even noise, replaced where the noise is neither, or where it is not sure.
 
     Args:
         estimate: of the same study, for white noise.
         voxels: the study, ``(frames, slices, rows, columns)``.
         level_of: from a standard deviation in the study's unit to a level.
+        textured: as for ``measure``.
 
     Returns:
         The estimate that is sure, the one for white noise where both are; else a careful one.
     """
-    found = measure(voxels) if estimate.level != 0 else None
+    found = measure(voxels, textured=textured) if estimate.level != 0 else None
     if found is None or found.sigma < SILENT * np.ptp(voxels):
         return estimate
     if estimate.sure and estimate.level is not None and (found.confidence <= SURE or found.white):
         # Air may be calmer than tissue: then it does not tell the noise of tissue.
-        sigma = found.sigma if found.growth < GROWN else found.least
+        sigma = found.beneath or (found.sigma if found.growth < GROWN else found.least)
         if found.blocks < ENOUGH or level_of(sigma) < CONTRADICTED * estimate.level:
             return _doubted(estimate) if _uneven(found, level_of(found.sigma) / estimate.level) else estimate
     if found.confidence > SURE:
         where = "differences of frames" if found.repeats else f"{found.blocks} flat blocks"
         reason = f"Noise of {found.sigma:.3g} in {where}; {found.words}."
         return Estimate(level_of(found.sigma), found.confidence, reason, found.spectrum, found.noise_map)
+    if found.beneath is not None:
+        reason = (
+            f"Between {found.beneath:.3g} and {found.sigma:.3g}: fine texture with white noise beneath, or coloured "
+            "noise; the lower value is taken."
+        )
+        return Estimate(level_of(found.beneath), found.confidence, reason)
     reason = (
         f"Between {found.least:.3g} and {found.sigma:.3g} in the {found.blocks} flattest blocks, where anatomy may be; "
         "the lower value is taken."

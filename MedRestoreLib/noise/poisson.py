@@ -109,10 +109,8 @@ class Poisson(Noise):
         window = (1,) * (voxels.ndim - 2) + (_COUNT_WINDOW,) * 2
         return uniform_filter(voxels, size=window, mode="nearest") * self.level >= 1.0
 
-    def standardisation(
-        self, noisy: np.ndarray, restored: np.ndarray, where: np.ndarray, regions: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return noisy, restored, self.std(np.maximum(restored, np.float32(0.5 / self.level)))
+    def residual_std(self, restored: np.ndarray) -> np.ndarray:
+        return self.std(np.maximum(restored, np.float32(0.5 / self.level)))
 
     def algebraic_inverse(self, stabilised: np.ndarray) -> np.ndarray:
         """The voxels that ``stabilise`` gave these values for; ``unbiased_inverse`` is for denoised values."""

@@ -32,6 +32,7 @@ class Rician(Noise):
     unit: ClassVar[str] = "% of the study's maximum"
     limits: ClassVar[tuple[float, float]] = (0.0, 100.0)
     shaped: ClassVar[bool] = True
+    even: ClassVar[bool] = True
     blob_thresholds: ClassVar[tuple[float, ...]] = (5.0, 5.0, 5.0, 5.0)
     caveats: ClassVar[tuple[str, ...]] = (
         "Means fall in air and dark tissue: that is the bias of Rician noise, taken out.",
@@ -152,6 +153,10 @@ class Rician(Noise):
         amplitude = self._amplitude(restored / np.float32(self.sigma)) * np.float32(self.sigma)
         return np.where(self._lit(noisy, AIR_SNR), amplitude, 0).astype(np.float32)
 
+    def aim(self, clean: np.ndarray) -> np.ndarray:
+        """The amplitude itself, or where the bias is kept, the mean magnitude."""
+        return clean if self.remove_bias else in_pieces(lambda x: rice.mean(x / self.sigma) * self.sigma, clean)
+
     def drawn(self, clean: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         real, imaginary = (np.float32(self.sigma) * self._normal(clean.shape, rng) for _ in range(2))
         return np.hypot(clean + real, imaginary)
@@ -183,7 +188,14 @@ class Rician(Noise):
         scale = np.linspace(0, max(float(stable.max()), 1.0), 4096, dtype=np.float32)
         levels = self.unbiased_inverse(scale)
         start = max(int(np.searchsorted(levels, levels[0], side="right")) - 1, 0)  # the last that inverts to zero
-        return stable, np.interp(restored, levels[start:], scale[start:]).astype(np.float32), np.ones_like(restored)
+        return (
+            stable,
+            np.interp(restored, levels[start:], scale[start:]).astype(np.float32),
+            self.residual_std(restored),
+        )
+
+    def residual_std(self, restored: np.ndarray) -> np.ndarray:
+        return np.ones_like(restored)
 
 
 class _Noise(NamedTuple):

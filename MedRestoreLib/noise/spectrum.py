@@ -64,6 +64,11 @@ class Spectrum:
         low = tuple(slice(1, 3) if side > 1 else slice(1) for side in self.density.shape)
         return float(self.density[low].mean())
 
+    @property
+    def end(self) -> float:
+        """Density at the highest frequencies of rows or of columns, whichever is less, over the greatest."""
+        return float(min(profile[-1] / profile.max() for profile in self.profiles[1:]))
+
     def covariance(self, *sides: int) -> np.ndarray:
         """Covariance of the voxels of a block, flattened: ``(voxels, voxels)``, 1 on the diagonal.
 

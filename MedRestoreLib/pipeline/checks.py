@@ -13,7 +13,7 @@ from .. import modalities, weights
 from ..errors import InvalidPlan, UnknownNoise, UnsupportedImage
 from ..image import Image
 from ..methods import catalogue
-from ..methods.catalogue import Method
+from ..methods.row import Method
 from ..noise import IDS, Noise, model
 from . import device as devices
 

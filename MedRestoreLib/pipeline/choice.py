@@ -18,7 +18,7 @@ from ..evidence.pieces import extreme_pieces
 from ..evidence.sampling import sample_planes
 from ..image import Image
 from ..methods import catalogue
-from ..methods.catalogue import Method
+from ..methods.row import Method
 from ..methods.validity import Traits
 from ..noise import Noise, model
 from ..noise.poisson import thin

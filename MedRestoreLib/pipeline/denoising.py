@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import MedRestoreError
 from ..image import Image
-from ..methods.catalogue import Denoiser, Method
+from ..methods.row import Denoiser, Method
 from ..noise import Noise, model
 from . import checks, domains
 from .domains import Domain

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -46,6 +47,9 @@ USUAL_SHARPENING = 0.5
 
 # Of the usual level, for a study in which no noise was found.
 NEXT_TO_NOTHING = 0.1
+
+# Levels that differ by less, relatively, are one.
+SAME = 1e-6
 
 # A study with more frames than this is restored by a quicker method.
 CINE_FRAMES = 8
@@ -196,7 +200,9 @@ def revise(image: Image, plan: Plan | None, **edits: Any) -> Plan:
     if "mask" in edits:
         edits["mask"] = as_mask(edits["mask"], image)
     if "level" in edits:
-        edits.setdefault("estimate", None)
+        check_level(plan.noise, edits["level"])
+        if not _same(edits["level"], plan.level):
+            edits.setdefault("estimate", None)
     plan = replace(plan, **edits)
     check(image, plan)
     return plan
@@ -225,15 +231,7 @@ def _drafted(image: Image, edits: Mapping[str, Any]) -> Plan:
     edits = decided(edits)
     check_image(image)
     noise, why_noise = _noise_for(image, edits)
-    if "level" not in edits:
-        estimate = edits["estimate"] = estimated(image.voxels, noise)
-        edits["level"] = float(estimate.level or _careful_level(image, noise, estimate))
-        edits.setdefault("remove_bias", estimate.confirmed)
-    if not edits.keys() & set(SHAPES) and find_noise(noise).shaped:
-        estimate = estimated(image.voxels, noise)
-        if estimate.sure or "estimate" in edits:
-            edits |= {name: getattr(estimate, name) for name in SHAPES}
-            edits.setdefault("remove_bias", not any(edits[name] for name in SHAPES))
+    edits = _with_noise(image, noise, edits)
     if "mask" in edits:
         edits["mask"] = as_mask(edits["mask"], image)
     first = Plan(**{**edits, "method": edits.get("method", ""), "noise": noise})
@@ -252,6 +250,28 @@ def _drafted(image: Image, edits: Mapping[str, Any]) -> Plan:
     defaults = {"dimensions": choice.method.dimensions[0]}
     found = {"method": choice.method.id, "noise": noise, "options": options, "ranking": choice.ranking}
     return Plan(**{**defaults, **edits, **found, "reason": _sentence(why_noise, choice.reason)})
+
+
+def _with_noise(image: Image, noise: str, edits: Mapping[str, Any]) -> dict[str, Any]:
+    """The edits with the level, the shapes and the bias of the noise, as the study shows them where they are open."""
+    if "level" in edits:
+        check_level(noise, edits["level"])
+        if not find_noise(noise).shaped:
+            return dict(edits)
+    estimate = estimated(image.voxels, noise)
+    level = float(estimate.level or _careful_level(image, noise, estimate))
+    found: dict[str, Any] = {}
+    # A level that is handed on from what was recommended, by a panel or a script, is the estimate and no one's word.
+    if _same(edits.get("level", level), level):
+        found |= {"level": level, "estimate": estimate, "remove_bias": estimate.confirmed}
+    if not edits.keys() & set(SHAPES) and find_noise(noise).shaped:
+        found |= {name: getattr(estimate, name) for name in SHAPES}
+        found.setdefault("remove_bias", estimate.confirmed or not any(found[name] for name in SHAPES))
+    return found | dict(edits)
+
+
+def _same(level: float, other: float) -> bool:
+    return math.isclose(level, other, rel_tol=SAME)
 
 
 def _careful_level(image: Image, noise: str, estimate: Estimate) -> float:

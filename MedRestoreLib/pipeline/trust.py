@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from ..evidence.trust import Spread, Trusted
 from ..image import Image, Source
 from ..methods import catalogue
-from ..methods.catalogue import Method
+from ..methods.row import Method
 from ..progress import Progress, heard, ignore
 from ..reporting.report import Report
 from . import device as devices
@@ -17,9 +18,10 @@ from .blending import feathered
 from .denoising import Denoising
 from .evening import evened, unevenness
 from .plan import Plan, revise
-from .restore import Result, run_plan
+from .restore import Result, restore, run_plan
 
 DRAWS, STREAM = 2, 40_503  # of noise, and of random numbers for it
+PARTS = 4  # of the time that both take, the restoration is one
 OTHERS = ("bm3d", "odct3d", "srad", "wnnm", "adf")  # methods without learning, the best of the quick ones first
 
 
@@ -36,6 +38,27 @@ class Trust:
     half_width: Image
     method_share: Image
     report: Report
+
+
+def restore_and_trust(
+    image: Image, plan: Plan | None = None, *, progress: Progress | None = None, **edits: Any
+) -> tuple[Result, Trust]:
+    """``restore`` and the map of trust of its result, whose report tells of it.
+
+    Args:
+        image, plan, edits: as of ``restore``.
+        progress: as of ``restore``, over both.
+
+    Raises:
+        MedRestoreError: as ``restore``.
+    """
+    plan = revise(image, plan, **edits)
+    with heard(progress or ignore) as say:
+        result = restore(image, plan, progress=lambda fraction, message: say(fraction / PARTS, message))
+        made = trust(
+            result, plan, progress=lambda fraction, message: say((1 + (PARTS - 1) * fraction) / PARTS, message)
+        )
+    return replace(result, report=made.report), made
 
 
 def trust(result: Result, plan: Plan, *, progress: Progress | None = None) -> Trust:

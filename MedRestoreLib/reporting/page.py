@@ -102,6 +102,8 @@ def brief(report: Report) -> str:
     for finding in sorted(findings, key=lambda finding: not finding.flagged):
         parts.append(f"<p>{_mark(finding)}: <i>{escape(finding.title)}.</i> {escape(finding.sentence)}</p>")
     parts.append(_place_links(() if report.audit is None else report.audit.places, report.study))
+    if report.trust is not None:
+        parts.append(f"<p>{escape(report.trust.sentence)}</p>")
     unit = f", {report.totals.unit}" if report.totals.unit else ""
     rows = [("Total", *_change(report.totals.total))]
     rows += [(f"Mean, {name}", *_change(mean)) for name, mean in report.totals.regions.items()]

@@ -8,7 +8,7 @@ import shutil
 import time
 import traceback
 from collections.abc import Collection, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,13 +22,16 @@ from ..pipeline import device as devices
 from ..pipeline.plan import decided, recommend
 from ..pipeline.restore import restore
 from ..progress import Progress, ignore
+from ..version import __version__
 from . import beside as companions
-from . import rescue
+from . import rescue, stores
 from .inputs import Passed, Study, find
 from .outputs import output_paths, record_of
+from .pace import Pace
 from .records import Record, fingerprint
+from .spread import ended
+from .stores import Distant, Store
 
-HEARING_SECONDS = 0.25  # how often ``progress`` is called while others work, so that it can end the batch
 NO_MEMORY = "there is not enough memory for this study; restore it alone, or with a lighter method such as adf."
 
 
@@ -72,9 +75,9 @@ def batch(
     others are done. Several batches may work on one folder: what one is doing, another waits for.
 
     Args:
-        source: folder, searched to the bottom. What is no study and cannot be read, such as a link to nowhere, is
-            "skipped".
-        target: folder, made if need be; not inside ``source``.
+        source: folder, searched to the bottom, or the URL of a place in an object store ("s3://bucket/studies"). What
+            is no study and cannot be read, such as a link to nowhere, is "skipped".
+        target: folder, made if need be, or a URL; not inside ``source``.
         executor: any ``concurrent.futures.Executor`` (threads, processes, Dask); None runs here.
         progress: as for ``restore``, over all studies. What it raises ends the batch; an executor's threads and
             processes first finish the studies that they have begun.
@@ -90,25 +93,34 @@ def batch(
         InvalidPlan, UnknownNoise: an edit fits no study at all.
         UnsupportedImage: ``source`` is not a folder or holds no study.
         OutputError: ``target`` cannot be written to.
-        MissingPackage: torch is not installed.
+        MissingPackage: torch, or what reaches the object store, is not installed.
         Cancelled: from ``progress``; what is done stays done.
     """
     devices.require_torch()
-    source, target = Path(source), Path(target)
+    inputs, place = stores.place_of(source), stores.place_of(target)
     progress = progress or ignore
     edits = decided(edits)
-    _check_folders(source, target)
-    found = list(find(source))
+    _check_places(inputs, place)
+
+    def hear() -> None:
+        progress(0.0, "looking for studies")
+
+    found = find(inputs, executor, hear) if isinstance(inputs, Path) else stores.find(inputs, executor, hear)
     studies = [one for one in found if isinstance(one, Study)]
     if not studies:
         raise UnsupportedImage(f"{source} holds no study that can be read.")
     wishes = Wishes(modality, replace_nan, tuple(beside))
     outputs = output_paths(studies, wishes.beside)
-    _check_outputs(source, target, outputs)
-    _prepare(target)
-    tasks = [Task(study, output, target, edits, wishes) for study, output in zip(studies, outputs, strict=True)]
-    rows = _one_by_one(tasks, progress) if executor is None else _on_executor(tasks, executor, progress)
-    remove_partials(target)
+    folder = place if isinstance(place, Path) else Path()  # a task knows folders alone
+    tasks = [Task(study, output, folder, edits, wishes) for study, output in zip(studies, outputs, strict=True)]
+    if isinstance(inputs, Path) and isinstance(place, Path):
+        _check_outputs(inputs, place, outputs)
+    if isinstance(place, Path):
+        _prepare(place)
+    jobs = [stores.job(task, inputs, place) for task in tasks]
+    rows = _one_by_one(jobs, progress) if executor is None else _on_executor(jobs, executor, progress)
+    if isinstance(place, Path):
+        remove_partials(place)
     done = iter(rows)
     return [_skipped(one) if isinstance(one, Passed) else next(done) for one in found]
 
@@ -124,17 +136,20 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Task:
-    """One study of a batch; ``output`` is relative to ``target``. Called, it is done."""
+    """One study of a batch; ``output`` is relative to ``target``. Called, it is done, by the same version alone."""
 
     study: Study
     output: Path
     target: Path
     edits: dict[str, Any]
     wishes: Wishes = Wishes()
+    version: str = __version__
 
     def __call__(self, progress: Progress = ignore) -> Row:
         """Restore the study, unless that is done; what goes wrong is in the row. Only ``progress`` may raise."""
         start = time.perf_counter()
+        if self.version != __version__:  # a worker that joined a cluster late
+            return self.failed(f"the worker has MedRestore {__version__}, the batch is of {self.version}.")
         try:
             with alone(self._lock, waiting=partial(progress, 0.0, "")):
                 return self._done(start, progress)
@@ -157,6 +172,11 @@ class Task:
         return Row(printable(str(self.output)), "failed", seconds=seconds, message=printable(message))
 
     @property
+    def fingerprint(self) -> str:
+        """Of the input, the plan and the wishes; see ``records.fingerprint``."""
+        return fingerprint(self.study, {**self.edits, **asdict(self.wishes)})
+
+    @property
     def _lock(self) -> Path:
         """Who holds this file works on the output."""
         digest = hashlib.sha256(os.fsencode(self.output)).hexdigest()
@@ -165,7 +185,7 @@ class Task:
     def _done(self, start: float, progress: Progress) -> Row:
         name, output = printable(str(self.output)), self.target / self.output
         wishes, record = self.wishes, record_of(output)
-        digest = fingerprint(self.study, {**self.edits, **asdict(wishes)})
+        digest = self.fingerprint
         former = Record.read(record)
         if former is not None and former.holds(digest, output):
             return Row(name, "already done", **former.row)
@@ -190,53 +210,44 @@ class Task:
         return Row(name, "restored", **row, seconds=round(time.perf_counter() - start, 2))
 
 
-def _one_by_one(tasks: Sequence[Task], progress: Progress) -> list[Row]:
-    rows = []
+def _one_by_one(tasks: Sequence[Task | Distant], progress: Progress) -> list[Row]:
+    rows: list[Row] = []
+    pace = Pace(len(tasks))
     for index, task in enumerate(tasks):
+        about = f"{printable(str(task.output))} ({pace(index)})"
 
-        def one(fraction: float, message: str, index: int = index, task: Task = task) -> None:
-            message = f"{printable(str(task.output))} ({index + 1} of {len(tasks)})"
-            progress((index + fraction) / len(tasks), message)
+        def one(fraction: float, message: str, index: int = index, about: str = about) -> None:
+            progress((index + fraction) / len(tasks), about)
 
         one(0.0, "")
         rows.append(task(one))
     return rows
 
 
-def _on_executor(tasks: Sequence[Task], executor: Executor, progress: Progress) -> list[Row]:
+def _on_executor(tasks: Sequence[Task | Distant], executor: Executor, progress: Progress) -> list[Row]:
     """The rows of tasks that an executor does. Those that are lost with a process of its are done in one of ours."""
     rows: dict[int, Row] = {}
     lost: list[int] = []
+    pace = Pace(len(tasks))
 
     def say() -> None:
-        progress(len(rows) / len(tasks), f"{len(rows)} of {len(tasks)}")
+        progress(len(rows) / len(tasks), pace(len(rows)))
 
-    futures: dict[Future[Row], int] = {}
-    try:
-        for index, task in enumerate(tasks):
-            try:
-                futures[executor.submit(task)] = index
-            except BrokenExecutor:
-                lost.append(index)
-        left = set(futures)
-        while left:
-            ended, left = wait(left, timeout=HEARING_SECONDS, return_when=FIRST_COMPLETED)
-            for future in ended:
-                if future.cancelled():
-                    raise Cancelled("the executor was shut down before the batch was done.")
-                if future.exception() is None:
-                    rows[futures[future]] = future.result()
-                else:
-                    lost.append(futures[future])
-            say()
-    except BaseException:
-        for future in futures:
-            future.cancel()
-        raise
+    for index, future in ended(tasks, executor, say):
+        if future.cancelled():
+            raise Cancelled("the executor was shut down before the batch was done.")
+        error = future.exception()
+        if error is None:
+            rows[index] = future.result()
+        elif isinstance(error, MedRestoreError):
+            rows[index] = tasks[index].failed(str(error))
+        else:
+            lost.append(index)
     lost.sort()
     for index, row in zip(lost, rescue.rows([tasks[index] for index in lost]), strict=True):
         rows[index] = row
         say()
+    say()
     return [rows[index] for index in range(len(tasks))]
 
 
@@ -252,17 +263,19 @@ def _prepare(target: Path) -> None:
     remove_partials(target)
 
 
-def _check_folders(source: Path, target: Path) -> None:
-    if not source.is_dir():
+def _check_places(source: Path | Store, target: Path | Store) -> None:
+    """Raise an error if a place cannot be what it shall be, or the target lies inside the source."""
+    if isinstance(source, Path) and not source.is_dir():
         raise UnsupportedImage(f"{source} is not a folder of studies.")
     inner, outer = target.resolve(), source.resolve()
     if inner == outer or outer in inner.parents:
         raise OutputError(f"the output folder {target} lies inside the input folder; choose one elsewhere.")
-    parent = inner if inner.exists() else inner.parent
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise OutputError(f"{parent} is missing or not writable; make it first or choose another output folder.")
-    if shutil.disk_usage(parent).free == 0:
-        raise OutputError(f"the disk of {parent} is full.")
+    if isinstance(inner, Path):
+        parent = inner if inner.exists() else inner.parent
+        if not parent.is_dir() or not os.access(parent, os.W_OK):
+            raise OutputError(f"{parent} is missing or not writable; make it first or choose another output folder.")
+        if shutil.disk_usage(parent).free == 0:
+            raise OutputError(f"the disk of {parent} is full.")
 
 
 def _check_outputs(source: Path, target: Path, outputs: Sequence[Path]) -> None:

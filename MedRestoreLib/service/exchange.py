@@ -17,6 +17,9 @@ from ..pipeline.plan import Plan
 from . import folders, slabs
 from .plain import to_plain
 
+RESULT = "out"  # part of a reply: the restored study
+TRUST = ("half_width", "method_share")  # and the map of trust: fields of ``pipeline.trust.Trust``
+
 
 @dataclass(frozen=True)
 class Upload:
@@ -102,6 +105,7 @@ class Exchange:
         plan: Plan | Mapping[str, Any] | None = None,
         *,
         mask: Upload | None = None,
+        trust: bool = False,
         at: tuple[int, int] | None = None,
         modality: str | None = None,
         **edits: Any,
@@ -113,6 +117,7 @@ class Exchange:
             upload: the study; it serves any number of requests.
             plan: a ``Plan``, or the plain values that "recommend" replied; None recommends one.
             mask: restore inside it only.
+            trust: of "restore": make the map of trust, too; ``receiving`` gives its parts.
             at: frame and slice of a preview or a glance.
             modality: what the study is, where that is known better by now than when it was sent.
             **edits: fields of ``Plan`` that replace the plan's.
@@ -130,10 +135,17 @@ class Exchange:
         if do in ("restore", "preview", "glance"):
             request["output"] = f"{request['id']}-out.npy"
             (self.folder / request["output"]).touch()
+        if trust:
+            for part in TRUST:
+                request[part] = f"{request['id']}-{part}.npy"
+                (self.folder / request[part]).touch()
         return request
 
-    def receiving(self, id: int, arrays: Sequence[np.ndarray]) -> Generator[float, None, None]:
+    def receiving(self, id: int, arrays: Sequence[np.ndarray], part: str = RESULT) -> Generator[float, None, None]:
         """Fill ``arrays`` with the result of request ``id``, slab by slab; yields the fraction done.
+
+        Args:
+            part: ``RESULT``, with which everything of the request is forgotten, or one of ``TRUST``, asked for before.
 
         The arrays are like the frames that were sent, float32 unless they are in colour; of a preview one array
         ``(1, rows, columns[, components])``. The result's file is removed, also when this is stopped before its end.
@@ -142,9 +154,10 @@ class Exchange:
         def receive() -> Generator[float, None, None]:
             try:
                 yield 0.0
-                yield from slabs.read(self.folder / f"{id}-out.npy", arrays)
+                yield from slabs.read(self.folder / f"{id}-{part}.npy", arrays)
             finally:
-                self.forget(id)
+                if part == RESULT:
+                    self.forget(id)
 
         steps = receive()
         next(steps)  # begun, so that it tidies up even if it is stopped before the caller's first step
@@ -159,7 +172,8 @@ class Exchange:
 
     def forget(self, id: int) -> None:
         """Remove the result of a request."""
-        (self.folder / f"{id}-out.npy").unlink(missing_ok=True)
+        for part in (RESULT, *TRUST):
+            (self.folder / f"{id}-{part}.npy").unlink(missing_ok=True)
 
     def forget_upload(self, upload: Upload) -> dict[str, Any]:
         """Remove a study; the request that is returned lets a running worker forget it, too."""

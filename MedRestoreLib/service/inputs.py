@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from ..files import studies as files
@@ -15,7 +18,9 @@ from ..files.quiet import quiet_pydicom
 from ..files.series import series_of, why_unreadable
 from ..files.sidecar import sidecar_of
 from ..files.studies import Series
+from .spread import ended
 
+FILES_A_LOOK = 200
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
 
 
@@ -47,40 +52,95 @@ class Passed:
     reason: str
 
 
-def find(source: Path) -> Iterator[Study | Passed]:
+@dataclass(frozen=True)
+class Folder:
+    """A folder that is to be looked into.
+
+    Attributes:
+        place: where it is.
+        below: the same, relative to the batch's source.
+        names: of its files, hidden ones left out.
+        links: names of links to folders, which are not followed.
+    """
+
+    place: Path
+    below: Path
+    names: tuple[str, ...]
+    links: tuple[str, ...] = ()
+
+    def look(self) -> Iterator[Study | Passed]:
+        """The studies in it, without those in its folders."""
+        for name in self.links:
+            yield Passed(self.below / name, "is a link to a folder; give that folder itself")
+        candidates = []
+        for name in self.names:
+            path = self.place / name
+            suffix = files.suffix_of(path)
+            try:
+                if reason := why_unreadable(path):
+                    yield Passed(self.below / name, reason)
+                elif suffix in files.IMAGES:
+                    read = tuple(filter(None, (*parts(path), sidecar_of(path))))
+                    yield Study(path, read, self.below, name, name[: -len(suffix)], restored_suffix(suffix))
+                elif suffix in _DICOM_SUFFIXES or is_dicom(path):
+                    candidates.append(path)
+            except OSError as error:
+                yield Passed(self.below / name, f"cannot be read ({error.strerror})")
+        yield from _dicom_studies(self.below, candidates)
+
+
+def find(
+    source: Path, executor: Executor | None = None, hear: Callable[[], None] = lambda: None
+) -> list[Study | Passed]:
     """Every study below ``source``, in the order of its paths: image files, and the DICOM series of each folder.
 
     A file that looks like a study and is none is a study, too, whose reading fails with the reason. Hidden files and
     folders, and files of other kinds, are left out without a word; links to folders are not followed.
+
+    Args:
+        source: a folder.
+        executor: looks into the folders; None looks here.
+        hear: called several times a second; what it raises ends the search.
     """
     shut: list[OSError] = []
+    looks = [partial(_look, several) for several in _together(_folders(source, shut, hear))]
+    found: dict[int, list[Study | Passed]] = {}
+    if executor is None:
+        for number, look in enumerate(looks):
+            hear()
+            found[number] = look()
+    else:
+        for number, future in ended(looks, executor, hear):
+            lost = future.cancelled() or future.exception() is not None
+            found[number] = looks[number]() if lost else future.result()
+    passed = [Passed(Path(os.path.relpath(e.filename, source)), f"cannot be read ({e.strerror})") for e in shut]
+    return [*chain.from_iterable(found[number] for number in range(len(looks))), *passed]
+
+
+def _folders(source: Path, shut: list[OSError], hear: Callable[[], None]) -> Iterator[Folder]:
     for here, subfolders, names in os.walk(source, onerror=shut.append):
+        hear()
         place = Path(here)
-        below = place.relative_to(source)
-        links = [name for name in subfolders if (place / name).is_symlink()]
+        links = sorted(name for name in subfolders if (place / name).is_symlink())
         subfolders[:] = sorted(name for name in subfolders if not name.startswith(".") and name not in links)
-        yield from (Passed(below / name, "is a link to a folder; give that folder itself") for name in sorted(links))
-        yield from _studies_in(place, below, sorted(name for name in names if not name.startswith(".")))
-    for error in shut:
-        yield Passed(Path(os.path.relpath(error.filename, source)), f"cannot be read ({error.strerror})")
+        seen = sorted(name for name in names if not name.startswith("."))
+        yield Folder(place, place.relative_to(source), tuple(seen), tuple(links))
 
 
-def _studies_in(place: Path, below: Path, names: list[str]) -> Iterator[Study | Passed]:
-    candidates = []
-    for name in names:
-        path = place / name
-        suffix = files.suffix_of(path)
-        try:
-            if reason := why_unreadable(path):
-                yield Passed(below / name, reason)
-            elif suffix in files.IMAGES:
-                read = tuple(filter(None, (*parts(path), sidecar_of(path))))
-                yield Study(path, read, below, name, name[: -len(suffix)], restored_suffix(suffix))
-            elif suffix in _DICOM_SUFFIXES or is_dicom(path):
-                candidates.append(path)
-        except OSError as error:
-            yield Passed(below / name, f"cannot be read ({error.strerror})")
-    yield from _dicom_studies(below, candidates)
+def _together(folders: Iterable[Folder]) -> Iterator[list[Folder]]:
+    """Folders of a few files together, so that a look is worth its way to another process."""
+    several: list[Folder] = []
+    for folder in folders:
+        several.append(folder)
+        if sum(len(one.names) for one in several) >= FILES_A_LOOK:
+            yield several
+            several = []
+    if several:
+        yield several
+
+
+def _look(folders: Sequence[Folder]) -> list[Study | Passed]:
+    return [found for folder in folders for found in folder.look()]
 
 
 def _dicom_studies(below: Path, candidates: list[Path]) -> Iterator[Study | Passed]:

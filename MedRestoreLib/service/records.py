@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..files.atomic import sha256
+from ..files.atomic import sha256, write_bytes
 from ..files.parts import parts
-from ..files.studies import write_text
 from ..image import Image
 from ..version import __version__
 from .inputs import Study
@@ -55,7 +54,8 @@ class Record:
         Raises:
             OutputError: it cannot be written.
         """
-        write_text(path, json.dumps(asdict(self), indent=2))
+        # After a power cut, a record that is absent or empty only has its study done again: no wait for the disk.
+        write_bytes(path, json.dumps(asdict(self), indent=2).encode(), flush=False)
 
     def holds(self, fingerprint: str, output: Path) -> bool:
         """Whether ``output`` is what was written from this input and plan."""

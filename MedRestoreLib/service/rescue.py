@@ -13,6 +13,7 @@ from .exchange import search_path
 
 if TYPE_CHECKING:
     from .batch import Row, Task
+    from .stores import Distant
 
 CRASHED = (
     "the process that restored it crashed (killed, out of memory, or a damaged file); restore it alone to see why, "
@@ -20,7 +21,7 @@ CRASHED = (
 )
 
 
-def rows(tasks: Sequence[Task]) -> Iterator[Row]:
+def rows(tasks: Sequence[Task | Distant]) -> Iterator[Row]:
     """The rows of tasks, in order. They share a process of their own until one crashes it, and the next get another."""
     left = list(tasks)
     while left:

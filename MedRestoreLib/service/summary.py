@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..files.studies import write_text
+from .stores import filled
 
 if TYPE_CHECKING:
     from .batch import Row
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
 NAME = "summary"  # of the files, which have the suffixes .csv and .html
 
 
-def write(rows: Sequence[Row], folder: str | Path) -> tuple[Path, Path]:
-    """Write ``summary.csv`` and ``summary.html`` into a folder; their paths.
+def write(rows: Sequence[Row], target: str | Path) -> None:
+    """Write ``summary.csv`` and ``summary.html``.
 
     Args:
         rows: what ``batch`` returned.
+        target: that of the batch.
 
     Raises:
         OutputError: they cannot be written.
@@ -36,8 +38,6 @@ def write(rows: Sequence[Row], folder: str | Path) -> tuple[Path, Path]:
     title = f"{len(rows)} studies"
     cells = [[row[name] for name in head] for row in values]
     html = page.table_page(title, [name.replace("_", " ") for name in head], cells)
-    place = Path(folder)
-    return (
-        write_text(place / f"{NAME}.csv", table.getvalue()),
-        write_text(place / f"{NAME}.html", html),
-    )
+    with filled(target) as place:
+        write_text(place / f"{NAME}.csv", table.getvalue())
+        write_text(place / f"{NAME}.html", html)

@@ -33,10 +33,12 @@ from ..image import Image, Source
 from ..pipeline import device as devices
 from ..pipeline.plan import Plan, recommend, revise
 from ..pipeline.restore import restore
+from ..pipeline.trust import restore_and_trust
 from ..progress import Progress, heard
 from ..version import __version__
 from . import folders, slabs
 from .conversation import GRACE_SECONDS, JobCancelled, JobDone, JobFailed, JobProgress, Ready, encode
+from .exchange import TRUST
 from .plain import from_plain
 from .preview import glance, preview
 
@@ -149,7 +151,13 @@ class _Server:
         image = self._study(request)
         plan, edits = self._plan(request)
         _spare_a_core()
-        result = restore(image, plan, progress=self._progress(request.get("id")), **edits)
+        progress = self._progress(request.get("id"))
+        if all(part in request for part in TRUST):
+            result, trust = restore_and_trust(image, plan, progress=progress, **edits)
+            for part in TRUST:
+                self._write(request, getattr(trust, part), part)
+        else:
+            result = restore(image, plan, progress=progress, **edits)
         self._write(request, result.image)
         return {"report": result.report.to_dict()}
 
@@ -184,9 +192,9 @@ class _Server:
             edits["mask"] = np.load(self._file(request, "mask"))[0]
         return Plan(**plan) if plan else None, edits
 
-    def _write(self, request: dict[str, Any], image: Image) -> None:
-        """The restored study into the request's output: float32, or colour in its own type."""
-        path = self._file(request, "output")
+    def _write(self, request: dict[str, Any], image: Image, part: str = "output") -> None:
+        """The restored study, or another part of the reply, into its file: float32, or colour in its own type."""
+        path = self._file(request, part)
         frames: Iterable[np.ndarray] = image.voxels
         shape, dtype = image.voxels.shape, "float32"
         if image.colour is not None:  # frame by frame: going back to colour takes many times what comes out

@@ -448,6 +448,14 @@
         <translation>Vorgabe</translation>
     </message>
     <message>
+        <source>Make the map of trust (takes four times as long)</source>
+        <translation>Vertrauenskarte erstellen (dauert viermal so lange)</translation>
+    </message>
+    <message>
+        <source>Two volumes beside the result: how far the truth may lie from it, and where it owes more to the method than to the data.</source>
+        <translation>Zwei Volumen neben dem Ergebnis: wie weit die Wahrheit von ihm entfernt sein kann, und wo es mehr der Methode als den Daten verdankt.</translation>
+    </message>
+    <message>
         <source>Install what restoring needs...</source>
         <translation>Nötiges installieren...</translation>
     </message>
@@ -537,6 +545,14 @@
     <message>
         <source>Removes ultrasound speckle by comparing similar patches; the most careful of the ultrasound methods.</source>
         <translation>Entfernt Speckle im Ultraschall durch Vergleich ähnlicher Ausschnitte; die vorsichtigste der Ultraschallmethoden.</translation>
+    </message>
+    <message>
+        <source>General network</source>
+        <translation>Allgemeines Netz</translation>
+    </message>
+    <message>
+        <source>A network trained on images of many kinds and told the noise level: for single slices of MR.</source>
+        <translation>Ein Netz, das an Bildern vieler Arten trainiert wurde und den Rauschpegel erfährt: für einzelne MR-Schichten.</translation>
     </message>
     <message>
         <source>BM3D</source>
@@ -911,8 +927,8 @@
         <translation>Die gezeigte Schicht wird restauriert...</translation>
     </message>
     <message>
-        <source>A first look, from the slices nearby. The exact one follows...</source>
-        <translation>Ein erster Blick, aus den benachbarten Schichten. Das genaue Bild folgt...</translation>
+        <source>A first look, by {method} from the slices nearby. The exact one follows...</source>
+        <translation>Ein erster Blick, mit {method} aus den Nachbarschichten. Das genaue Bild folgt...</translation>
     </message>
 </context>
 <context>

@@ -448,6 +448,14 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Make the map of trust (takes four times as long)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Two volumes beside the result: how far the truth may lie from it, and where it owes more to the method than to the data.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Install what restoring needs...</source>
         <translation type="unfinished"></translation>
     </message>
@@ -536,6 +544,14 @@
     </message>
     <message>
         <source>Removes ultrasound speckle by comparing similar patches; the most careful of the ultrasound methods.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>General network</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A network trained on images of many kinds and told the noise level: for single slices of MR.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -911,7 +927,7 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>A first look, from the slices nearby. The exact one follows...</source>
+        <source>A first look, by {method} from the slices nearby. The exact one follows...</source>
         <translation type="unfinished"></translation>
     </message>
 </context>

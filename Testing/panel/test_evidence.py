@@ -55,3 +55,24 @@ def test_there_is_a_link_for_each_place_of_a_real_report_and_no_other(user, head
     user.apply()
     places = user.panel.evidence.report()["audit"]["places"]
     assert user.ui.evidenceBrowser.html.count('href="#place-') == min(len(places), 20)
+
+
+def test_the_map_of_trust_is_made_when_it_is_asked_for(user, head):
+    import slicer
+
+    from MedRestoreLib import mrml
+
+    user.open(head, method="adf")
+    user.ui.trustCheckBox.checked = True
+    result = user.apply()
+    maps = mrml.trust_of(result)
+    assert set(maps) == {"half_width", "method_share"}
+    assert all(
+        slicer.util.arrayFromVolume(node).shape == slicer.util.arrayFromVolume(head).shape for node in maps.values()
+    )
+    assert "90 % of the voxels" in user.ui.evidenceBrowser.plainText
+    assert len(user.exchanged()) == 1, "only the study stays, for the next request"
+    user.ui.trustCheckBox.checked = False
+    user.p.replaceResult = True
+    assert user.apply() is result
+    assert mrml.trust_of(result) == {}

@@ -37,7 +37,7 @@ LIBRARY = {
     "reporting": {"errors", "evidence", "files", "image", "metrics", "modalities"},
     "pipeline": {"errors", "evidence", "image", "methods", "modalities", "noise", "progress", "reporting"}
     | {"version", "weights"},
-    "service": {"errors", "files", "image", "noise", "pipeline", "progress", "reporting", "version"},
+    "service": {"errors", "files", "image", "methods", "noise", "pipeline", "progress", "reporting", "version"},
     "mrml": {
         "errors",
         "evidence",

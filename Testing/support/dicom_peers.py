@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import ssl
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from pydicom import dcmread
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -18,8 +23,16 @@ ECHO = "1.2.840.10008.1.1"
 
 
 @contextmanager
-def destination(title: str = "ARCHIVE", statuses: Iterator[int] | None = None) -> Iterator[tuple[int, list[Any]]]:
-    """A storage that answers with ``statuses``, else with success: its port, and the data sets that it took."""
+def destination(
+    title: str = "ARCHIVE", statuses: Iterator[int] | None = None, tls: Path | None = None
+) -> Iterator[tuple[int, list[Any]]]:
+    """A storage that answers with ``statuses``, else with success: its port, and the data sets that it took.
+
+    Args:
+        title: its title.
+        statuses: of its answers.
+        tls: its certificate and key, without ``.pem`` and ``.key``.
+    """
     from pynetdicom import AE, evt
 
     taken: list[Any] = []
@@ -34,11 +47,66 @@ def destination(title: str = "ARCHIVE", statuses: Iterator[int] | None = None) -
     entity = AE(ae_title=title)
     for one in CLASSES:
         entity.add_supported_context(one, SYNTAXES)
-    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, store)])
+    secured = None
+    if tls is not None:
+        secured = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        secured.load_cert_chain(tls.with_suffix(".pem"), tls.with_suffix(".key"))
+    handlers = [(evt.EVT_C_STORE, store)]
+    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers, ssl_context=secured)
     try:
         yield server.socket.getsockname()[1], taken
     finally:
         server.shutdown()
+
+
+@contextmanager
+def web_destination(lost_answers: int = 0) -> Iterator[tuple[str, list[Any]]]:
+    """A DICOMweb service that stores (STOW-RS) and is searched (QIDO-RS): its URL, and the data sets that it was sent.
+
+    Args:
+        lost_answers: the first so many data sets are stored, and the connection ends without an answer.
+    """
+    taken: list[Any] = []
+    left = [lost_answers]
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            kind = self.headers["Content-Type"]
+            boundary = kind.partition("boundary=")[2].partition(";")[0].strip('"').encode()
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            for part in body.split(b"--" + boundary)[1:-1]:
+                taken.append(dcmread(BytesIO(part.partition(b"\r\n\r\n")[2])))
+            if left[0]:
+                left[0] -= 1
+                self.close_connection = True
+                return
+            self._answer({"00081190": {"vr": "UR", "Value": ["studies"]}})
+
+        def do_GET(self) -> None:
+            series = self.path.partition("/series/")[2].partition("/")[0]
+            there = {str(one.SOPInstanceUID) for one in taken if one.SeriesInstanceUID == series}
+            (offset,) = parse_qs(urlsplit(self.path).query).get("offset", ["0"])
+            found = sorted(there)[int(offset) :]
+            self._answer([{"00080018": {"vr": "UI", "Value": [uid]}} for uid in found])
+
+        def _answer(self, told: Any) -> None:
+            body = json.dumps(told).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/dicom+json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/dicom-web", taken
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def send(port: int, paths: Iterable[Path | Any], title: str = "SENDER", called: str = "MEDRESTORE") -> list[int | None]:

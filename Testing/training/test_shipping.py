@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from training.data.folder import Pictures
 from training.evaluation import restoration
 from training.recipe import RecipeError
 from training.shipping import cards, export
+from training.shipping.retrain import Job, Retraining
 
 SHIPPED = weights.manifest(weights.folder())
 
@@ -112,6 +114,24 @@ def test_weights_that_ship_can_be_measured_begun_with_and_told_of(run, pictures,
 def test_a_start_that_is_neither_a_training_nor_ships_is_refused(pictures):
     with pytest.raises(RecipeError, match="'theirs' is neither a folder of a training nor"):
         build.network(smoke("dncnn_bone", pictures, 'network.start="theirs"'))
+
+
+def test_a_network_that_grew_begins_with_what_it_was_and_with_nothing_else(pictures, tmp_path):
+    small = trained("gaussian", pictures, tmp_path, "network.arguments={coarse=0}")
+    before = build.trained(small).network.state_dict()
+    grown = build.network(smoke("gaussian", pictures, f'network.start="{small}"')).state_dict()
+    assert set(grown) > set(before)
+    assert all(torch.equal(grown[name], before[name]) for name in before)
+    for other in ("network.arguments={pairs=8}", "network.arguments={width=32}"):
+        with pytest.raises(RecipeError, match="trained another network"):
+            build.network(smoke("gaussian", pictures, f'network.start="{small}"', other))
+
+
+def test_what_began_with_a_training_that_is_not_there_is_trained_from_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    retraining = Retraining(Path("again"), Path("cache"), 60.0, settings=("seed=3",))
+    assert retraining.settings_for(Job("gaussian+grown", ("general",))) == ['network.start=""', "seed=3"]
+    assert retraining.settings_for(Job("gaussian", ("general",))) == ["seed=3"]
 
 
 def test_all_that_ships_is_trained_again_within_a_budget(pictures, tmp_path, monkeypatch):

@@ -52,6 +52,11 @@ def p_lit_bm3d(image: np.ndarray, level: float) -> np.ndarray:
     return _bm3d(image, float(np.sqrt(level)) / GREY)
 
 
+def gaussian_bm3d(image: np.ndarray, level: float) -> np.ndarray:
+    """BM3D for white noise of this level."""
+    return _bm3d(image, level / GREY)
+
+
 def offset(image: np.ndarray, level: float) -> np.ndarray:
     """For ``p_lit``: subtracts the offset alone, estimated as the mean of the air at the border."""
     inner = np.zeros(image.shape, bool)
@@ -101,6 +106,7 @@ SPECKLE: Baselines = {
     "bm3d_log": log_bm3d,
     "nllr": nllr,
 }
+WHITE_NOISE: Baselines = {"noisy": noisy, "bm3d": gaussian_bm3d}
 BMODE: Baselines = {"noisy": noisy, "median": median}
 
 

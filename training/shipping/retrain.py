@@ -78,7 +78,7 @@ class Retraining:
         """
         begun, jobs = time.monotonic(), Job.all()
         for job in jobs:
-            build.source(recipes.read(job.recipe, [*self.settings]), self.cache).prepare()
+            build.source(recipes.read(job.recipe, self.settings_for(job)), self.cache).prepare()
         left = max(self.budget - (time.monotonic() - begun), LEAST * self.budget)
         cores = os.cpu_count() or 1
         together = len(jobs) if devices.resolve(self.device).type == "cuda" else min(len(jobs), cores)
@@ -115,12 +115,18 @@ class Retraining:
         }
         command = [sys.executable, "-m", "training", "train", job.recipe, *(f"--{k}={v}" for k, v in options.items())]
         command += ["--resume"] if (folder / checkpoint.FILE).is_file() else []
-        command += [f"--set={setting}" for setting in self.settings]
+        command += [f"--set={setting}" for setting in self.settings_for(job)]
         environment = {"OMP_NUM_THREADS": "1" if on_gpu else str(cores), **os.environ}
         with (folder / LOG).open("w") as file:
             done = subprocess.run(command, cwd=REPOSITORY, env=environment, stdout=file, stderr=subprocess.STDOUT)
         log.info("%s %s", job.recipe, "trained" if done.returncode == 0 else "failed")
         return done.returncode == 0
+
+    def settings_for(self, job: Job) -> list[str]:
+        """What is laid over a recipe; one that goes on from an earlier training begins anew where that is not there."""
+        start = recipes.read(job.recipe).network.start
+        afresh = ['network.start=""'] if start and not build.is_trained(start) else []
+        return [*afresh, *self.settings]
 
     def _folder(self, job: Job) -> Path:
         return self.out.resolve() / job.recipe

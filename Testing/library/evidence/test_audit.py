@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, uniform_filter
 
-from MedRestoreLib.evidence.audit import audit
+from MedRestoreLib.evidence.audit import SAMPLE, audit
 from MedRestoreLib.evidence.gain import expected_gain
-from MedRestoreLib.evidence.sampling import SAMPLE_VOXELS
 from MedRestoreLib.noise import model
 from Testing.support.evidence import phantom, realisations, restored, smooth
 
@@ -112,8 +111,8 @@ def test_a_result_with_holes_is_refused():
 def test_large_studies_are_sampled_and_small_ones_bear_it():
     large = np.random.default_rng(0).standard_normal((1, 90, 256, 256)).astype(np.float32)
     found = audit(large, np.zeros_like(large), model("gaussian")(1.0))
-    assert found.voxels <= SAMPLE_VOXELS
-    assert found.planes == SAMPLE_VOXELS // 256**2
+    assert found.voxels <= SAMPLE
+    assert found.planes == SAMPLE // 256**2
     small = large[:, :1, :9, :9]
     assert json.loads(json.dumps(audit(small, 0 * small, model("gaussian")(1.0)).to_dict()))["voxels"] == 81
 

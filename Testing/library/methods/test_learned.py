@@ -10,7 +10,7 @@ import pytest
 
 import MedRestoreLib as mr
 from MedRestoreLib.methods import learned
-from MedRestoreLib.methods.catalogue import FirstChoice
+from MedRestoreLib.methods.row import FirstChoice
 from MedRestoreLib.networks.emanet import EMANet
 from MedRestoreLib.pipeline import tiles
 from Testing.support.small_networks import install, made, row

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import MedRestoreLib as mr
-from MedRestoreLib.methods.catalogue import CINE, ULTRASOUND, FirstChoice
+from MedRestoreLib.methods.catalogue import CINE, ULTRASOUND
+from MedRestoreLib.methods.row import FirstChoice
 from MedRestoreLib.networks.unet_att import UNetAtt
 from MedRestoreLib.pipeline import tiles
 from MedRestoreLib.pipeline.plan import revise

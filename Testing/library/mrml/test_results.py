@@ -103,3 +103,49 @@ def test_a_replaced_result_is_called_after_its_method_unless_a_person_named_it(s
     result.SetName("mine")
     restored(node, report, target=result)
     assert result.GetName() == "mine"
+
+
+# The map of trust
+
+
+def test_the_map_of_trust_lies_beside_the_result_and_has_the_library_s_numbers(scene):
+    import MedRestoreLib as mr
+
+    node = add_volume(noisy())
+    plain = mrml.restore(node, method="adf", noise="gaussian", level=6.0)
+    result = mrml.restore(node, method="adf", noise="gaussian", level=6.0, trust=True)
+    assert np.array_equal(slicer.util.arrayFromVolume(result), slicer.util.arrayFromVolume(plain))
+    assert mrml.report_of(result)["trust"] is not None
+    assert mrml.report_of(plain)["trust"] is None
+    assert mrml.trust_of(plain) == {}
+    image = mrml.image_of(node)
+    plan = mr.recommend(image, method="adf", noise="gaussian", level=6.0)
+    expected = mr.trust(mr.restore(image, plan), plan)
+    for part, volume in mrml.trust_of(result).items():
+        assert np.allclose(slicer.util.arrayFromVolume(volume), getattr(expected, part).voxels[0], rtol=1e-4)
+        assert volume.GetAttribute("MedRestore.part") == part
+    assert set(mrml.trust_of(result)) == {"half_width", "method_share"}
+
+
+def test_the_map_of_trust_is_replaced_and_goes_with_its_result(scene):
+    node = add_volume(noisy())
+    plan = {"method": "adf", "noise": "gaussian"}
+    first = mrml.restore(node, level=6.0, trust=True, **plan)
+    maps = mrml.trust_of(first)
+    again = mrml.restore(node, level=9.0, trust=True, output=first, **plan)
+    assert mrml.trust_of(again) == maps
+    count = len(names())
+    mrml.restore(node, level=9.0, output=first, **plan)
+    assert mrml.trust_of(first) == {}
+    assert len(names()) == count - len(maps)
+
+
+def test_a_cine_has_a_map_of_trust_for_every_frame(scene):
+    sequence, browser = add_sequence([noisy(k)[:1] for k in range(3)])
+    result = mrml.restore(sequence, method="adf", noise="gaussian", level=6.0, trust=True)
+    for volume in mrml.trust_of(result).values():
+        frames = []
+        for frame in range(3):
+            browser.SetSelectedItemNumber(frame)
+            frames.append(slicer.util.arrayFromVolume(volume).copy())
+        assert not np.array_equal(frames[0], frames[2])

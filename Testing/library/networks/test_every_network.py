@@ -53,7 +53,7 @@ class Case(NamedTuple):
 RESTORERS = {
     "EMANet": Case(partial(EMANet, width=8), level="told", margin=96),
     "DnCNN": Case(DnCNN, level="told", margin=32),
-    "BiasFree": Case(partial(BiasFree, width=8), level="told", margin=36),
+    "BiasFree": Case(partial(BiasFree, width=8), level="told", margin=80),
     "PaperEMANet": Case(partial(PaperEMANet, width=8), level="told", norm=True),
     "PaperDnCNN": Case(partial(PaperDnCNN, layers=4, width=8), level="blind", norm=True),
     "REDCNN": Case(partial(REDCNN, width=8), level="blind"),
@@ -87,7 +87,7 @@ every_local_restorer = pytest.mark.parametrize("case", local.values(), ids=local
         (EMANet, 693_448),
         (PaperEMANet, 2_721_141),
         (DnCNN, 89_016),
-        (BiasFree, 560_304),
+        (BiasFree, 1_334_448),
         (PaperDnCNN, 556_097),
         (SpeckleDnCNN, 556_097),
         (REDCNN, 1_848_865),

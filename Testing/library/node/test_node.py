@@ -22,9 +22,11 @@ from pydicom.uid import generate_uid
 
 from MedRestoreLib.errors import OutputError
 from MedRestoreLib.node.config import read
+from MedRestoreLib.node.queue import Queue
+from MedRestoreLib.node.sender import deliver
 from MedRestoreLib.node.server import Node
 from Testing.support.dicom_objects import CLASSES, head, series
-from Testing.support.dicom_peers import destination, echo, send
+from Testing.support.dicom_peers import destination, echo, send, web_destination
 from Testing.support.paths import REPOSITORY
 
 pytest.importorskip("pynetdicom")
@@ -180,6 +182,18 @@ def test_a_destination_that_refuses_is_tried_again(tmp_path: Path) -> None:
         assert len({data.SOPInstanceUID for data in taken}) == 4
 
 
+def test_dicomweb_takes_each_instance_once_though_an_answer_is_lost(tmp_path: Path) -> None:
+    pytest.importorskip("dicomweb_client")
+    config = configured(tmp_path, 4242, on_release="true")
+    with web_destination(lost_answers=1) as (url, taken):
+        config.write_text(config.read_text().replace("port = 4242", f'url = "{url}"'))
+        with node(config) as one:
+            send(one.port, study(tmp_path / "in", slices=3))
+            until(lambda: one.queue.figures()["deliveries"]["sent"] == 3)
+    assert len(taken) == len({data.SOPInstanceUID for data in taken}) == 3
+    assert all(data.ImageType[0] == "DERIVED" for data in taken)
+
+
 def test_what_we_made_is_not_restored_again(tmp_path: Path) -> None:
     with destination() as (port, taken), node(configured(tmp_path, port, on_release="true")) as one:
         send(one.port, study(tmp_path / "in"))
@@ -213,20 +227,48 @@ def test_metrics_are_numbers_alone(tmp_path: Path) -> None:
     assert "phantom" not in text.casefold()
 
 
-@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes the certificates")
-def test_over_tls_only_those_with_a_certificate_get_in(tmp_path: Path) -> None:
+@pytest.fixture
+def certificates(tmp_path: Path) -> Path:
+    """A folder with two certificates and keys, ours and a stranger's."""
+    if not shutil.which("openssl"):
+        pytest.skip("openssl makes the certificates")
     for name in ("ours", "strangers"):
         command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
         command += " -addext subjectAltName=IP:127.0.0.1"
         files = ["-keyout", tmp_path / f"{name}.key", "-out", tmp_path / f"{name}.pem"]
         subprocess.run([*command.split(), *files], check=True, capture_output=True)
-    config = configured(tmp_path, 4242)
+    return tmp_path
+
+
+def over_tls(config: Path) -> Path:
+    """The file of a node, with our certificate, and an archive that is sent to over TLS."""
     ours = 'certificate = "ours.pem"\nkey = "ours.key"\nauthorities = "ours.pem"\n'
-    config.write_text(f"{config.read_text()}[tls]\n{ours}")
-    with node(config) as one:
+    text = config.read_text().replace("may_send = false", "may_send = false\ntls = true")
+    config.write_text(f"{text}[tls]\n{ours}")
+    return config
+
+
+def test_over_tls_only_those_with_a_certificate_get_in(certificates: Path) -> None:
+    trusted = certificates / "ours.pem"
+    with node(over_tls(configured(certificates, 4242))) as one:
         assert echo(one.port) is None
-        assert echo(one.port, tls=tmp_path / "strangers", trusted=tmp_path / "ours.pem") is None
-        assert echo(one.port, tls=tmp_path / "ours", trusted=tmp_path / "ours.pem") == 0
+        assert echo(one.port, tls=certificates / "strangers", trusted=trusted) is None
+        assert echo(one.port, tls=certificates / "ours", trusted=trusted) == 0
+
+
+@pytest.mark.parametrize(("who", "count"), [("ours", 1), ("strangers", 0)])
+def test_over_tls_only_a_destination_we_trust_gets_something(certificates: Path, who: str, count: int) -> None:
+    (file,) = study(certificates / "in", slices=1)
+    with destination(tls=certificates / who) as (port, taken):
+        config = read(over_tls(configured(certificates, port)))
+        queue = Queue(certificates / "queue.sqlite")
+        queue.add("1.2", "1.2.3", file, "", {}, "heads")
+        work = queue.begin(0.0)
+        assert work is not None
+        queue.finish(work, [file], ["ARCHIVE"])
+        assert deliver(config, queue) == 1
+        assert queue.figures()["deliveries"]["sent"] == len(taken) == count
+        queue.close()
 
 
 def test_two_nodes_do_not_share_a_folder(tmp_path: Path) -> None:

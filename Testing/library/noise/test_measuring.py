@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import MedRestoreLib as mr
 from MedRestoreLib.noise import NoiseMap, Spectrum, model
 from MedRestoreLib.noise.measuring import measure
 from Testing.benchmarks import mr_noise
@@ -37,6 +38,13 @@ def test_the_total_is_found_whatever_scanners_do_to_the_noise(head, kind):
     assert found.sigma == pytest.approx(acquired.sigma, rel=0.1)
     assert (found.spectrum is None) == (kind not in FILTERS)
     assert found.noise_map is None
+
+
+@pytest.mark.parametrize(("kind", "coloured"), [("white", False), ("stripped", False), ("zero_filled_1.2", True)])
+def test_the_noise_of_a_small_slice_is_not_called_coloured_for_the_chance_of_few_blocks(head, kind, coloured):
+    found = [measure(acquire(head[12:13, :112, :112], kind, 4.0, seed=seed).noisy[None]) for seed in range(8)]
+    assert all(one.blocks < 120 for one in found)
+    assert [one.spectrum is not None for one in found] == [coloured] * 8
 
 
 def test_the_spectrum_of_blocks_is_that_of_the_filter():
@@ -129,3 +137,16 @@ def test_few_uneven_slices_whose_air_is_calm_are_not_sure(level, data_folder):
     few = mr_noise.weighted("T2w")[mr_noise.FEW]
     assert not RICIAN.estimate(acquire(few, "uneven", level, seed=1).noisy[None]).sure
     assert RICIAN.estimate(acquire(few, "white", level, seed=1).noisy[None]).sure
+
+
+def test_fine_texture_of_a_photograph_is_not_surely_noise(data_folder):
+    ratios = []
+    for number, path in enumerate(sorted((data_folder / "natural").glob("*.png"))):
+        clean = mr.read(path).voxels[:1, :1, :256, :256]
+        noisy = clean + 10 * np.random.default_rng(number).standard_normal(clean.shape).astype(np.float32)
+        found = model("gaussian").estimate(noisy)
+        if found.sure:
+            ratios.append(found.level / 10)
+    assert len(ratios) > 20
+    assert np.percentile(ratios, 95) < 1.15
+    assert max(ratios) < 1.25

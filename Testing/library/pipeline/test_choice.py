@@ -70,6 +70,14 @@ def test_an_injection_site_neither_sets_the_scale_nor_is_lost():
     assert result.image.voxels[spot].sum() == pytest.approx(hot.voxels[spot].sum(), rel=0.01)
 
 
+@pytest.mark.parametrize("site", [False, True])
+@pytest.mark.parametrize(("peak", "word"), [(2, "careful gain"), (26, "gain")])
+def test_hot_uptake_of_two_counts_a_pixel_is_not_called_kept(peak, word, site):
+    report = mr.restore(scan("lung", peak, site), method="bm3d", level=1.0).report
+    assert report.judgement.word == word
+    assert ("hot uptake may be off" in report.judgement.sentence) == (peak == 2)
+
+
 def test_the_best_strength_is_applied_where_it_is_asked_for():
     clean = mr.Image.from_array(100 * body(96))
     noisy = mr.add_noise(clean, "gaussian", 5.0)

@@ -14,6 +14,7 @@ from MedRestoreLib.evidence.gain import expected_gain
 from MedRestoreLib.noise import Spectrum
 from MedRestoreLib.pipeline.denoising import Denoising
 from MedRestoreLib.pipeline.device import resolve
+from MedRestoreLib.pipeline.plan import revise
 from MedRestoreLib.service.plain import from_plain, to_plain
 from MedRestoreLib.service.preview import preview
 from Testing.support.phantoms import simulated_brain
@@ -51,6 +52,54 @@ def test_the_plan_says_what_the_noise_is_and_keeps_saying_so_when_the_level_is_e
     assert edited.spectrum is not None
     sent = json.loads(json.dumps(to_plain(plan)))
     assert np.allclose(mr.Plan(**from_plain(sent)).spectrum.density, plan.spectrum.density, rtol=1e-3)
+
+
+@pytest.fixture(scope="module")
+def unsure() -> tuple[Acquisition, mr.Image]:
+    """A single slice of filtered noise, too little for the estimate to be sure."""
+    acquired = acquire(simulated_brain(24, 112, 104)[12:13], "zero_filled_1.5", 4.0, seed=1)
+    return acquired, mr.Image(acquired.noisy[None], modality="MR")
+
+
+def test_a_recommended_level_that_is_handed_back_is_the_estimate_and_no_ones_word(unsure):
+    study = unsure[1]
+    plan = mr.recommend(study)
+    assert plan.careful
+    assert plan.spectrum is not None
+    for handed in (
+        mr.recommend(study, method=plan.method, noise=plan.noise, level=plan.level),
+        revise(study, plan, level=plan.level),
+    ):
+        assert handed.careful
+        assert handed.estimate == plan.estimate
+        assert handed.remove_bias == plan.remove_bias
+        assert np.array_equal(handed.spectrum.density, plan.spectrum.density)
+
+
+def test_a_person_who_gives_the_level_does_not_make_filtered_noise_white(unsure):
+    acquired, study = unsure
+    plan = mr.recommend(study, method="bm3d", level=4.0)
+    assert not plan.careful
+    assert not plan.remove_bias
+    told, white = (
+        decibels(mr.restore(study, p).image.voxels[0] - acquired.ideal, acquired.inside)
+        for p in (plan, replace(plan, spectrum=None))
+    )
+    assert told > white + 0.3
+
+
+def test_the_gain_is_that_over_the_mean_magnitude_where_the_bias_is_kept():
+    clean = np.pad(simulated_brain(16, 72, 64), ((0, 0), (32, 32), (32, 32)))  # much air
+    acquired = acquire(clean, "fermi", 5.0, seed=1)
+    study = mr.Image(acquired.noisy[None], modality="MR")
+    plan = mr.recommend(study, method="odct3d")
+    assert not plan.remove_bias
+    result = mr.restore(study, plan)
+    mean = np.mean([acquire(clean, "fermi", 5.0, seed=seed).noisy for seed in range(2, 34)], axis=0)
+    before, after = (np.square(image.voxels[0] - mean).mean() for image in (study, result.image))
+    chance = before / 33  # of the mean of 32; before holds it, too
+    true = 10 * np.log10((before - chance) / (after - chance))
+    assert result.report.gain.gain_db == pytest.approx(true, abs=0.8)
 
 
 @pytest.mark.parametrize("kind", ["zero_filled_1.5", "fermi"])

@@ -21,6 +21,7 @@ import pytest
 import MedRestoreLib as mr
 from MedRestoreLib.files import studies as files
 from MedRestoreLib.files.atomic import PARTIAL
+from MedRestoreLib.service.batch import Task
 from Testing.support.paths import REPOSITORY
 from training.simulate.dicom import as_mr, as_nm
 
@@ -132,7 +133,8 @@ class Crashing(Executor):
         self.pool, self.name = ProcessPoolExecutor(2, mp_context=get_context("spawn")), name
 
     def submit(self, task, *arguments):
-        return self.pool.submit(os._exit, 1) if task.output.name == self.name else self.pool.submit(task, *arguments)
+        bad = isinstance(task, Task) and task.output.name == self.name
+        return self.pool.submit(os._exit, 1) if bad else self.pool.submit(task, *arguments)
 
 
 def test_a_process_that_crashes_costs_no_study_but_its_own(studies, tmp_path):

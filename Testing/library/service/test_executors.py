@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,13 @@ import pytest
 
 import MedRestoreLib as mr
 from MedRestoreLib.errors import InvalidPlan
+from MedRestoreLib.service.batch import Task
+from MedRestoreLib.service.cluster import LOST, Cluster
 from MedRestoreLib.service.executors import executor_for
+from MedRestoreLib.service.inputs import Study, find
+from MedRestoreLib.service.needs import needs
+from Testing import cluster_trials
+from Testing.node_trials import free_port
 from Testing.support.paths import REPOSITORY
 
 EDITS = {"method": "bm3d", "noise": "gaussian", "level": 20.0}
@@ -50,61 +55,126 @@ def _timeless(told: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in told.items() if name not in ("seconds", "device")}
 
 
-def rows(studies: Path, target: Path, **where) -> list[tuple[str, str]]:
-    with executor_for(**where) as executor:
-        found = mr.batch(studies, target, executor=executor, **EDITS)
-    return [(row.study, row.status) for row in found]
-
-
 EXPECTED = [*((f"{number}.nrrd", "restored") for number in range(6)), ("damaged.nrrd", "failed")]
 
 
-def test_processes_of_this_machine(studies: Path, alone: Path, tmp_path: Path) -> None:
-    assert rows(studies, tmp_path / "out", workers=2) == EXPECTED
-    assert contents(tmp_path / "out") == contents(alone)
-    assert {status for _, status in rows(studies, tmp_path / "out", workers=2)} == {"already done", "failed"}
+def test_workers_of_this_machine_that_are_killed_cost_what_they_had_begun_alone(tmp_path: Path) -> None:
+    """A seeded part of ``python -m Testing.cluster_trials``."""
+    pytest.importorskip("distributed")
+    pytest.importorskip("cryptography")
+    source = cluster_trials.make_studies(tmp_path / "in", 24)
+    left = [6]
+
+    def moment(ended: int) -> bool:
+        return bool(left) and ended >= left[0] and left.pop(0) > 0
+
+    assert cluster_trials.kills(source, tmp_path, 2, moment) == []
+    again = mr.batch(source, tmp_path / "out", **cluster_trials.EDITS)
+    assert {row.status for row in again} == {"already done"}
+
+
+class Dask:
+    """A scheduler and workers, each a process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port, self._folder = free_port(), folder
+        self.address = f"tcp://127.0.0.1:{self.port}"
+        self.workers: list[subprocess.Popen] = []
+        self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", str(self.port))
+
+    def add_worker(self, *options: str) -> None:
+        """Start one more."""
+        told = [self.address, "--nthreads", "1", "--no-nanny", "--local-directory", str(self._folder / "dask")]
+        self.workers.append(self._start("worker", *told, *options))
+
+    def lose_scheduler(self, again: bool) -> None:
+        """Kill the scheduler, and start another in its place if ``again``."""
+        self.scheduler.kill()
+        self.scheduler.wait()
+        if again:
+            self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", str(self.port))
+            self.add_worker("--resources", "MEMORY=2e9")
+
+    def stop(self) -> None:
+        """End all of them."""
+        for process in (self.scheduler, *self.workers):
+            process.kill()
+            process.wait()
+
+    def _start(self, kind: str, *options: str) -> subprocess.Popen:
+        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", "--no-dashboard", *options]
+        return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen]]]:
-    """A scheduler and two workers, each a process: the path of the scheduler's file, and the workers."""
+def dask(tmp_path: Path) -> Iterator[Dask]:
     pytest.importorskip("distributed")
-    file = tmp_path / "scheduler.json"
-    dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
-    quiet = {"cwd": REPOSITORY, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    processes = [subprocess.Popen([*dask, "--no-dashboard", "--scheduler-file", str(file)], **quiet)]
-    while not file.exists():
-        time.sleep(0.1)
-    worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(file), "--no-dashboard"]
-    worker += ["--nthreads", "1", "--no-nanny", "--local-directory", str(tmp_path / "dask")]
-    processes += [subprocess.Popen(worker, **quiet) for _ in range(2)]
-    yield str(file), processes[1:]
-    for process in processes:
-        process.kill()
-        process.wait()
+    one = Dask(tmp_path)
+    one.add_worker("--resources", "MEMORY=2e9")
+    yield one
+    one.stop()
 
 
-def test_a_cluster(cluster, studies: Path, alone: Path, tmp_path: Path) -> None:
-    file, _ = cluster
-    assert rows(studies, tmp_path / "out", scheduler=file) == EXPECTED
-    assert contents(tmp_path / "out") == contents(alone)
+def test_a_cluster_outlives_a_lost_worker_and_a_lost_scheduler(
+    dask: Dask, studies: Path, alone: Path, tmp_path: Path
+) -> None:
+    dask.add_worker()
+    to_lose = [lambda: dask.workers[0].kill(), lambda: dask.lose_scheduler(again=True)]
 
+    def lose(fraction: float, message: str) -> None:
+        if to_lose and fraction > 0:
+            to_lose.pop(0)()
 
-def test_a_worker_that_is_lost_costs_a_retry(cluster, studies: Path, alone: Path, tmp_path: Path) -> None:
-    file, workers = cluster
-    lost: list[float] = []
-
-    def lose_one(fraction: float, message: str) -> None:
-        if not lost and fraction > 0:
-            lost.append(fraction)
-            workers[0].kill()
-
-    with executor_for(scheduler=file) as executor:
-        found = mr.batch(studies, tmp_path / "out", executor=executor, progress=lose_one, **EDITS)
-    assert lost
+    with executor_for(scheduler=dask.address) as executor:
+        found = mr.batch(studies, tmp_path / "out", executor=executor, progress=lose, **EDITS)
+    assert not to_lose
     # The row of a study may be lost with the worker that had restored it; another then finds it done.
     assert [(row.study, row.status.replace("already done", "restored")) for row in found] == EXPECTED
     assert contents(tmp_path / "out") == contents(alone)
+
+
+def test_a_study_asks_for_what_the_workers_declare(studies: Path, tmp_path: Path) -> None:
+    study = next(one for one in find(studies) if isinstance(one, Study))
+    task = Task(study, Path("0.nrrd"), tmp_path, EDITS)
+    assert needs(task, {}) == {}
+    assert needs(print, {"GPU": 1.0}) == {}
+    assert needs(task, {"GPU": 2.0, "MEMORY": 1e9}) == {"GPU": 1.0, "MEMORY": pytest.approx(5e8, rel=0.1)}
+    assert needs(task, {"MEMORY": 1e8}) == {"MEMORY": 1e8}, "no study waits for a worker that does not exist"
+    assert needs(Task(study, Path("0.nrrd"), tmp_path, {"device": "cpu"}), {"GPU": 2.0}) == {}
+
+
+def test_a_scheduler_that_is_lost_for_good_leaves_rows_that_say_so(dask: Dask, studies: Path, tmp_path: Path) -> None:
+    from distributed import Client
+
+    executor = Cluster(lambda: Client(dask.address), patience=0.5)
+
+    def lose(fraction: float, message: str) -> None:
+        if fraction > 0 and dask.scheduler.poll() is None:
+            dask.lose_scheduler(again=False)
+
+    found = mr.batch(studies, tmp_path / "out", executor=executor, progress=lose, **EDITS)
+    executor.shutdown()
+    assert len(found) == len(EXPECTED)
+    assert {row.status for row in found} == {"restored", "failed"}
+    assert sum(row.message == LOST for row in found) >= 3
+
+
+def test_a_worker_of_another_version_restores_nothing(studies: Path, tmp_path: Path) -> None:
+    study = next(one for one in find(studies) if isinstance(one, Study))
+    row = Task(study, Path("0.nrrd"), tmp_path, EDITS, version="0.0.1")()
+    assert (row.status, "0.0.1" in row.message) == ("failed", True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_nobody_else_reaches_the_workers_of_this_machine() -> None:
+    """Who can reach a Dask scheduler runs programs as its user."""
+    pytest.importorskip("cryptography")
+    distributed = pytest.importorskip("distributed")
+    with executor_for(2) as executor:
+        address = executor._client.scheduler.address
+        assert address.startswith("tls://127.0.0.1:")
+        with pytest.raises((OSError, TypeError)):
+            distributed.Client(address, security=distributed.Security.temporary(), timeout=120)
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import MedRestoreLib as mr
+from MedRestoreLib.service import inputs
 from MedRestoreLib.service.inputs import Passed, Study, find
 from Testing.support.dicom_studies import brain, edit
 from training.simulate.dicom import as_mr
@@ -159,3 +161,16 @@ def test_a_study_has_all_its_files(tmp_path):
     pair = mr.write(brain(2), tmp_path / "pair.nhdr")
     (study,) = found(tmp_path).values()
     assert set(study.files) == {pair, tmp_path / "pair.raw.gz"}
+
+
+def test_processes_find_what_one_finds_in_its_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(inputs, "FILES_A_LOOK", 3)
+    for number in range(5):
+        as_mr(brain(2), tmp_path / f"{number}")
+    (tmp_path / "nowhere.nii").symlink_to(tmp_path / "absent")
+    alone = find(tmp_path)
+    assert len(alone) == 6
+    with ThreadPoolExecutor(3) as threads:
+        assert find(tmp_path, threads) == alone
+    threads = ThreadPoolExecutor(1, initializer=int, initargs=("no number",))  # it breaks
+    assert find(tmp_path, threads) == alone

@@ -96,6 +96,13 @@ def test_a_glance_in_three_dimensions_is_nearly_the_preview(method):
         assert np.sqrt(np.mean((seen - exact) ** 2)) < 0.35 * removed, number
 
 
+def test_the_slowest_method_is_first_looked_at_by_another():
+    study = mr.Image(volume(slices=12).voxels[..., :40, :40], modality="MR")
+    plan = {"noise": "gaussian", "level": 6.0, "dimensions": 3}
+    looks = [glance(study, None, 0, 5, method=method, **plan).voxels for method in ("bm4d", "odct3d")]
+    assert np.array_equal(*looks)
+
+
 def test_a_glance_sees_few_slices_and_in_two_dimensions_it_is_the_preview(monkeypatch):
     study, asked = volume(slices=40), []
     work = "MedRestoreLib.service.preview.run_plan"
