@@ -9,7 +9,7 @@ import numpy as np
 from ..noise import Noise
 
 WIDTHS = (1.3, 2.0, 3.0, 4.5)  # voxels: standard deviations of the Gaussians, 3 to 11 voxels at half maximum
-BROAD = 1.9  # voxels: from this width on, means of 2x2 voxels (2x2x2 in volumes) are filtered: as exact, and cheaper
+BROAD = 1.9  # voxels: in volumes, from this width on, means of 2x2x2 voxels are filtered, which costs an eighth
 SURROUND = 12.0  # times the width: side of the surroundings whose mean is subtracted, as a shift of them is no blob
 LEVEL_WIDTH = 1.5  # voxels: the level of the noise is taken from both studies' mean in such surroundings
 MARGIN = 4  # voxels along a frame's edges, where filters are cut
@@ -49,18 +49,17 @@ class Responses:
         observed, expected = observed / std, expected / std
         residual = np.where(where, observed - expected, 0).astype(np.float32)
         inside = where.astype(np.float32)
-        halves = _halved(residual, volume), _halved(inside, volume)
-        # The sum of n voxels' noise over the root of n has a variance of 1 again.
-        halves = halves[0] * np.float32(8**0.5 if volume else 2), halves[1]
+        if volume:  # the sum of 8 voxels' noise over the root of 8 has a variance of 1 again
+            halves = _halved(residual) * np.float32(8**0.5), _halved(inside)
         inner = np.zeros_like(where)
         inner[:, MARGIN:-MARGIN, MARGIN:-MARGIN] = where[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
         z = np.zeros((len(WIDTHS), *where.shape), np.float32)
         for number, width in enumerate(WIDTHS):
             window = WINDOW + int(8 * width)
-            if width < BROAD:
-                found = _scores(residual, inside, width, window, volume, least)
+            if volume and width >= BROAD:
+                found = _doubled(_scores(*halves, width / 2, window // 2, volume, least), where.shape)
             else:
-                found = _doubled(_scores(*halves, width / 2, window // 2, volume, least), where.shape, volume)
+                found = _scores(residual, inside, width, window, volume, least)
             np.copyto(z[number], found, where=inner)
         return cls(z, observed, expected, volume)
 
@@ -107,9 +106,9 @@ def _spread(response: np.ndarray, inside: np.ndarray, window: int, volume: bool,
     return np.sqrt(np.maximum(_box(squares, window, volume) / share, least))
 
 
-def _halved(planes: np.ndarray, volume: bool) -> np.ndarray:
-    """Means of 2x2 voxels, or of 2x2x2; what is beyond the last counts as 0."""
-    for axis in range(0 if volume else 1, 3):
+def _halved(planes: np.ndarray) -> np.ndarray:
+    """Means of 2x2x2 voxels; what is beyond the last counts as 0."""
+    for axis in range(3):
         if planes.shape[axis] % 2:
             planes = np.pad(planes, [(0, int(number == axis)) for number in range(3)])
         even, odd = (planes[(slice(None),) * axis + (slice(start, None, 2),)] for start in (0, 1))
@@ -117,9 +116,9 @@ def _halved(planes: np.ndarray, volume: bool) -> np.ndarray:
     return planes
 
 
-def _doubled(planes: np.ndarray, shape: tuple[int, ...], volume: bool) -> np.ndarray:
+def _doubled(planes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Each value for all the voxels that it is the mean of."""
-    for axis in range(0 if volume else 1, 3):
+    for axis in range(3):
         planes = np.repeat(planes, 2, axis).take(range(shape[axis]), axis)
     return planes
 

@@ -122,8 +122,8 @@ class Sharpening(nn.Module):
             nn.ReLU(inplace=True),
             last := nn.Conv2d(width, BANDS, 1),
         )
-        nn.init.zeros_(last.weight)
-        nn.init.constant_(last.bias, FIRST)
+        for parameter, value in zip(last.parameters(), (0.0, FIRST), strict=True):  # weights and biases
+            nn.init.constant_(parameter, value)
 
     def forward(self, calm: torch.Tensor, noise: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
         """``calm`` and the ``noise`` taken out of it ``(N, 1, H, W)``; ``features`` ``(N, C, H, W)``."""
