@@ -31,10 +31,11 @@ def network(recipe: Recipe) -> nn.Module:
     """The recipe's network, with random weights drawn from the seed or those of ``start``. Raises RecipeError."""
     torch.manual_seed(recipe.seed)
     made = module(recipe.network.implementation, recipe.network.arguments)
-    if recipe.network.output not in ("image", "noise"):
-        raise RecipeError(f"a network's output is image or noise; got '{recipe.network.output}'.")
-    if recipe.network.output == "noise" and not hasattr(made, "noise"):
-        raise RecipeError(f"{recipe.network.implementation} has no method 'noise': output must be image.")
+    output = recipe.network.output
+    if output not in ("image", "noise", "pair"):
+        raise RecipeError(f"a network's output is image, noise or pair; got '{output}'.")
+    if output != "image" and not hasattr(made, output):
+        raise RecipeError(f"{recipe.network.implementation} has no method '{output}': output must be image.")
     if recipe.network.start:
         _begin_with(made, recipe.network.start)
     return made

@@ -34,9 +34,10 @@ class Network:
         implementation: ``"module:Class"`` below MedRestoreLib.networks, or ``"training.module:Class"``.
         arguments: of the class.
         inputs: names of tensors in the batch, in the order of ``forward``'s parameters.
-        output: what the losses see: "image", what ``forward`` returns, or "noise", what the method ``noise`` returns
-            (n of ``x (1 + n)``).
+        output: what the losses see: "image", what ``forward`` returns, or what the method of that name returns:
+            "noise" (n of ``x (1 + n)``) or "pair" (the calm and the sharp image).
         start: initial weights: a training's folder or weights that ship; "" for random ones.
+        learns: the part that is trained, by the name of its module; "" for all.
     """
 
     implementation: str
@@ -44,6 +45,7 @@ class Network:
     inputs: tuple[str, ...] = ("noisy", "level")
     output: str = "image"
     start: str = ""
+    learns: str = ""
 
     def inputs_from(self, batch: Mapping[str, Any]) -> list[Any]:
         """The tensors of a batch that the network is called with."""

@@ -8,6 +8,8 @@ import torch
 
 from .. import weights as files
 from ..progress import stop_if_asked
+from .options import Share
+from .sharpening import blended
 
 
 def rate(images: torch.Tensor, sigma: float, *, weights: str) -> torch.Tensor:
@@ -66,6 +68,27 @@ def stabilised(images: torch.Tensor, sigma: float, *, weights: str) -> torch.Ten
     network = _network(files.find(weights), images.device)
     level = images.new_full((len(images),), sigma)
     return network(images.contiguous(memory_format=torch.channels_last), level)
+
+
+def calm_and_sharp(
+    images: torch.Tensor, sigma: float, *, weights: str, sharpen: Share = 0.0, reference: float | None = None
+) -> torch.Tensor:
+    """Denoise and deblur ultrasound by a blind network with two images, such as ``networks.swin_conv.SwinConvUNet``.
+
+    Args:
+        images: float32 ``(N, 1, rows, columns)``, display grey in [0, 1].
+        sigma, reference: as for ``linear``; the network needs neither.
+        weights: their name in the manifest.
+        sharpen: from 0, the calm image without noise, to 1, all of the network's sharpening that ``guarded`` lets pass.
+
+    Returns:
+        A tensor like ``images``, in [0, 1].
+
+    Raises:
+        WeightsMissing: the weights are absent or damaged.
+    """
+    network = _network(files.find(weights), images.device)
+    return blended(network.pair(images.contiguous(memory_format=torch.channels_last)), sharpen)
 
 
 @lru_cache(maxsize=4)

@@ -1,7 +1,7 @@
 """The options of a method: read off its function's signature, checked and converted in one place.
 
 An option is a keyword-only parameter; its annotation says what it takes: ``int``, ``float``, ``bool``, ``np.ndarray``,
-a ``Literal`` of names, ``None``, or several of these; ``Annotated`` with ``AtLeast`` gives the least number.
+a ``Literal`` of names, ``None``, or several of these; ``Annotated`` with ``AtLeast`` or ``Between`` gives its limits.
 """
 
 from __future__ import annotations
@@ -33,10 +33,32 @@ class AtLeast(NamedTuple):
 
     value: float
 
+    @property
+    def words(self) -> str:
+        return f"of {self.value} or more"
+
+    def fits(self, value: float) -> bool:
+        return value >= self.value
+
+
+class Between(NamedTuple):
+    """The least and the greatest number that an option takes."""
+
+    least: float
+    most: float
+
+    @property
+    def words(self) -> str:
+        return f"from {self.least} to {self.most}"
+
+    def fits(self, value: float) -> bool:
+        return self.least <= value <= self.most
+
 
 NonNegativeInt = Annotated[int, AtLeast(0)]
 PositiveInt = Annotated[int, AtLeast(1)]
 NonNegativeFloat = Annotated[float, AtLeast(0)]
+Share = Annotated[float, Between(0, 1)]
 
 
 class Option(NamedTuple):
@@ -150,8 +172,8 @@ def _kinds(annotation: Any) -> tuple[Any, ...]:
 
 def _words(kind: Any) -> str:
     if get_origin(kind) is Annotated:
-        kind, least = get_args(kind)
-        return f"{_words(kind)} of {least.value} or more"
+        kind, limits = get_args(kind)
+        return f"{_words(kind)} {limits.words}"
     if get_origin(kind) is Literal:
         return f"one of {', '.join(map(str, get_args(kind)))}"
     words = {int: "a whole number", float: "a number", bool: "true or false", np.ndarray: "an array of numbers"}
@@ -161,9 +183,9 @@ def _words(kind: Any) -> str:
 def _converted(kind: Any, value: Any) -> Any:
     """``value`` as ``kind``; TypeError or ValueError if it is none."""
     if get_origin(kind) is Annotated:
-        kind, least = get_args(kind)
+        kind, limits = get_args(kind)
         value = _converted(kind, value)
-        fits = value >= least.value
+        fits = limits.fits(value)
     elif get_origin(kind) is Literal:
         fits = value in get_args(kind)
     elif kind is int:

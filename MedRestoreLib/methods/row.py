@@ -84,6 +84,7 @@ class Method:
             as it is at low frequencies.
         compressed: it has an option ``compressed``, the dynamic range of a log-compressed display in dB, which
             ``recommend`` fills in.
+        deblurs: it has an option ``sharpen``, 0 to 1: how much of the blur it takes out, which ``recommend`` sets.
         twicing: it has an option ``twicing``, by which the means of small regions keep their values, and which
             ``recommend`` sets for reconstructions.
         blind: it ignores ``Plan.level``, which only the report uses.
@@ -111,6 +112,7 @@ class Method:
     recommended_for: tuple[FirstChoice, ...] = ()
     coloured: bool = False
     compressed: bool = False
+    deblurs: bool = False
     twicing: bool = False
     blind: bool = False
     look: str = ""

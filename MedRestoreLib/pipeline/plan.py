@@ -42,6 +42,9 @@ THICK = 2.0
 # What is known of the noise beside its level: fields of a plan and of an estimate.
 SHAPES = ("spectrum", "noise_map", "noise_curve")
 
+# How much of a blur is taken out, from 0 to 1, by a method that can.
+USUAL_SHARPENING = 0.5
+
 # Of the usual level, for a study in which no noise was found.
 NEXT_TO_NOTHING = 0.1
 
@@ -238,6 +241,8 @@ def _drafted(image: Image, edits: Mapping[str, Any]) -> Plan:
     options = dict(edits.get("options", {}))
     if choice.method.compressed:
         options.setdefault("compressed", _dynamic_range_db(image))
+    if choice.method.deblurs:
+        options.setdefault("sharpen", USUAL_SHARPENING)
     if choice.method.twicing and noise == TOMOGRAM:
         options.setdefault("twicing", True)
     if best_strength and choice.ranking:

@@ -183,9 +183,10 @@ class Report:
     @property
     def derivation(self) -> str:
         """What was done, in one line, for a derived file's description."""
+        sharpen = self.plan["options"].get("sharpen", 0)
         return (
             f"{self.plan['method']}, {self.noise.model} noise, level {self.noise.level:.4g}, "
-            f"strength {self.plan['strength']:g}"
+            f"strength {self.plan['strength']:g}{f', deblurred (sharpen {sharpen:g})' if sharpen else ''}"
         )
 
     @classmethod

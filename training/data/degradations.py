@@ -20,6 +20,7 @@ from MedRestoreLib.noise.speckle import Speckle
 from MedRestoreLib.pipeline.plan import BMODE_DYNAMIC_RANGE_DB
 
 from . import GREY, WHITE
+from .blurred import blurred
 
 # Simulated B-mode images, within the range of real scanners: standard deviations of the point spread function in
 # pixels, number of looks, dynamic range of the display in dB.
@@ -228,6 +229,14 @@ MODELS: dict[str, Model] = {
         (*(("speckle", at) for at in GREYS), ("bmode", 0.15), ("bmode", 0.3)),
         smooth=True,
     ),
+    "blurred": Model(
+        blurred,
+        "a point spread function, then Gaussian noise, perturbed Fourier coefficients or speckle",
+        "linear",
+        1.0,
+        tuple(("blurred", at) for at in (0.2, 0.5, 1.0)),
+        smooth=True,
+    ),
 }
 
 
@@ -250,7 +259,7 @@ def draw(
         levels: the lowest and the highest; drawn log-uniformly between them, or uniformly if ``even``.
         brightness: see ``training.recipe.Degradation``. It makes networks robust to the estimate of the brightness by
             which a study is divided: counts scale along, so the level stays right while the maximum differs from 1.
-        annotated: share of the samples that get text, free of noise, in both ``noisy`` and ``clean``.
+        annotated: share of the samples that get text, free of noise and blur, in ``noisy`` and its targets alike.
 
     Returns:
         The sample with ``noisy``, and ``level`` as networks take it (divided by the model's unit, float32).
@@ -265,16 +274,16 @@ def draw(
         sample["mean"] = np.float32(sample["mean"] * factor)
     sample |= degrade(model, sample["clean"], level, rng, smooth, **arguments)
     if annotated and rng.random() < annotated:
-        sample |= _annotated(sample["noisy"], sample["clean"], rng)
+        sample |= _annotated({name: sample[name] for name in ("noisy", "clean", "calm") if name in sample}, rng)
     return sample
 
 
-def _annotated(noisy: np.ndarray, clean: np.ndarray, rng: np.random.Generator) -> Degraded:
-    """Both with the same text; in half of the cases on a box of one dark grey, as beside the fan of a probe."""
+def _annotated(before: Degraded, rng: np.random.Generator) -> Degraded:
+    """All images with the same text; in half of the cases on a box of one dark grey, as beside the fan of a probe."""
     import cv2
 
-    rows, columns = clean.shape
-    images = [noisy.copy(), clean.copy()]
+    rows, columns = before["clean"].shape
+    images = [image.copy() for image in before.values()]
     top, left = rng.integers(0, (rows // 2, columns // 2))
     lowest = BRIGHT_TEXT
     if rng.random() < 0.5:
@@ -283,13 +292,13 @@ def _annotated(noisy: np.ndarray, clean: np.ndarray, rng: np.random.Generator) -
         dark = max(0.0, rng.uniform(*BOX_GREY))
         for image in images:
             image[top:bottom, left:right] = dark
-    words = np.zeros(clean.shape, np.uint8)
+    words = np.zeros((rows, columns), np.uint8)
     for _ in range(rng.integers(1, 6)):
         word = "".join(map(chr, rng.integers(33, 127, rng.integers(1, 12))))
         place = (int(left + rng.integers(-5, columns // 2)), int(top + rng.integers(5, rows // 2 + 5)))
         cv2.putText(words, word, place, cv2.FONT_HERSHEY_SIMPLEX, rng.uniform(*LETTERS), 255, 1, cv2.LINE_AA)
     cover, grey = words / WHITE, np.float32(rng.uniform(lowest, 1))
-    return dict(zip(("noisy", "clean"), (image + cover * (grey - image) for image in images), strict=True))
+    return dict(zip(before, (image + cover * (grey - image) for image in images), strict=True))
 
 
 def degrade(

@@ -25,6 +25,7 @@ BREASTS = "ultrasound/busi"
 FRAMES = {
     BREASTS: "breasts of BUSI (Al-Dhabyani et al., Data in Brief 2020, CC BY 4.0)",
     "ultrasound/hc18_half": "fetal heads of HC18 (van den Heuvel et al., Zenodo 1327317, CC BY 4.0)",
+    "ultrasound/infant_hip": "hips of infants of the SPJ data set of NHBS-Net (Apache-2.0)",
 }
 LABELS = ("benign", "malignant", "normal", "fetal head")
 MASK = re.compile(r"_mask(_\d+)?$")

@@ -12,4 +12,6 @@ MEASURES = {
     "levels": "levels:results",
     "thinning": "thinning:results",
     "frames": "frames:results",
+    "enhancement": "enhancement:results",
+    "resolution": "resolution:results",
 }

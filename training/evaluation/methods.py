@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from MedRestoreLib.image import Image
 from MedRestoreLib.methods import catalogue
+from MedRestoreLib.methods.sharpening import blended
 from MedRestoreLib.noise import model
 from MedRestoreLib.pipeline import device
 from MedRestoreLib.pipeline.denoising import Denoising
-from MedRestoreLib.pipeline.plan import recommend
+from MedRestoreLib.pipeline.plan import USUAL_SHARPENING, recommend
 from MedRestoreLib.pipeline.restore import run_plan
 
 from .. import build
@@ -91,9 +93,22 @@ def for_frames(name: str) -> Method:
 
 
 def learned(name: str | Path) -> Method:
-    """The network of a training's folder, or of weights that ship. Raises RecipeError."""
+    """The network of a training's folder, or of weights that ship; of two images, half of the sharpening.
+
+    Raises RecipeError.
+    """
     network = build.trained(name)
-    return Method(method_name(network.recipe.name), network, network.recipe.seed, network.about)
+    restore = _half_sharp(network) if hasattr(network.network, "pair") else network
+    return Method(method_name(network.recipe.name), restore, network.recipe.seed, network.about)
+
+
+def _half_sharp(network: build.Trained) -> Restorer:
+    def restore(image: np.ndarray, level: float) -> np.ndarray:
+        images = torch.from_numpy(np.ascontiguousarray(image, np.float32))[None, None]
+        with torch.inference_mode():
+            return blended(network.network.eval().pair(images), USUAL_SHARPENING)[0, 0].numpy()
+
+    return restore
 
 
 def level_of(frames: np.ndarray) -> float:

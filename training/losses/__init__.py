@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LOSSES = {
     "mse": "pixel:MeanSquares",
     "charbonnier": "pixel:Charbonnier",
+    "calm_and_sharp": "pixel:CalmAndSharp",
     "noise": "pixel:NoiseSquares",
     "poisson_nll": "pixel:PoissonLikelihood",
     "perceptual": "perceptual:Perceptual",

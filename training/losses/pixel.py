@@ -56,6 +56,25 @@ class Charbonnier(Weighted):
         return torch.sqrt((output - batch["clean"]).square() + self.epsilon**2).mean(dim=(1, 2, 3))
 
 
+class CalmAndSharp(Charbonnier):
+    """``Charbonnier`` of both outputs of a network with ``output = "pair"``, against ``calm`` and ``clean``.
+
+    Args:
+        balance, epsilon: see ``Charbonnier``.
+        edges: weight of the mean absolute error of the differences between neighbours, which blur lowers. Without it,
+            where the blur is uncertain, the best answer is the calm image.
+    """
+
+    def __init__(self, balance: float = 0.0, epsilon: float = 1e-3, edges: float = 0.0) -> None:
+        super().__init__(balance, epsilon)
+        self.edges = edges
+
+    def per_sample(self, output: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        error = output - torch.cat((batch["calm"], batch["clean"]), 1)
+        slopes = [error.diff(dim=axis).abs().mean(dim=(1, 2, 3)) for axis in (2, 3)]
+        return torch.sqrt(error.square() + self.epsilon**2).mean(dim=(1, 2, 3)) + self.edges * sum(slopes)
+
+
 class NoiseSquares(Weighted):
     """``(n - output)²`` for networks that predict n of ``noisy = clean (1 + n)`` (``output = "noise"`` in the recipe).
 

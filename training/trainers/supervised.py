@@ -25,7 +25,10 @@ class Supervised:
     def __init__(self, recipe: Recipe, batches: Batches, device: torch.device, precision: torch.dtype) -> None:
         self.recipe, self.batches, self.device, self.precision = recipe, batches, device, precision
         self.network = build.network(recipe).to(device, memory_format=torch.channels_last)
-        self.output = self.network.noise if recipe.network.output == "noise" else self.network
+        for name, weight in self.network.named_parameters():
+            weight.requires_grad_(name.startswith(recipe.network.learns))
+        output = recipe.network.output
+        self.output = self.network if output == "image" else getattr(self.network, output)
         self.losses = Losses(recipe.losses).to(device)
         self.optimiser = build.optimiser(recipe.optimiser, self.network)
 

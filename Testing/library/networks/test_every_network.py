@@ -17,8 +17,11 @@ from MedRestoreLib.networks.dncnn import DnCNN, PaperDnCNN, SpeckleDnCNN
 from MedRestoreLib.networks.dran import DRAN
 from MedRestoreLib.networks.emanet import EMANet, PaperEMANet
 from MedRestoreLib.networks.level_net import LevelNet, PaperLevelNet
+from MedRestoreLib.networks.msan_like import MSANLike
 from MedRestoreLib.networks.redcnn import REDCNN
+from MedRestoreLib.networks.restormer import Restormer
 from MedRestoreLib.networks.seunet import SEUNet
+from MedRestoreLib.networks.swin_conv import SwinConvUNet
 from MedRestoreLib.networks.unet_att import PaperUNetAtt, UNet, UNetAtt
 from MedRestoreLib.networks.wgan_vgg import Critic, Generator
 from Testing.support.small_networks import counts, made, speckled
@@ -56,8 +59,11 @@ RESTORERS = {
     "REDCNN": Case(partial(REDCNN, width=8), level="blind"),
     "Generator": Case(Generator, level="blind"),
     "UNetAtt": Case(partial(UNetAtt, width=8), speckled, margin=128),
+    "SwinConvUNet": Case(partial(SwinConvUNet, width=8, head=4), speckled, margin=192),
     "UNetAtt, no gates": Case(partial(UNetAtt, width=8, gates=False), speckled),
     "UNetAtt, one transition": Case(partial(UNetAtt, width=8, transitions=1), speckled),
+    "Restormer": Case(partial(Restormer, width=8, blocks=(1, 1, 1, 1)), speckled),
+    "MSANLike": Case(partial(MSANLike, width=8), speckled, margin=96),
     "PaperUNetAtt": Case(partial(PaperUNetAtt, width=8), speckled, norm=True),
     "UNet": Case(partial(UNet, width=8, guard=None), speckled, norm=True),
     "SpeckleDnCNN": Case(partial(SpeckleDnCNN, layers=4, width=8, guard=None), speckled, norm=True),
@@ -94,6 +100,10 @@ every_local_restorer = pytest.mark.parametrize("case", local.values(), ids=local
         (partial(UNetAtt, width=24), 1_037_232),
         (PaperUNetAtt, 6_633_825),
         (UNet, 7_240_225),
+        (SwinConvUNet, 571_333),
+        (partial(SwinConvUNet, width=64, blocks=4, levels=4, fold=1, head=32), 16_180_621),
+        (Restormer, 3_808_190),
+        (MSANLike, 1_086_861),
         (DRAN, 2_453_101),
         (partial(DRAN, shared_blocks=True), 818_469),
     ],
@@ -151,7 +161,9 @@ def test_batch_normalisation_is_for_the_papers_forms_and_the_segmenter(case):
 @every_local_restorer
 def test_a_tile_with_a_margin_agrees_with_the_whole(case):
     network, margin, level = made(case.small), case.margin, torch.tensor([0.2])
-    image, first, last = case.images(336, 320), 128, 176
+    first = max(128, margin)
+    last = first + 48
+    image = case.images(last + first + 32, last + first + 16)
     tile = image[..., first - margin : last + margin, first - margin : last + margin]
     whole = case.restored(image, level, network)[..., first:last, first:last]
     inner = case.restored(tile, level, network)[..., margin:-margin, margin:-margin]
@@ -160,7 +172,9 @@ def test_a_tile_with_a_margin_agrees_with_the_whole(case):
 
 @every_local_restorer
 def test_an_odd_size_is_restored_like_the_larger_image_that_it_is_part_of(case):
-    network, level, image = made(case.small), torch.tensor([0.2]), case.images(256, 256)
-    whole, part = case.restored(image, level, network), case.restored(image[..., :239, :201], level, network)
-    kept = np.s_[..., : 239 - case.margin - 16, : 201 - case.margin - 16]
+    side = 256 + max(0, case.margin - 128)
+    rows, columns = side - 17, side - 55
+    network, level, image = made(case.small), torch.tensor([0.2]), case.images(side, side)
+    whole, part = case.restored(image, level, network), case.restored(image[..., :rows, :columns], level, network)
+    kept = np.s_[..., : rows - case.margin - 16, : columns - case.margin - 16]
     assert (whole[kept] - part[kept]).abs().max() < 1e-5
