@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from .cluster import Cluster
 from .needs import needs
 
 _ANSWERS = 30  # seconds in which a scheduler answers
+_LOOK_SECONDS = 5.0
+_RESTART_SECONDS = 60  # in which a nanny has its worker back, also on a busy machine
 _ARRIVE = 600  # seconds in which the first worker joins it, which may wait for its turn on a cluster
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")  # read on their first import
 
@@ -58,8 +61,9 @@ def on_this_machine(workers: int, say: Callable[[str], None] = lambda line: None
     _demand_dask()
     import distributed
 
-    # A nanny replaces a worker that dies. Memory is not limited: a study may need more than its worker's share. Keys of
-    # its own keep other users of this machine out, who could else run programs in the workers.
+    # A nanny replaces a worker that dies; ``_kept`` replaces a nanny whose worker died before it had begun. Memory is
+    # not limited: a study may need more than its worker's share. Keys of its own keep other users of this machine out,
+    # who could else run programs in the workers.
     local = distributed.LocalCluster(
         n_workers=workers,
         threads_per_worker=1,
@@ -71,8 +75,29 @@ def on_this_machine(workers: int, say: Callable[[str], None] = lambda line: None
         silence_logs=logging.CRITICAL,  # they hold names of studies
         env=_threads(max(1, (os.cpu_count() or 1) // workers)),
     )
-    with local, _connected(lambda: distributed.Client(local), say) as cluster:
+    with local, _kept(local, workers), _connected(lambda: distributed.Client(local), say) as cluster:
         yield cluster
+
+
+@contextmanager
+def _kept(local: Any, workers: int) -> Iterator[None]:
+    """Keep the number of workers while the block runs."""
+    import dask
+
+    over = threading.Event()
+
+    def keep() -> None:
+        while not over.wait(_LOOK_SECONDS):
+            local.scale(workers)
+
+    thread = threading.Thread(target=keep, daemon=True)
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": f"{_RESTART_SECONDS}s"}):
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
 
 def _demand_dask() -> None:
