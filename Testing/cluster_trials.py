@@ -92,8 +92,12 @@ def worker_processes() -> list[int]:
     """The workers that are children of this process."""
     import psutil
 
-    children = psutil.Process().children(recursive=True)
-    return [one.pid for one in children if "spawn_main" in " ".join(one.cmdline())]
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.append(child.pid)
+    return found
 
 
 def kills(source: Path, folder: Path, workers: int, moment: Callable[[int], bool], seed: int = 0) -> list[str]:

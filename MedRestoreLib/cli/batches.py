@@ -65,7 +65,8 @@ def batch(
         "options": opt.by_name(options),
     }
     begun = time.monotonic()
-    with executor_for(workers, scheduler, screen.say) as executor, screen.progress_bar("Batch") as progress:
+    say = screen.LOG.info if as_json else screen.say  # JSON stands alone
+    with executor_for(workers, scheduler, say) as executor, screen.progress_bar("Batch") as progress:
         rows = run(
             source,
             target,

@@ -20,18 +20,22 @@ from ..version import __version__
 from . import device as devices
 from .choice import is_reconstruction, misfits
 from .denoising import Denoising
+from .estimates import estimated
 from .evening import evened, unevenness
 from .plan import Plan
 from .tiles import Run
 
 # The expected gain is estimated on so much of the study, as it needs the method once more; and on so many
 # voxels at least and at most, in squares or cubes.
-PIECES, SAMPLE_SHARE, LEAST_SAMPLE, MOST_SAMPLE = 4, 0.1, 4 * 64**2, 4 * 128**2
+PIECES, SAMPLE_SHARE, LEAST_SAMPLE, MOST_SAMPLE = 4, 0.1, 4 * 48**2, 4 * 128**2
 
 # The relative error of an estimated level by its confidence: measured on phantoms and clean MR studies with noise.
 LEVEL_ERROR, SURE_ENOUGH, UNSURE_ERROR = 0.015, 0.95, 0.17
 CURVED_ERROR = 0.1  # and of reconstructions (Testing/benchmarks/reconstructions.py)
 SHAPED_ERROR = 0.05  # the least of noise that is coloured or uneven (Testing/benchmarks/mr_noise.py)
+
+# A level that a person gave is not believed where it is so many times the study's own estimate, if that is sure or not.
+TOO_HIGH, TOO_HIGH_UNSURE = 1.5, 2.5
 
 # A method that changes a frame's total by more is not to be trusted with its parts.
 TOTALS_FACTORS = (0.97, 1.03)
@@ -108,6 +112,8 @@ def _gain(image: Image, plan: Plan, denoising: Denoising, before: np.ndarray, af
         estimate = plan.estimate or type(noise).estimate(image.voxels)
         if estimate.level is None:
             return Gain.unavailable(f"the study does not show the noise of raw counts ({estimate.reason.rstrip('.')}).")
+    if (ratio := _over_estimate(image, plan, noise)) > 1:
+        return Gain.unavailable(f"the level that was given is {ratio:.1f} times the one that the study shows.")
     at_full_strength = plan.strength == 1 and plan.mask is None
     return expected_gain(
         before,
@@ -117,6 +123,15 @@ def _gain(image: Image, plan: Plan, denoising: Denoising, before: np.ndarray, af
         restored=after if at_full_strength else None,
         level_error=_level_error(plan, noise, before),
     )
+
+
+def _over_estimate(image: Image, plan: Plan, noise: Noise) -> float:
+    """A given level over the study's own estimate, where that is too much to be believed; else 1."""
+    if plan.estimate is not None or not noise.shaped:
+        return 1.0
+    own = estimated(image.voxels, noise.id)
+    ratio = noise.level / own.level if own.level else 1.0
+    return ratio if ratio > (TOO_HIGH if own.sure else TOO_HIGH_UNSURE) else 1.0
 
 
 def sample(voxels: np.ndarray, dimensions: int) -> list[Box]:

@@ -88,6 +88,12 @@ def test_a_person_who_gives_the_level_does_not_make_filtered_noise_white(unsure)
     assert told > white + 0.3
 
 
+def test_a_given_level_far_above_the_studys_own_is_promised_no_gain(filtered):
+    gains = [mr.restore(filtered[1], method="adf", level=level).report.gain for level in (4.0, 14.0)]
+    assert [gain.available for gain in gains] == [True, False]
+    assert "times the one that the study shows" in gains[1].sentence
+
+
 def test_the_gain_is_that_over_the_mean_magnitude_where_the_bias_is_kept():
     clean = np.pad(simulated_brain(16, 72, 64), ((0, 0), (32, 32), (32, 32)))  # much air
     acquired = acquire(clean, "fermi", 5.0, seed=1)
