@@ -120,16 +120,16 @@ class Sharpening(nn.Module):
             nn.ReLU(inplace=True),
             nn.Conv2d(width, width, 3, padding=1),
             nn.ReLU(inplace=True),
-            nn.Conv2d(width, BANDS, 1),
+            last := nn.Conv2d(width, BANDS, 1),
         )
-        nn.init.zeros_(self.body[-1].weight)
-        nn.init.constant_(self.body[-1].bias, FIRST)
+        nn.init.zeros_(last.weight)
+        nn.init.constant_(last.bias, FIRST)
 
     def forward(self, calm: torch.Tensor, noise: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
         """``calm`` and the ``noise`` taken out of it ``(N, 1, H, W)``; ``features`` ``(N, C, H, W)``."""
         with torch.autocast(calm.device.type, enabled=False):  # a band is a small difference of large numbers
-            bands = [calm - _filtered(calm, sigma, 3) for sigma in LATERAL]
-            bands = torch.cat(bands + [calm - _filtered(calm, sigma, 2) for sigma in AXIAL], 1)
+            lateral = [calm - _filtered(calm, sigma, 3) for sigma in LATERAL]
+            bands = torch.cat(lateral + [calm - _filtered(calm, sigma, 2) for sigma in AXIAL], 1)
         seen = torch.cat((bands, noise), 1)
         energy = calm.square().mean(1, keepdim=True)
         ratios = _around(seen.square()) / (_around(energy) + 1e-12) + LEAST_ENERGY

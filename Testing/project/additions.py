@@ -24,7 +24,7 @@ from MedRestoreLib import weights
 from Testing.project import toys
 from Testing.support.paths import REPOSITORY
 
-COPIED = ("MedRestoreLib", "MedRestore", "Resources", "Testing", "training")
+COPIED = ("deploy", "MedRestoreLib", "MedRestore", "Resources", "Testing", "training")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.egg-info", "results")
 # What holds of every checkout: rooms, packaging, README. The README's long examples have nothing to add.
 PROJECT = [f"Testing/project/test_{name}.py" for name in ("architecture", "extension", "readme")]
