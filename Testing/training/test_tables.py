@@ -101,3 +101,15 @@ def test_results_on_other_data_are_not_overwritten(tmp_path):
 def test_methods_are_named_without_protocol_and_seed():
     assert method_name("emanet_bone+p_lit+seed1") == "emanet_bone"
     assert method_name("emanet_bone+plain+seed2") == "emanet_bone+plain"
+
+
+def test_blind_enhancement_is_printed_organ_by_organ_against_the_frame_and_against_nllr(tmp_path):
+    values = {"psnr": 25.0, "ssim": 0.5, "psnr_nllr": 27.0, "ssim_nllr": 0.7}
+    for organ in ("breasts", "heads"):
+        found = {name: {"gaussian 50": {"1": value, "2": value}} for name, value in values.items()}
+        Result("enhancement", organ, "noisy", found).write(tmp_path)
+    against_frame, against_nllr = (tables.render(name, "blurred", tmp_path) for name in ("original", "agreement"))
+    assert "| heads (2 frames) | gaussian 50 |" in against_frame
+    assert against_frame.count("| as degraded | 25.00 / 0.500 |") == 2
+    assert "| as degraded | 27.00 / 0.700 |" in against_nllr
+    assert "hips" not in against_frame

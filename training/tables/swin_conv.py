@@ -102,7 +102,7 @@ def _lengths(measured: Measured) -> str:
         if (found := measured.of("enhancement", ORGANS[0], method)) and "steps" in found[0].about
     }
     told = [f"{title}: {about['steps']:,} steps in {about['minutes']:.0f} min" for title, about in trained.items()]
-    return f"\nLength of the training, on one shared core: {'; '.join(told)}.\n" if told else ""
+    return f"\nLength of the last training of each, on one shared core: {'; '.join(told)}.\n" if told else ""
 
 
 def _change(result: Result, name: str, at: str, digits: int) -> str:
