@@ -231,7 +231,8 @@ class MedRestoreWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 self._parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.onParameterNodeModified
             )
         self._parameterNode = parameterNode
-        for part in self.parts:
+        # Letting go, what restores goes before what it works on: else it would go on to its next study.
+        for part in self.parts if parameterNode is not None else reversed(self.parts):
             part.setParameterNode(parameterNode)
         if parameterNode is not None:
             self._guiTags = [

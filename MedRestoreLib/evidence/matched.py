@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..noise import Noise
+from ..progress import stop_if_asked
 
 WIDTHS = (1.3, 2.0, 3.0, 4.5)  # voxels: standard deviations of the Gaussians, 3 to 11 voxels at half maximum
 BROAD = 1.9  # voxels: in volumes, from this width on, means of 2x2x2 voxels are filtered, which costs an eighth
@@ -55,6 +56,7 @@ class Responses:
         inner[:, MARGIN:-MARGIN, MARGIN:-MARGIN] = where[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
         z = np.zeros((len(WIDTHS), *where.shape), np.float32)
         for number, width in enumerate(WIDTHS):
+            stop_if_asked()
             window = WINDOW + int(8 * width)
             if volume and width >= BROAD:
                 found = _doubled(_scores(*halves, width / 2, window // 2, volume, least), where.shape)

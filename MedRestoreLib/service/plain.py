@@ -31,7 +31,7 @@ def to_plain(fields: Plan | Mapping[str, Any]) -> dict[str, Any]:
     for name in _SHAPES.keys() & values.keys():
         values[name] = values[name].to_list()
     if "ranking" in values:
-        values["ranking"] = [asdict(candidate) for candidate in values["ranking"]]
+        values["ranking"] = [one if isinstance(one, Mapping) else asdict(one) for one in values["ranking"]]
     if "options" in values:
         values["options"] = {name: np.asarray(value).tolist() for name, value in values["options"].items()}
     return values

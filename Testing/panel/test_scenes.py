@@ -104,6 +104,7 @@ def test_random_scenes_reloads_presets_and_jobs_raise_nothing_and_leave_no_orpha
             box.setCurrentIndex(rng.randrange(box.count))
 
     def save_preset():
+        user.rest(0.3)  # to be read, mostly: there is nothing to save before
         if user.panel.presets.actions["save"].enabled:
             user.panel.presets.actions["save"].trigger()
 

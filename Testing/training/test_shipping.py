@@ -53,7 +53,10 @@ def test_the_command_leads_from_a_training_to_tables_weights_and_card(run, pictu
     [
         (["train", "emanet_bond"], "there is no recipe 'emanet_bond' (did you mean 'emanet_bone'?)"),
         (["train", "dncnn_bone", "--budget", "20"], "a budget is a time"),
-        (["evaluate", "noisy", "--measure", "beauty"], "--measure is restoration, lesions, levels, thinning or frames"),
+        (
+            ["evaluate", "noisy", "--measure", "beauty"],
+            "--measure is restoration, lesions, levels, thinning, frames, enhancement or resolution",
+        ),
         (["evaluate", "noisy", "--measure", "lesions"], "lesions need --segmenter"),
         (["evaluate", "noisy", "--protocol", "loud"], "--protocol is one of p_peak, p_lit"),
         (["table", "9"], "there is no table '9'"),

@@ -237,7 +237,7 @@ def test_the_noise_is_the_best_output_and_black_does_not_count():
 def test_only_networks_that_predict_noise_are_trained_to(pictures):
     with pytest.raises(RecipeError, match="has no method 'noise'"):
         build.network(smoke("dncnn_bone", pictures, 'network.output="noise"'))
-    with pytest.raises(RecipeError, match="image or noise"):
+    with pytest.raises(RecipeError, match="image, noise or pair"):
         build.network(smoke("dncnn_bone", pictures, 'network.output="sound"'))
 
 
