@@ -18,7 +18,7 @@ from ..files.quiet import quiet_pydicom
 from ..files.series import series_of, why_unreadable
 from ..files.sidecar import sidecar_of
 from ..files.studies import Series
-from .spread import ended
+from .spread import answers
 
 FILES_A_LOOK = 200
 _DICOM_SUFFIXES = (".dcm", ".dicom", ".ima")
@@ -104,17 +104,9 @@ def find(
     """
     shut: list[OSError] = []
     looks = [partial(_look, several) for several in _together(_folders(source, shut, hear))]
-    found: dict[int, list[Study | Passed]] = {}
-    if executor is None:
-        for number, look in enumerate(looks):
-            hear()
-            found[number] = look()
-    else:
-        for number, future in ended(looks, executor, hear):
-            lost = future.cancelled() or future.exception() is not None
-            found[number] = looks[number]() if lost else future.result()
+    found = chain.from_iterable(answers(looks, executor, hear))
     passed = [Passed(Path(os.path.relpath(e.filename, source)), f"cannot be read ({e.strerror})") for e in shut]
-    return [*chain.from_iterable(found[number] for number in range(len(looks))), *passed]
+    return [*found, *passed]
 
 
 def _folders(source: Path, shut: list[OSError], hear: Callable[[], None]) -> Iterator[Folder]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -43,6 +43,26 @@ def ended(
     finally:
         for future in under_way:
             future.cancel()
+
+
+def answers(calls: Sequence[Callable[[], Any]], executor: Executor | None, hear: Callable[[], None]) -> list[Any]:
+    """What each call returns, in order; what an executor loses is called here.
+
+    Args:
+        calls: as for ``ended``.
+        executor: None calls all here.
+        hear: as for ``ended``.
+    """
+    found: dict[int, Any] = {}
+    if executor is None:
+        for number, call in enumerate(calls):
+            hear()
+            found[number] = call()
+    else:
+        for number, future in ended(calls, executor, hear):
+            lost = future.cancelled() or future.exception() is not None
+            found[number] = calls[number]() if lost else future.result()
+    return [found[number] for number in range(len(calls))]
 
 
 def _submitted(call: Callable[[], Any], executor: Executor) -> Future[Any]:

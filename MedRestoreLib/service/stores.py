@@ -22,7 +22,7 @@ from ..progress import Progress, ignore
 from .inputs import Folder, Passed, Study
 from .outputs import record_of
 from .records import Record
-from .spread import ended
+from .spread import answers
 
 if TYPE_CHECKING:
     from .batch import Row, Task
@@ -144,15 +144,7 @@ def find(store: Store, executor: Executor | None, hear: Callable[[], None]) -> l
             looks.append(partial(_look, store, below, tuple(names)))
     except Exception as error:  # of the package that reaches the store
         raise UnsupportedImage(f"{store.url} cannot be listed ({type(error).__name__}).") from error
-    found: dict[int, list[Study | Passed]] = {}
-    if executor is None:
-        for number, look in enumerate(looks):
-            hear()
-            found[number] = look()
-    else:
-        for number, future in ended(looks, executor, hear):
-            found[number] = looks[number]() if future.cancelled() or future.exception() else future.result()
-    return list(chain.from_iterable(found[number] for number in range(len(looks))))
+    return list(chain.from_iterable(answers(looks, executor, hear)))
 
 
 def _look(store: Store, below: Path, names: Sequence[str]) -> list[Study | Passed]:
