@@ -18,23 +18,28 @@ _SHAPES: dict[str, Any] = {"spectrum": Spectrum, "noise_map": NoiseMap, "noise_c
 def to_plain(fields: Plan | Mapping[str, Any]) -> dict[str, Any]:
     """Fields of a plan as JSON can hold them, without the mask and without those that are None.
 
+    Those that are plain already, as of a plan that a worker recommended, stay as they are.
+
     >>> to_plain({"level": np.float32(4), "estimate": Estimate(5.0, 0.9, "read off air"), "memory_gb": None})
     {'level': 4.0, 'estimate': {'level': 5.0, 'confidence': 0.9, 'reason': 'read off air'}}
     """
-    values = {
-        name: value.item() if isinstance(value, np.generic) else value
-        for name, value in (vars(fields) if isinstance(fields, Plan) else fields).items()
-        if value is not None and name != "mask"
-    }
-    if isinstance(values.get("estimate"), Estimate):
-        values["estimate"] = values["estimate"].to_dict()
-    for name in _SHAPES.keys() & values.keys():
-        values[name] = values[name].to_list()
-    if "ranking" in values:
-        values["ranking"] = [one if isinstance(one, Mapping) else asdict(one) for one in values["ranking"]]
+    given = vars(fields) if isinstance(fields, Plan) else fields
+    values = {name: _plain(value) for name, value in given.items() if value is not None and name != "mask"}
     if "options" in values:
         values["options"] = {name: np.asarray(value).tolist() for name, value in values["options"].items()}
     return values
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Estimate):
+        return value.to_dict()
+    if isinstance(value, Spectrum | NoiseMap | NoiseCurve):
+        return value.to_list()
+    if isinstance(value, Candidate):
+        return asdict(value)
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
 def from_plain(values: Mapping[str, Any]) -> dict[str, Any]:
