@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +100,19 @@ def worker_processes() -> list[int]:
     return found
 
 
+@contextlib.contextmanager
+def _threads_of_one(workers: int) -> Iterator[None]:
+    """Compute with as many threads as one of so many workers does."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(min(before, max(1, (os.cpu_count() or 1) // workers)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def kills(source: Path, folder: Path, workers: int, moment: Callable[[int], bool], seed: int = 0) -> list[str]:
     """Run a batch on workers of which one is killed now and then.
 
@@ -114,7 +127,8 @@ def kills(source: Path, folder: Path, workers: int, moment: Callable[[int], bool
         What went wrong.
     """
     alone, target, notes = folder / "alone", folder / "out", folder / "notes.txt"
-    expected = [(row.study, row.status) for row in mr.batch(source, alone, **EDITS)]
+    with _threads_of_one(workers):  # the records say how many
+        expected = [(row.study, row.status) for row in mr.batch(source, alone, **EDITS)]
     chance, killed, ended = random.Random(seed), [0], [0]
     over = threading.Event()
 
