@@ -146,6 +146,15 @@ def test_there_is_a_first_choice_for_every_study(noise, modality, shape):
 
 
 @every_method
+def test_what_gives_the_first_look_takes_the_same_studies(row):
+    if row.look:
+        look = catalogue.find(row.look)
+        assert set(row.noises) <= set(look.noises)
+        assert set(row.dimensions) <= set(look.dimensions)
+        assert look.coloured >= row.coloured
+
+
+@every_method
 def test_learned_methods_and_no_others_say_what_they_were_validated_on(row):
     assert (row.validity is not None) == row.learned
     if row.learned:
