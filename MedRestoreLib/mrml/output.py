@@ -11,10 +11,11 @@ import vtk
 
 from ..errors import InvalidPlan, MedRestoreError
 from ..image import LUMA
+from ..pipeline.trust import MAPS
 from .display import show_alike, show_difference, show_range
 from .hierarchy import place_beside
 from .provenance import REPORT, Provenance
-from .results import REMOVED, RESTORED, TRUST, relate, removed_of, trust_of
+from .results import REMOVED, RESTORED, relate, removed_of, trust_of
 from .sequences import add_sequence, is_sequence, proxy_of, remove, replace_frames, sequence_of
 from .study import volumes_in, whole_study
 from .volumes import SCALAR, array_of, copy_quantity, copy_setting
@@ -39,7 +40,7 @@ class Output:
     Attributes:
         arrays: writable, one a frame, shaped as ``frames_of``'s; float32, or the input's type for colour. To be filled,
             in any order and in pieces, before ``add``.
-        trust_arrays: the same for the map of trust, by the names in ``results.TRUST``, always float32 and without
+        trust_arrays: the same for the map of trust, by the names in ``pipeline.trust.MAPS``, always float32 and without
             colour; empty without one.
         removed: the node of the removed part, once ``add`` has kept it; None before and without.
 
@@ -69,7 +70,7 @@ class Output:
         self._removed: list[vtk.vtkImageData] = []
         self.removed: slicer.vtkMRMLVolumeNode | None = None
         self.arrays = [array_of(data) for data in self._after]
-        self._trust = {part: self._blank() for part in TRUST} if trust else {}
+        self._trust = {part: self._blank() for part in MAPS} if trust else {}
         self.trust_arrays = {part: [array_of(data) for data in frames] for part, frames in self._trust.items()}
 
     def removing(self) -> Iterator[None]:

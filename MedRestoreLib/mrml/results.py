@@ -10,12 +10,12 @@ from collections.abc import Mapping
 
 import slicer
 
+from ..pipeline.trust import MAPS
 from .hierarchy import kin, move_into_folder
 from .sequences import is_sequence, proxy_of, sequence_of
 
-PART = "MedRestore.part"  # attribute: RESTORED, REMOVED or one of TRUST
+PART = "MedRestore.part"  # attribute: RESTORED, REMOVED or one of MAPS
 RESTORED, REMOVED = "restored", "removed"
-TRUST = ("half_width", "method_share")  # the map of trust: fields of ``pipeline.trust.Trust``
 
 _SOURCE, _REMOVED, _PLACES = "MedRestore.source", "MedRestore.removed", "MedRestore.places"
 
@@ -26,7 +26,7 @@ def relate(
     removed: slicer.vtkMRMLNode | None = None,
     trust: Mapping[str, slicer.vtkMRMLNode] | None = None,
 ) -> None:
-    """Keep with a result what it was made from, what was removed, and its map of trust by the names in ``TRUST``.
+    """Keep with a result what it was made from, what was removed, and its map of trust by the names in ``MAPS``.
 
     Marks of an earlier one in its place go.
     """
@@ -34,7 +34,7 @@ def relate(
     if (former := node.GetNodeReference(_PLACES)) is not None:
         node.GetScene().RemoveNode(former)
     node.SetNodeReferenceID(_SOURCE, source.GetID())
-    for role, part in {_REMOVED: removed, **{_role(name): (trust or {}).get(name) for name in TRUST}}.items():
+    for role, part in {_REMOVED: removed, **{_role(name): (trust or {}).get(name) for name in MAPS}}.items():
         node.SetNodeReferenceID(role, None if part is None else _holder(part).GetID())
 
 
@@ -59,8 +59,8 @@ def places_of(restored: slicer.vtkMRMLNode) -> slicer.vtkMRMLMarkupsFiducialNode
 
 
 def trust_of(restored: slicer.vtkMRMLNode) -> dict[str, slicer.vtkMRMLVolumeNode]:
-    """The volumes of a result's map of trust, by the names in ``TRUST``; those that were made and are still there."""
-    volumes = {name: _volume(_holder(restored).GetNodeReference(_role(name))) for name in TRUST}
+    """The volumes of a result's map of trust, by the names in ``MAPS``; those that were made and are still there."""
+    volumes = {name: _volume(_holder(restored).GetNodeReference(_role(name))) for name in MAPS}
     return {name: volume for name, volume in volumes.items() if volume is not None}
 
 

@@ -21,7 +21,8 @@ from .plan import Plan, revise
 from .restore import Result, restore, run_plan
 
 DRAWS, STREAM = 2, 40_503  # of noise, and of random numbers for it
-PARTS = 4  # of the time that both take, the restoration is one
+TIMES = 4  # as long as the restoration alone takes it with the map
+MAPS = ("half_width", "method_share")  # the fields of Trust that are images
 OTHERS = ("bm3d", "odct3d", "srad", "wnnm", "adf")  # methods without learning, the best of the quick ones first
 
 
@@ -54,9 +55,9 @@ def restore_and_trust(
     """
     plan = revise(image, plan, **edits)
     with heard(progress or ignore) as say:
-        result = restore(image, plan, progress=lambda fraction, message: say(fraction / PARTS, message))
+        result = restore(image, plan, progress=lambda fraction, message: say(fraction / TIMES, message))
         made = trust(
-            result, plan, progress=lambda fraction, message: say((1 + (PARTS - 1) * fraction) / PARTS, message)
+            result, plan, progress=lambda fraction, message: say((1 + (TIMES - 1) * fraction) / TIMES, message)
         )
     return replace(result, report=made.report), made
 

@@ -14,11 +14,11 @@ import numpy as np
 
 from ..errors import UnsupportedImage
 from ..pipeline.plan import Plan
+from ..pipeline.trust import MAPS
 from . import folders, slabs
 from .plain import to_plain
 
 RESULT = "out"  # part of a reply: the restored study
-TRUST = ("half_width", "method_share")  # and the map of trust: fields of ``pipeline.trust.Trust``
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Exchange:
             request["output"] = f"{request['id']}-out.npy"
             (self.folder / request["output"]).touch()
         if trust:
-            for part in TRUST:
+            for part in MAPS:
                 request[part] = f"{request['id']}-{part}.npy"
                 (self.folder / request[part]).touch()
         return request
@@ -145,7 +145,7 @@ class Exchange:
         """Fill ``arrays`` with the result of request ``id``, slab by slab; yields the fraction done.
 
         Args:
-            part: ``RESULT``, with which everything of the request is forgotten, or one of ``TRUST``, asked for before.
+            part: ``RESULT``, with which everything of the request is forgotten, or one of ``MAPS``, asked for before.
 
         The arrays are like the frames that were sent, float32 unless they are in colour; of a preview one array
         ``(1, rows, columns[, components])``. The result's file is removed, also when this is stopped before its end.
@@ -172,7 +172,7 @@ class Exchange:
 
     def forget(self, id: int) -> None:
         """Remove the result of a request."""
-        for part in (RESULT, *TRUST):
+        for part in (RESULT, *MAPS):
             (self.folder / f"{id}-{part}.npy").unlink(missing_ok=True)
 
     def forget_upload(self, upload: Upload) -> dict[str, Any]:

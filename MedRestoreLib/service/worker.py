@@ -33,12 +33,11 @@ from ..image import Image, Source
 from ..pipeline import device as devices
 from ..pipeline.plan import Plan, recommend, revise
 from ..pipeline.restore import restore
-from ..pipeline.trust import restore_and_trust
+from ..pipeline.trust import MAPS, restore_and_trust
 from ..progress import Progress, heard
 from ..version import __version__
 from . import folders, slabs
 from .conversation import GRACE_SECONDS, JobCancelled, JobDone, JobFailed, JobProgress, Ready, encode
-from .exchange import TRUST
 from .plain import from_plain
 from .preview import glance, preview
 
@@ -152,9 +151,9 @@ class _Server:
         plan, edits = self._plan(request)
         _spare_a_core()
         progress = self._progress(request.get("id"))
-        if all(part in request for part in TRUST):
+        if all(part in request for part in MAPS):
             result, trust = restore_and_trust(image, plan, progress=progress, **edits)
-            for part in TRUST:
+            for part in MAPS:
                 self._write(request, getattr(trust, part), part)
         else:
             result = restore(image, plan, progress=progress, **edits)
