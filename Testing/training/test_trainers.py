@@ -190,13 +190,14 @@ def test_two_processes_under_torchrun_make_the_steps_of_one(pictures, tmp_path):
     arguments = [f"--set={s}" for s in (*smoke_settings(pictures), *settings)]
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "training"]
     together = tmp_path / "together"
-    subprocess.run(
+    run = subprocess.run(
         [*command, "train", "dncnn_bone+smoke", "--device=cpu", f"--out={together}", f"--cache={tmp_path}", *arguments],
         cwd=REPOSITORY,
-        check=True,
         capture_output=True,
+        text=True,
         timeout=120,
     )
+    assert run.returncode == 0, run.stderr
     alone = trained("dncnn_bone", pictures, tmp_path, *settings)
     first, second = weights(together), weights(alone)
     assert all(torch.allclose(first[name], second[name], atol=1e-5) for name in first)
