@@ -49,6 +49,7 @@ LIBRARY = {
         "modalities",
         "pipeline",
         "progress",
+        "resampling",
         "samples",
     },
     "presets": {"errors", "files", "pipeline"},
