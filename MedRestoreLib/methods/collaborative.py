@@ -42,11 +42,13 @@ class Step:
 
 
 def in_chunks(runs: list[Run], length: int) -> list[list[Run]]:
-    """Runs in lists; those of a list begin within ``length`` positions of each other."""
-    chunks = []
-    while runs:
-        chunks.append([run for run in runs if run.start - runs[0].start < length])
-        runs = runs[len(chunks[-1]) :]
+    """Runs in lists, in the same order; each begins less than ``length`` positions after the first of its list."""
+    chunks: list[list[Run]] = []
+    for run in runs:  # the last run may begin before the one in front of it
+        if chunks and run.start - chunks[-1][0].start < length:
+            chunks[-1].append(run)
+        else:
+            chunks.append([run])
     return chunks
 
 
