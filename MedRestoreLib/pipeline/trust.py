@@ -56,6 +56,7 @@ def restore_and_trust(
     """
     plan = revise(image, plan, **edits)
     check_trust(plan)
+    _demand_magnitude(image)
     with heard(progress or ignore) as say:
         result = restore(image, plan, progress=lambda fraction, message: say(fraction / TIMES, message))
         made = trust(
@@ -72,6 +73,11 @@ def check_trust(plan: Plan) -> None:
         )
 
 
+def _demand_magnitude(image: Image) -> None:
+    if image.phase is not None:
+        raise InvalidPlan("a complex study has no map of trust; restore its magnitude to get one.", field="trust")
+
+
 def trust(result: Result, plan: Plan, *, progress: Progress | None = None) -> Trust:
     """The map of trust, see ``evidence.trust``. It takes about three times as long as the restoration.
 
@@ -84,6 +90,7 @@ def trust(result: Result, plan: Plan, *, progress: Progress | None = None) -> Tr
         MedRestoreError: as ``restore``.
     """
     image, after = result.before, result.image.voxels
+    _demand_magnitude(image)
     plan = revise(image, plan)
     check_trust(plan)
     other = other_method(image, plan)
