@@ -35,7 +35,7 @@ def recommended(modality: str, noise: str, shapes: Collection[str]) -> list[tupl
     A volume gets methods that were made for volumes, where there are any: what single slices hide, others show.
 
     >>> [method.id for method, reason in recommended("MR", "rician", {VOLUME})]
-    ['prinlm3d', 'odct3d', 'bm4d']
+    ['prinlm3d', 'odct3d']
     """
     found = [(method, choice) for method in METHODS if (choice := method.first_choice(modality, noise, shapes))]
     deep = [(method, choice) for method, choice in found if choice.shape == VOLUME]
@@ -188,7 +188,6 @@ METHODS = (
         least_bytes=230_000_000,
         align=2,
         look="odct3d",  # a twelfth of the time; a fifth of what is removed differs
-        recommended_for=(FirstChoice("BM4D makes use of all three dimensions and of similar places", ("MR",), VOLUME),),
     ),
     Method(
         id="srad",
