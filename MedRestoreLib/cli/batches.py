@@ -29,6 +29,8 @@ def batch(
     device: opt.DeviceName = "auto",
     memory_gb: opt.MemoryGb = None,
     dimensions: opt.Dimensions = None,
+    together: opt.Together = None,
+    factor: opt.Factor = None,
     options: opt.Options = None,
     modality: opt.Modality = "",
     replace_nan: opt.ReplaceNan = None,
@@ -62,6 +64,8 @@ def batch(
         "device": device,
         "memory_gb": memory_gb,
         "dimensions": dimensions,
+        "together": together,
+        "factor": factor,
         "options": opt.by_name(options),
     }
     begun = time.monotonic()

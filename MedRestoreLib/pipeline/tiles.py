@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 # A core much smaller than the reach around it costs more than it saves.
 SMALLEST_CORE = 16
 
+# Of each voxel of a window of frames that are restored together: before, rotated, and after.
+HELD_BYTES = 12
+
 # Windows are kept this small even where memory allows more: a job that is cancelled stops after the one under way.
 MOST_VOXELS = 4_000_000
 
@@ -47,6 +50,13 @@ class Window:
         """The core as slices into what was read."""
         return tuple(slice(c.start - r.start, c.stop - r.start) for r, c in zip(self.read, self.core, strict=True))
 
+    def enlarged(self, factor: int) -> Window:
+        """The same place on a grid with ``factor`` times as many rows and columns."""
+        read, core = (
+            (*s[:-2], *(slice(factor * a.start, factor * a.stop) for a in s[-2:])) for s in (self.read, self.core)
+        )
+        return Window(read, core)
+
     @property
     def size(self) -> int:
         """How many voxels are read."""
@@ -58,7 +68,8 @@ class Run:
     """A restored study, and how it came about.
 
     Attributes:
-        voxels: float32 ``(frames, slices, rows, columns)``, at full strength until ``restore.run_plan`` blends them.
+        voxels: float32 ``(frames, slices, rows, columns)``, at full strength until ``restore.run_plan`` blends them; of
+            a method that enlarges with more rows and columns than the study.
         denoising: what restored them; on the CPU if the other device's memory ran out.
         limit: most voxels that a window read.
         notes: for a person: each time that memory ran out, what was done about it.
@@ -101,7 +112,7 @@ def run_tiled(
         # Not before the error, whose traceback holds on to the memory, is forgotten.
         devices.release(denoising.device)
         place = denoising.device.type
-        half = max(window.size for window in _windows(denoising, voxels.shape, limit)) // 2
+        half = max(_seen(denoising, window) for window in _windows(denoising, voxels.shape, limit)) // 2
         try:
             _windows(denoising, voxels.shape, half)
         except OutOfMemory:
@@ -125,12 +136,13 @@ def window_voxels(denoising: Denoising, shape: tuple[int, ...], memory_gb: float
         OutOfMemory: a window of another method needs more than ``memory_gb``.
     """
     method = denoising.method
-    usual = min(method.voxels_within(devices.DEFAULT_MEMORY_GB[denoising.device.type]), MOST_VOXELS)
+    usual = method.voxels_within(devices.DEFAULT_MEMORY_GB[denoising.device.type])
+    usual = usual if method.frames else min(usual, MOST_VOXELS)  # whole frames, and several
     if memory_gb is None:
         return usual
     if method.stencil:
         return min(method.voxels_within(memory_gb), usual)
-    largest = max(window.size for window in _windows(denoising, shape, usual))
+    largest = max(_seen(denoising, window) for window in _windows(denoising, shape, usual))
     if largest > method.voxels_within(memory_gb):
         needed = (method.least_bytes + largest * method.bytes_per_voxel) / 1e9
         raise OutOfMemory(
@@ -141,7 +153,9 @@ def window_voxels(denoising: Denoising, shape: tuple[int, ...], memory_gb: float
     return usual
 
 
-def windows(shape: tuple[int, ...], reach: tuple[int, ...], align: int, limit: int) -> list[Window]:
+def windows(
+    shape: tuple[int, ...], reach: tuple[int, ...], align: int, limit: int, smallest: int = SMALLEST_CORE
+) -> list[Window]:
     """Windows whose cores cover ``shape`` exactly once, each reading at most ``limit`` voxels.
 
     Args:
@@ -149,6 +163,7 @@ def windows(shape: tuple[int, ...], reach: tuple[int, ...], align: int, limit: i
         reach: along each axis; 0 where positions are independent, as in a stack: such axes are cut first.
         align: windows and cores start at multiples of this along axes with a reach, on the method's grid of blocks.
         limit: most voxels a window may read.
+        smallest: no core is made smaller than this along axes with a reach.
 
     Raises:
         OutOfMemory: even the smallest window reads more than ``limit``.
@@ -165,7 +180,7 @@ def windows(shape: tuple[int, ...], reach: tuple[int, ...], align: int, limit: i
 
     while math.prod(read_sizes()) > limit:
         free = [axis for axis, r in enumerate(reach) if r == 0 and cores[axis] > 1]
-        smaller = {axis: _next_core(shape[axis], cores[axis], align) for axis, r in enumerate(reach) if r > 0}
+        smaller = {axis: _next_core(shape[axis], cores[axis], align, smallest) for axis, r in enumerate(reach) if r > 0}
         bound = [axis for axis, core in smaller.items() if core < cores[axis]]
         if free:
             axis = max(free, key=lambda a: cores[a])
@@ -185,29 +200,70 @@ def windows(shape: tuple[int, ...], reach: tuple[int, ...], align: int, limit: i
 
 def in_windows(denoising: Denoising, voxels: np.ndarray, limit: int, progress: Callable[[float], None]) -> np.ndarray:
     """A study restored in windows that read at most ``limit`` voxels; otherwise as ``run_tiled``."""
-    restored, done = np.empty(voxels.shape, voxels.dtype), 0  # in C order: windows are cut from a view
+    factor = denoising.factor
+    *planes, rows, columns = voxels.shape
+    restored = np.empty((*planes, factor * rows, factor * columns), voxels.dtype)  # in C order: cut from a view
+    done = 0
     source, target = (_stacked(denoising, values) for values in (voxels, restored))
     for window in _windows(denoising, voxels.shape, limit):
-        progress(done / voxels.size)
-        noisy = source[window.read]
-        # In three dimensions frames are cut first, so a window may still hold several.
-        clean = denoising(noisy) if denoising.dimensions == 2 else np.stack([denoising(frame) for frame in noisy])
-        target[window.core] = clean[window.inner]
-        done += target[window.core].size
+        progress(done / restored.size)
+        noisy, finer = source[window.read], window.enlarged(factor)
+        if denoising.basis is not None:
+            so_far, share = done, target[finer.core].size
+            clean = denoising(noisy, lambda part: progress((so_far + part * share) / restored.size))  # noqa: B023
+        elif denoising.dimensions == 2 and not denoising.method.frames:
+            clean = denoising(noisy)
+        else:  # frames are cut first, and of clips slices, so a window may still hold several
+            clean = np.stack([denoising(one) for one in noisy])
+        target[finer.core] = clean[finer.inner]
+        done += target[finer.core].size
     return restored
 
 
 def _stacked(denoising: Denoising, voxels: np.ndarray) -> np.ndarray:
-    """A view in the shape that windows are cut from: ``(planes, rows, columns)`` in two dimensions."""
+    """A view in the shape that windows are cut from: ``(planes, rows, columns)`` in two dimensions.
+
+    A method that looks at the frames around one is given a slice's frames: ``(slices, frames, rows, columns)``.
+    """
+    if denoising.method.frames:
+        return voxels.swapaxes(0, 1)
+    if denoising.basis is not None:
+        return voxels
     return voxels.reshape(-1, *voxels.shape[2:]) if denoising.dimensions == 2 else voxels
 
 
 def _windows(denoising: Denoising, shape: tuple[int, ...], limit: int) -> list[Window]:
     """Windows of a study ``(frames, slices, rows, columns)``."""
     reach = denoising.reach
+    if around := denoising.method.frames:
+        frames, slices, *plane = shape
+        cut = windows((slices, frames), (0, around), 1, limit // math.prod(plane), smallest=1)
+        whole = tuple(slice(0, side) for side in plane)
+        return [Window((*one.read, *whole), (*one.core, *whole)) for one in cut]
+    if denoising.basis is not None:
+        return _of_all_frames(denoising, shape, limit)
     if denoising.dimensions == 2:
         return windows((shape[0] * shape[1], *shape[2:]), (0, reach, reach), denoising.method.align, limit)
     return windows(shape, (0, reach, reach, reach), denoising.method.align, limit)
+
+
+def _of_all_frames(denoising: Denoising, shape: tuple[int, ...], limit: int) -> list[Window]:
+    """Windows with all frames of a place. The method sees one component at a time, but all must be held."""
+    frames, *grid = shape
+    reach, method = denoising.reach, denoising.method
+    least = 1 + HELD_BYTES * frames / method.bytes_per_voxel
+    deep = reach if denoising.dimensions == 3 else 0
+    every = slice(0, frames)
+    cut = windows(tuple(grid), (deep, reach, reach), method.align, int(limit / least))
+    return [Window((every, *one.read), (every, *one.core)) for one in cut]
+
+
+def _seen(denoising: Denoising, window: Window) -> int:
+    """How many voxels the method sees at once, or memory holds as if it did."""
+    if denoising.basis is None:
+        return window.size
+    frames = len(denoising.basis)
+    return int(window.size / frames + HELD_BYTES * window.size / denoising.method.bytes_per_voxel)
 
 
 def _cut(shape: tuple[int, ...], reach: tuple[int, ...], cores: list[int]) -> Iterator[Window]:
@@ -222,10 +278,10 @@ def _cut(shape: tuple[int, ...], reach: tuple[int, ...], cores: list[int]) -> It
         yield Window(read=tuple(s[0] for s in spans), core=tuple(s[1] for s in spans))
 
 
-def _next_core(size: int, core: int, align: int) -> int:
+def _next_core(size: int, core: int, align: int, smallest: int) -> int:
     """The next smaller core that shares ``size`` out evenly, or ``core`` itself when it is as small as is sensible."""
     count = math.ceil(size / core)
-    smallest = _rounded_up(SMALLEST_CORE, align)
+    smallest = _rounded_up(smallest, align)
     while core > smallest:
         count += 1
         even = max(smallest, _rounded_up(math.ceil(size / count), align))
