@@ -24,8 +24,10 @@ def along_rows(image: np.ndarray, count: int) -> np.ndarray:
     scale = count / len(image)
     narrow = min(scale, 1)
     places = (np.arange(count) + 0.5) / scale - 0.5
-    weights = keys((places[:, None] - np.arange(len(image))) * narrow)
-    return weights / weights.sum(axis=1, keepdims=True) @ image
+    around = np.arange(-20, len(image) + 20)
+    weights = keys((places[:, None] - around) * narrow)
+    mirrored = np.pad(image, ((20, 20), (0, 0)), mode="symmetric")
+    return weights / weights.sum(axis=1, keepdims=True) @ mirrored
 
 
 @pytest.mark.parametrize("factor", [2, 3, 4])
