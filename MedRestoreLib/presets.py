@@ -1,7 +1,8 @@
 """Presets: what a site has found good, under a name, in a file that can be shared.
 
     {"medrestorePreset": 1, "name": "Bone scan, gentle", "method": "bm3d", "noise": "poisson", "level": "auto",
-     "strength": 0.7, "dimensions": "auto", "options": {}, "device": "auto", "memory_gb": "auto", "note": ""}
+     "strength": 0.7, "dimensions": "auto", "factor": 1, "options": {}, "device": "auto", "memory_gb": "auto",
+     "note": ""}
 
 "auto" leaves a field open: the method, the noise and the level are then those that are recommended for each study.
 """
@@ -41,6 +42,7 @@ class Preset:
             is in.
         strength: 0 to 1.
         dimensions: 2 or 3, or "auto".
+        factor: how many times as many rows and columns, 1 to keep the grid.
         options: the method's own parameters, which it checks itself when a plan is made.
         device: "auto", "cpu", "cuda" or "mps".
         memory_gb: working memory of a tile, or "auto".
@@ -59,6 +61,7 @@ class Preset:
     level: float | str = AUTO
     strength: float = 1.0
     dimensions: int | str = AUTO
+    factor: int = 1
     options: Mapping[str, Any] = field(default_factory=dict)
     device: str = AUTO
     memory_gb: float | str = AUTO
@@ -80,6 +83,8 @@ class Preset:
         able = (2, 3) if method is None else method.dimensions
         if self.dimensions != AUTO and self.dimensions not in able:
             _refuse(f"dimensions is 'auto' or {' or '.join(map(str, able))}, not {self.dimensions!r}", "dimensions")
+        if self.factor != 1 or method is not None:
+            checks.check_factor(self.factor, method)
         if not isinstance(self.options, Mapping) or not all(isinstance(name, str) for name in self.options):
             _refuse("options is an object of names and values", "options")
         if self.options and method is None:
@@ -102,6 +107,7 @@ class Preset:
             name: getattr(self, name) for name in ("method", "noise", "level", "dimensions", "device", "memory_gb")
         }
         edits = {"strength": self.strength} | {name: value for name, value in decided.items() if value != AUTO}
+        edits |= {"factor": self.factor} if self.factor != 1 else {}
         return edits | ({"options": dict(self.options)} if self.options else {})
 
     def to_json(self) -> str:

@@ -29,6 +29,7 @@ def batch(
     device: opt.DeviceName = "auto",
     memory_gb: opt.MemoryGb = None,
     dimensions: opt.Dimensions = None,
+    factor: opt.Factor = None,
     options: opt.Options = None,
     modality: opt.Modality = "",
     replace_nan: opt.ReplaceNan = None,
@@ -62,6 +63,7 @@ def batch(
         "device": device,
         "memory_gb": memory_gb,
         "dimensions": dimensions,
+        "factor": factor,
         "options": opt.by_name(options),
     }
     begun = time.monotonic()

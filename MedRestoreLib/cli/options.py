@@ -52,6 +52,9 @@ MemoryGb = Annotated[
     float | None, typer.Option("--memory", metavar="GB", help="Memory for one tile, and for the voxels of a file.")
 ]
 Dimensions = Annotated[int | None, typer.Option(metavar="2|3", help="Slice by slice, or in 3-D where the method can.")]
+Factor = Annotated[
+    int | None, typer.Option(metavar="2|3|4", help="Enlarge: so many times as many rows and columns. Not for counts.")
+]
 Options = Annotated[
     list[str] | None,
     typer.Option("--option", metavar="NAME=VALUE", help="A parameter of the method; repeatable."),

@@ -22,7 +22,18 @@ def methods(as_json: opt.AsJson = False) -> None:
     from ..methods.catalogue import METHODS
 
     if as_json:
-        columns = ("id", "title", "summary", "citation", "modalities", "noises", "dimensions", "learned", "licence")
+        columns = (
+            "id",
+            "title",
+            "summary",
+            "citation",
+            "modalities",
+            "noises",
+            "dimensions",
+            "factors",
+            "learned",
+            "licence",
+        )
         screen.print_json([{name: getattr(m, name) for name in columns} for m in METHODS])
         return
     rows = [(m.id, m.title, ", ".join(m.modalities), ", ".join(m.noises), m.summary) for m in METHODS]
@@ -82,6 +93,7 @@ def restore(
     device: opt.DeviceName = "auto",
     memory_gb: opt.MemoryGb = None,
     dimensions: opt.Dimensions = None,
+    factor: opt.Factor = None,
     options: opt.Options = None,
     series: opt.Series = "",
     modality: opt.Modality = "",
@@ -98,6 +110,7 @@ def restore(
     from ..pipeline import device as devices
     from ..pipeline.plan import recommend
     from ..pipeline.restore import restore as run
+    from ..pipeline.trust import check_trust
     from ..pipeline.trust import trust as trust_of
     from ..service import beside
 
@@ -116,8 +129,11 @@ def restore(
         device=device,
         memory_gb=memory_gb,
         dimensions=dimensions,
+        factor=factor,
         options=opt.by_name(options),
     )
+    if trust:
+        check_trust(plan)
     devices.resolve(plan.device)  # before the progress bar: its absence is one line
     screen.LOG.info("read: %s voxels, %s", screen.shown(image.voxels.shape), image.modality)
     screen.LOG.info("plan: %s, %s noise of %.4g; %s", plan.method, plan.noise, plan.level, plan.reason)
@@ -125,7 +141,7 @@ def restore(
         result = run(image, plan, progress=progress)
         trusted = trust_of(result, plan, progress=progress) if trust else None
     written = {"restored": files.write(result.image, out, derivation=result.report.derivation, label=plan.method)}
-    written |= beside.write(image, result, out, kinds, trusted)
+    written |= beside.write(result, out, kinds, trusted)
     screen.LOG.info("restored and written (%s)", ", ".join(written))
     if as_json:
         screen.print_json({"written": {k: str(v) for k, v in written.items()}, "report": result.report.to_dict()})

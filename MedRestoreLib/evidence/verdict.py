@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .enlargement import Enlargement
 from .findings import Audit
 from .gain import Gain
 
@@ -46,3 +47,19 @@ def judge(gain: Gain | None, audit: Audit | None, cautions: Sequence[str] = ()) 
     if gain is None or not gain.certain:
         return Verdict(NOT_RELIABLE, sentence)
     return Verdict(CAREFUL if doubts else GAIN, sentence)
+
+
+def judge_enlargement(enlargement: Enlargement, learned: bool, cautions: Sequence[str] = ()) -> Verdict:
+    """The verdict on an enlarged study: at best a careful gain, as no measure tells whether fine detail is true.
+
+    Args:
+        enlargement: how the result agrees with the study.
+        learned: a network put detail in, which was better than interpolation on the studies that it was measured on.
+        cautions: as of ``judge``.
+    """
+    sentence = enlargement.sentence
+    if cautions:
+        sentence = f"{sentence.rstrip('.')}; look closely: {', '.join(cautions)}."
+    if enlargement.contradicts:
+        return Verdict(HARM, sentence)
+    return Verdict(CAREFUL if learned and enlargement.consistent else NOT_RELIABLE, sentence)

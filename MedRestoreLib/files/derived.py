@@ -20,6 +20,7 @@ import numpy as np
 from ..errors import MedRestoreError, OutputError
 from ..image import Image, as_integers
 from ..version import __version__
+from .dicom_finer import refine
 from .dicom_pixels import drop_embedded_overlays
 from .dicom_scale import Native, restate
 from .headers import frame_groups, is_dicom, items, texts, whole
@@ -47,6 +48,8 @@ _STALE = (
     "SmallestImagePixelValue",
     "SmallestPixelValueInSeries",
 )
+# What was done, by CID 7203 of PS3.16.
+_SMOOTHED, _RESAMPLED = ("113087", "Smoothing"), ("113085", "Spatial resampling")
 _FAR = 4.0  # times their own range: values so far from zero share their bits among themselves
 _FRAME_TYPES = (
     "CTImageFrameTypeSequence",
@@ -111,6 +114,8 @@ def write(image: Image, path: Path, *, derivation: str, label: str) -> None:
     step is 1/65535 of their range (1/32767 for signed types), far below any noise; the range includes zero unless zero
     is far from it. Ultrasound and colour stay 8-bit or 16-bit without rescale, as their SOP classes demand.
 
+    A study with a whole factor more rows and columns than its source (``Image.enlarged``) fills the same place.
+
     The study must have been read from DICOM; ``formats`` sees to that.
 
     Raises:
@@ -120,10 +125,12 @@ def write(image: Image, path: Path, *, derivation: str, label: str) -> None:
     if any("SOPClassUID" not in header or "SOPInstanceUID" not in header for header in headers):
         raise OutputError("the DICOM source does not say what it is (SOP UIDs); choose .nrrd or .nii.gz.")
     with quiet_pydicom():
-        planes, own = _planes(image, headers)
+        factor = _factor(image, headers[0])
+        planes, own = _planes(image, headers, factor)
         codings = _codings(image, headers, planes, own)
         stored = np.stack([coding.encode(plane) for coding, plane in zip(codings, planes, strict=True)])
-        text = (derivation or "Denoised by MedRestore").encode("ascii", "replace").decode()
+        done = "Denoised" if factor == 1 else "Enlarged"
+        text = (derivation or f"{done} by MedRestore").encode("ascii", "replace").decode()
         seed = [*(str(header.get("SOPInstanceUID", "")) for header in headers), text, label, __version__]
         seed.append(hashlib.sha256(np.ascontiguousarray(stored).data).hexdigest())
         per_file = len(stored) // len(headers)
@@ -133,7 +140,9 @@ def write(image: Image, path: Path, *, derivation: str, label: str) -> None:
             mine = slice(index * per_file, (index + 1) * per_file)
             try:
                 dataset = copy.deepcopy(header)
-                _set_identity(dataset, header, seed, text, label)
+                _set_identity(dataset, header, seed, text, label, _SMOOTHED if factor == 1 else _RESAMPLED)
+                if factor != 1:
+                    refine(dataset, factor)
                 _set_pixels(dataset, stored[mine], codings[mine], own[mine], image.unit)
                 _save(dataset, path if path.suffix else path / f"IM{index + 1:05d}.dcm")
             except (OSError, MedRestoreError):
@@ -144,7 +153,15 @@ def write(image: Image, path: Path, *, derivation: str, label: str) -> None:
                 ) from error
 
 
-def _planes(image: Image, headers: Sequence[Any]) -> tuple[np.ndarray, list[_Coding]]:
+def _factor(image: Image, header: Any) -> int:
+    """How many times as many rows and columns as the source has; 1 where that is no whole number."""
+    rows, columns = image.voxels.shape[2:]
+    factor = rows // header.Rows
+    enlarged = factor > 1 and (rows, columns) == (factor * header.Rows, factor * header.Columns)
+    return factor if enlarged and mosaic_of(header) is None else 1
+
+
+def _planes(image: Image, headers: Sequence[Any], factor: int) -> tuple[np.ndarray, list[_Coding]]:
     """The image's planes ``(planes, rows, columns[, components])`` as the files have them, and the source's codings."""
     native = image.source.native
     if image.colour is not None:
@@ -156,7 +173,7 @@ def _planes(image: Image, headers: Sequence[Any]) -> tuple[np.ndarray, list[_Cod
     if mosaic is not None and values.shape[1:4] == (mosaic.slices, mosaic.rows, mosaic.columns):
         values = mosaic.folded(values)[:, None]
     planes = values.reshape(-1, *values.shape[2:])
-    size = (headers[0].Rows, headers[0].Columns)
+    size = (factor * headers[0].Rows, factor * headers[0].Columns)
     if not isinstance(native, Native) or planes.shape[:3] != (len(native.order), *size):
         raise OutputError("the study no longer has the shape of its DICOM source; choose .nrrd or .nii.gz.")
     files = np.argsort(native.order, kind="stable")
@@ -211,7 +228,7 @@ def _is_float(header: Any) -> bool:
     return "BitsAllocated" in header and int(header.BitsAllocated) >= 32 and "PixelRepresentation" not in header
 
 
-def _set_identity(dataset: Any, source: Any, seed: Sequence[str], text: str, label: str) -> None:
+def _set_identity(dataset: Any, source: Any, seed: Sequence[str], text: str, label: str, done: tuple[str, str]) -> None:
     """Whose child this object is, what was done to it, and by what."""
     from pydicom.dataset import Dataset
 
@@ -236,7 +253,7 @@ def _set_identity(dataset: Any, source: Any, seed: Sequence[str], text: str, lab
     dataset.SeriesDescription = (str(source.get("SeriesDescription") or "")[: 64 - len(suffix)] + suffix).strip()
     before = str(source.get("DerivationDescription") or "")
     dataset.DerivationDescription = (f"{before}; {text}" if before else text)[:1024]
-    dataset.DerivationCodeSequence = [*(source.get("DerivationCodeSequence") or []), _code("113087", "Smoothing")]
+    dataset.DerivationCodeSequence = [*(source.get("DerivationCodeSequence") or []), _code(*done)]
     equipment = Dataset()
     equipment.Manufacturer = equipment.ManufacturerModelName = _MAKER
     equipment.SoftwareVersions = __version__

@@ -107,7 +107,7 @@ def write(image: Image, path: Path) -> None:
     stored = image.stored()
     stored = stored.astype(np.uint8) if stored.dtype == bool else stored
     native = image.source.native if isinstance(image.source.native, Native) else None
-    if native is not None and native.shape == image.voxels.shape:
+    if native is not None and native.shape[:2] == image.voxels.shape[:2]:
         header, extensions = _again(image, native), native.extensions
     else:
         header, extensions = _new_header(image), b""
@@ -291,6 +291,7 @@ def _frame_times(header: Any, frames: int) -> tuple[float, ...]:
 def _again(image: Image, native: Native) -> Any:
     """The source's header, with the geometry and the time of ``image`` where they are no longer the source's."""
     header = native.header.as_byteswapped("<") if native.header.endianness == ">" else native.header.copy()
+    header["dim"][1:3] = image.voxels.shape[:1:-1]  # more than in the source where the study was enlarged
     if any(getattr(image, name) != native.geometry[name] for name in native.geometry if name != "frame_times"):
         _place(header, image)
     if image.frame_times != native.geometry["frame_times"]:

@@ -24,6 +24,15 @@ def find(id: str) -> Method:
     raise KeyError(id)
 
 
+def making(factor: int) -> list[Method]:
+    """The methods that make rows and columns so many times as many, in the order of preference; 1 keeps the grid.
+
+    >>> [method.id for method in making(2)][-1]
+    'bicubic'
+    """
+    return [method for method in METHODS if method.makes(factor)]
+
+
 def recommended(modality: str, noise: str, shapes: Collection[str]) -> list[tuple[Method, str]]:
     """The methods to recommend and why, in the order of preference; none for an unknown noise model.
 
@@ -47,6 +56,7 @@ ONE_STRENGTH = ("gaussian", "poisson", "reconstructed", "rician")  # everywhere,
 EVERY_MODALITY = ("NM", "MR", "US", "OT")
 VOLUMES = ("NM", "MR", "OT")  # modalities with volumes
 ULTRASOUND = ("US", "OT")
+BUT_COUNTS = ("MR", "US", "OT")  # a larger picture holds no more counts
 NEITHER_COUNTS_NOR_ECHOES = ("MR", "CT", "PT", "OT")
 
 UNET_ATT = 'After "Speckle suppression by attention and structural distillation" (in Chinese); changes are ours'
@@ -285,5 +295,22 @@ METHODS = (
         patch=3,
         bytes_per_voxel=50,
         stencil=True,
+    ),
+    Method(
+        id="bicubic",
+        title="Bicubic enlargement",
+        summary="Interpolates between pixels: adds nothing, and is what other enlargements are compared with.",
+        citation="Keys, IEEE TASSP 29(6), 1981",
+        implementation="bicubic:bicubic",
+        domain="grey",
+        dimensions=(2,),
+        modalities=BUT_COUNTS,
+        noises=tuple(noise for noise in EVERY_NOISE if noise != "poisson"),
+        reach=2,
+        patch=1,
+        bytes_per_voxel=300,  # at factor 4
+        stencil=True,
+        factors=(2, 3, 4),
+        blind=True,
     ),
 )

@@ -30,10 +30,11 @@ class Denoiser(Protocol):
                 of ``Method.domain``, on any device; not changed.
             sigma: the noise level on that scale: the noise's standard deviation; in the domain "linear" the speckle's,
                 relative to the signal.
-            options: the method's own parameters, by keyword, each with a default.
+            options: the method's own parameters, by keyword, each with a default. One that enlarges is also told the
+                ``factor``.
 
         Returns:
-            A tensor like ``images``.
+            A tensor like ``images``; of a method that enlarges with ``factor`` times as many rows and columns.
 
         Raises:
             InvalidPlan: an option is out of range.
@@ -87,10 +88,14 @@ class Method:
         deblurs: it has an option ``sharpen``, 0 to 1: how much of the blur it takes out, which ``recommend`` sets.
         twicing: it has an option ``twicing``, by which the means of small regions keep their values, and which
             ``recommend`` sets for reconstructions.
+        factors: by which it makes rows and columns more; empty for methods that keep the grid, 2 alone in dimensions.
+        frames: how many frames before and after one it looks at, which are then whole and in their order in time; 0
+            where each plane is for itself.
         blind: it ignores ``Plan.level``, which only the report uses.
         look: a quicker method for the same studies, which gives the first look at a slice in this one's stead; or "".
         validity: the studies that a learned method was measured on; None for methods without learning.
         weights: name of its weights in the manifest, which its function gets as ``weights``; "" for methods without.
+            Where they differ from factor to factor, ``{factor}`` stands for it.
         licence: of the implementation.
     """
 
@@ -114,6 +119,8 @@ class Method:
     compressed: bool = False
     deblurs: bool = False
     twicing: bool = False
+    factors: tuple[int, ...] = ()
+    frames: int = 0
     blind: bool = False
     look: str = ""
     validity: Validity | None = None
@@ -125,10 +132,20 @@ class Method:
         """Whether it needs weights."""
         return self.weights != ""
 
-    def load(self) -> Denoiser:
-        """The function, imported now, with its weights' name."""
+    def makes(self, factor: int) -> bool:
+        """Whether it makes rows and columns so many times as many; a method that keeps the grid makes 1."""
+        return factor in (self.factors or (1,))
+
+    def weights_at(self, factor: int = 1) -> str:
+        """The name of its weights for a factor; "" for methods without."""
+        return self.weights.format(factor=factor)
+
+    def load(self, factor: int = 1) -> Denoiser:
+        """The function, imported now, with its weights' name and, where it enlarges, the factor."""
+        told: dict[str, Any] = {"weights": self.weights_at(factor)} if self.learned else {}
+        told |= {"factor": factor} if self.factors else {}
         function = _imported(self.implementation)
-        return partial(function, weights=self.weights) if self.learned else function
+        return partial(function, **told) if told else function
 
     def parsed(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The options given, in the types that its function takes; imports the method.
@@ -146,9 +163,13 @@ class Method:
         """How many voxels it restores at once within so much working memory; 0 if none."""
         return max(0, int((1e9 * gigabytes - self.least_bytes) / self.bytes_per_voxel))
 
+    def installed(self, factor: int = 1) -> bool:
+        """Whether its weights are there, if it needs any."""
+        return not self.learned or files.installed(self.weights_at(factor))
+
     def first_choice(self, modality: str, noise: str, shapes: Collection[str]) -> FirstChoice | None:
         """Why it is the first choice for such studies; None if it is not, or its weights are not installed."""
-        if noise not in self.noises or (self.learned and not files.installed(self.weights)):
+        if noise not in self.noises or not self.installed():
             return None
         for choice in self.recommended_for:
             fits = modality in (choice.modalities or (modality,)) and choice.noise in ("", noise)

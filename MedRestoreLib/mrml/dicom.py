@@ -51,18 +51,24 @@ def export_dicom(restored: slicer.vtkMRMLNode, folder: str | Path) -> Path:
     label = catalogue.find(restored.GetAttribute(METHOD)).title
     for series in series_of(files):  # files of one series may hold several things: the one that was restored
         source = studies.read(series)
-        voxels = _on_grid_of(source, image)
-        if voxels is not None:
-            return studies.write(source.with_voxels(voxels), folder, derivation=report["derivation"], label=label)
+        restored_source = _on_grid_of(source, image)
+        if restored_source is not None:
+            return studies.write(restored_source, folder, derivation=report["derivation"], label=label)
     raise OutputError(f"'{restored.GetName()}' does not lie on the grid of its DICOM files any more.")
 
 
-def _on_grid_of(source: Image, image: Image) -> np.ndarray | None:
-    """The image's voxels in the source's order: Slicer may stack slices the other way round. None on another grid."""
-    if image.voxels.shape != source.voxels.shape:
+def _on_grid_of(source: Image, image: Image) -> Image | None:
+    """The source with the image's voxels in its own order, enlarged if they are: Slicer may stack slices the other way.
+
+    None for an image that lies elsewhere.
+    """
+    factor = max(1, image.voxels.shape[3] // source.voxels.shape[3])
+    *others, rows, columns = source.voxels.shape
+    if image.voxels.shape != (*others, factor * rows, factor * columns):
         return None
-    if image.same_grid(source):
-        return image.voxels
+    restored = source.enlarged(factor, image.voxels)
+    if image.same_grid(restored):
+        return restored
     axes = np.reshape(image.direction, (3, 3)) * image.spacing
     last = image.voxels.shape[1] - 1
     turned = np.reshape(image.direction, (3, 3)) * [1.0, 1.0, -1.0]
@@ -73,4 +79,4 @@ def _on_grid_of(source: Image, image: Image) -> np.ndarray | None:
         origin=tuple(origin.tolist()),
         direction=tuple(turned.ravel().tolist()),
     )
-    return flipped.voxels if flipped.same_grid(source) else None
+    return source.enlarged(factor, flipped.voxels) if flipped.same_grid(restored) else None

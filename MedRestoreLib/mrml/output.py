@@ -9,8 +9,9 @@ import numpy as np
 import slicer
 import vtk
 
+from .. import resampling
 from ..errors import InvalidPlan, MedRestoreError
-from ..image import LUMA
+from ..image import LUMA, least
 from ..pipeline.trust import MAPS
 from .display import show_alike, show_difference, show_range
 from .hierarchy import place_beside
@@ -36,10 +37,11 @@ class Output:
             MedRestore gave follows the method. An earlier result's removed part is replaced, too, or removed.
         whole_sequence: restore all frames of the sequence that ``node`` shows.
         trust: also make room for the map of trust.
+        factor: ``Plan.factor``: how many times as many rows and columns the result has. It fills the same place.
 
     Attributes:
-        arrays: writable, one a frame, shaped as ``frames_of``'s; float32, or the input's type for colour. To be filled,
-            in any order and in pieces, before ``add``.
+        arrays: writable, one a frame, shaped as ``frames_of``'s, with ``factor`` times the rows and columns; float32, or
+            the input's type for colour. To be filled, in any order and in pieces, before ``add``.
         trust_arrays: the same for the map of trust, by the names in ``pipeline.trust.MAPS``, always float32 and without
             colour; empty without one.
         removed: the node of the removed part, once ``add`` has kept it; None before and without.
@@ -58,15 +60,16 @@ class Output:
         target: slicer.vtkMRMLVolumeNode | None = None,
         whole_sequence: bool = False,
         trust: bool = False,
+        factor: int = 1,
     ) -> None:
         node = whole_study(node) if whole_sequence else node
         self._volumes = volumes_in(node)
         if target is not None:
             _check_target(target, node, self._volumes[0])
-        self._node, self._name, self._target = node, name, target
+        self._node, self._name, self._target, self._factor = node, name, target, factor
         self._scene, self._node_id, self._node_name = node.GetScene(), node.GetID(), node.GetName()
         self._before = [array_of(volume.GetImageData()) for volume in self._volumes]
-        self._after = [_blank_like(volume.GetImageData()) for volume in self._volumes]
+        self._after = [_blank_like(volume.GetImageData(), factor) for volume in self._volumes]
         self._removed: list[vtk.vtkImageData] = []
         self.removed: slicer.vtkMRMLVolumeNode | None = None
         self.arrays = [array_of(data) for data in self._after]
@@ -76,21 +79,26 @@ class Output:
     def removing(self) -> Iterator[None]:
         """Work out the removed part (before minus after; of the luma for colour) in steps of a few milliseconds.
 
-        For a window that has to stay alive; ``add`` does it in one go where it was not done.
+        Of an enlarged study, before is its bicubic enlargement, and a step takes as long as that of one slice. For a
+        window that has to stay alive; ``add`` does it in one go where it was not done.
         """
+        factor, floor = self._factor, -np.inf
+        if factor != 1:
+            floor = min(least(_luma(before)) for before in self._before)
         removed = self._blank()
         for before, after, data in zip(self._before, self.arrays, removed, strict=True):
             difference = array_of(data)
             step = max(1, _STEP_BYTES // max(1, 4 * difference[0].size))
             for start in range(0, len(difference), step):
                 piece = slice(start, start + step)
-                difference[piece] = _luma(before[piece]) - _luma(after[piece])
+                baseline = np.maximum(resampling.enlarged(_luma(before[piece]), factor), np.float32(floor))
+                difference[piece] = baseline - _luma(after[piece])
                 yield
         self._removed = removed
 
     def _blank(self) -> list[vtk.vtkImageData]:
-        """Frames of the input's size, without colour."""
-        return [_blank_like(volume.GetImageData(), components=1) for volume in self._volumes]
+        """Frames of the result's size, without colour."""
+        return [_blank_like(volume.GetImageData(), self._factor, components=1) for volume in self._volumes]
 
     def add(self, report: Mapping[str, Any], keep_removed: bool = False) -> slicer.vtkMRMLVolumeNode:
         """Add the result to the scene, beside its input.
@@ -153,7 +161,7 @@ class Output:
         if node is None:
             node = getattr(slicer, class_name)()
         node.SetName(name)
-        copy_setting(node, self._node)
+        copy_setting(node, self._node, self._factor)
         provenance.label(node, self._volumes, part)
         node.SetAttribute(REPORT, provenance.report)
         if node.GetScene() is None:
@@ -188,7 +196,7 @@ class Output:
             for source, data in zip(self._volumes, frames, strict=True):
                 volume = getattr(slicer, class_name)()
                 volume.SetName(name)
-                copy_setting(volume, source)
+                copy_setting(volume, source, self._factor)
                 provenance.label(volume, [source], part)
                 yield volume, data
 
@@ -236,11 +244,16 @@ def _check_target(target: slicer.vtkMRMLNode, node: slicer.vtkMRMLNode, volume: 
         )
 
 
-def _blank_like(data: vtk.vtkImageData, components: int | None = None) -> vtk.vtkImageData:
-    """Image data of the same extent: float32, but the same type for colour; ``components`` if it is to have others."""
+def _blank_like(data: vtk.vtkImageData, factor: int = 1, components: int | None = None) -> vtk.vtkImageData:
+    """Image data of the same extent: float32, but the same type for colour; ``components`` if it is to have others.
+
+    With a factor, columns and rows are as many times as many.
+    """
     components = components or data.GetNumberOfScalarComponents()
+    extent = data.GetExtent()
+    finer = (edge for low, high in (extent[:2], extent[2:4]) for edge in (factor * low, factor * (high + 1) - 1))
     blank = vtk.vtkImageData()
-    blank.SetExtent(data.GetExtent())
+    blank.SetExtent(*finer, *extent[4:])
     blank.AllocateScalars(data.GetScalarType() if components > 1 else vtk.VTK_FLOAT, components)
     return blank
 

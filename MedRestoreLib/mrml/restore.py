@@ -10,7 +10,7 @@ import slicer
 
 from ..errors import Cancelled, MedRestoreError
 from ..image import Image
-from ..pipeline.plan import decided
+from ..pipeline.plan import decided, recommend
 from ..pipeline.restore import restore as restore_image
 from ..pipeline.trust import restore_and_trust
 from ..progress import Progress, ignore
@@ -54,14 +54,14 @@ def restore(
     """
     node = whole_study(node) if whole_sequence else node
     image = image_of(node, modality)
-    destination = Output(node, target=output, trust=trust)
-    edits["mask"] = _as_array(mask, node)
+    plan = recommend(image, mask=_as_array(mask, node), **edits)
+    destination = Output(node, target=output, trust=trust, factor=plan.factor)
     if trust:
-        result, made = restore_and_trust(image, progress=progress, **edits)
+        result, made = restore_and_trust(image, plan, progress=progress)
         for part, arrays in destination.trust_arrays.items():
             _fill(arrays, getattr(made, part))
     else:
-        result = restore_image(image, progress=progress, **edits)
+        result = restore_image(image, plan, progress=progress)
     _fill(destination.arrays, result.image)
     return destination.add(result.report.to_dict(), keep_removed)
 

@@ -29,6 +29,7 @@ def check(image: Image, plan: Plan) -> None:
     """
     check_image(image)
     method = find_method(plan.method)
+    check_factor(plan.factor, method)
     check_fit(image, plan.noise, method)
     check_level(plan.noise, plan.level)
     check_physics(image, plan.noise, plan.level)
@@ -44,7 +45,7 @@ def check(image: Image, plan: Plan) -> None:
     if plan.memory_gb is not None and not (is_number(plan.memory_gb) and plan.memory_gb > 0):
         raise InvalidPlan(f"memory must be a positive number of gigabytes, got {plan.memory_gb}.", field="memory_gb")
     if method.learned:
-        weights.find(method.weights).contents()
+        weights.find(method.weights_at(plan.factor)).contents()
     devices.check_name(plan.device)
 
 
@@ -56,7 +57,7 @@ def _check_size(image: Image, plan: Plan, method: Method) -> None:
     small = f"the image is {' x '.join(map(str, sides))}, smaller than the {method.patch} that {plan.method} needs"
     fit = [
         row.id
-        for row in catalogue.METHODS
+        for row in catalogue.making(plan.factor)
         if plan.noise in row.noises and row.patch <= min(image.voxels.shape[-min(row.dimensions) :])
     ]
     if not fit:
@@ -81,20 +82,48 @@ def check_image(image: Image) -> None:
 def check_fit(image: Image, noise: str, method: Method) -> None:
     """Raise InvalidPlan or UnknownNoise unless the method is meant for the study's modality and this noise model."""
     find_noise(noise)
-    modality = image.modality
-    if not any(modality in row.modalities for row in catalogue.METHODS):
-        modality = modalities.UNKNOWN
-    if modality not in method.modalities:
-        fit = _ids(row for row in catalogue.METHODS if modality in row.modalities)
+    alike = [row for row in catalogue.METHODS if bool(row.factors) == bool(method.factors)]
+    if method.factors and model(modalities.find(image.modality).noise).counted:
+        raise InvalidPlan("a larger picture holds no more counts: counts are not enlarged.", field="factor")
+    if _known(image.modality) not in method.modalities:
+        fit = _ids(row for row in alike if _known(image.modality) in row.modalities) or "those that do not enlarge"
         raise InvalidPlan(
             f"{method.id} is not meant for {image.modality} studies; choose one of {fit}.", field="method"
         )
     if noise not in method.noises:
         raise InvalidPlan(
             f"{method.id} does not handle {noise} noise, only {', '.join(method.noises)}; "
-            f"methods that do: {_ids(row for row in catalogue.METHODS if noise in row.noises)}.",
+            f"methods that do: {_ids(row for row in alike if noise in row.noises)}.",
             field="method",
         )
+
+
+def is_meant_for(image: Image, noise: str, method: Method) -> bool:
+    """Whether the method is meant for the study's modality and this noise model."""
+    return _known(image.modality) in method.modalities and noise in method.noises
+
+
+def _known(modality: str) -> str:
+    """A modality that methods are made for; the unknown one where none is."""
+    return modality if any(modality in row.modalities for row in catalogue.METHODS) else modalities.UNKNOWN
+
+
+def check_factor(factor: int, method: Method | None) -> None:
+    """Raise InvalidPlan unless ``factor`` is a whole number of 1 or more by which the method (None: any) enlarges."""
+    if not (is_number(factor) and not isinstance(factor, bool) and factor >= 1 and factor == int(factor)):
+        raise InvalidPlan(f"a study is enlarged by a whole factor such as 2, not by {factor}.", field="factor")
+    if method is not None and not method.makes(factor):
+        if method.factors:
+            able = ", ".join(map(str, method.factors))
+            keep = " (1 keeps the grid)" if factor == 1 else ""
+            raise InvalidPlan(f"{method.id} enlarges by a factor of {able}, not by {factor:g}{keep}.", field="factor")
+        raise InvalidPlan(
+            f"{method.id} does not enlarge; methods that do: {_ids(catalogue.making(factor)) or 'none by so much'}.",
+            field="factor",
+        )
+    if not catalogue.making(factor):
+        able = sorted({able for row in catalogue.METHODS for able in row.factors})
+        raise InvalidPlan(f"no method enlarges {factor:g} times; choose {', '.join(map(str, able))}.", field="factor")
 
 
 def check_level(noise: str, level: float) -> None:

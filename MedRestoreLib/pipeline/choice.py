@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import InvalidPlan
 from ..evidence.comparison import Entry, by_counts, by_risk
 from ..evidence.pieces import extreme_pieces
 from ..evidence.sampling import sample_planes
@@ -22,8 +23,8 @@ from ..methods.row import Method
 from ..methods.validity import Traits
 from ..noise import Noise, model
 from ..noise.poisson import thin
+from . import checks, domains
 from . import device as devices
-from . import domains
 from .denoising import Denoising
 from .evening import evened, unevenness
 
@@ -88,6 +89,23 @@ def choose(image: Image, plan: Plan, shapes: Collection[str]) -> Choice:
         if method.id == ranking[0].method:
             return Choice(method, f"{reason}; of {len(ranking)} methods it does best on this study", ranking)
     raise AssertionError("the comparison names a method that was not compared")
+
+
+def enlarging(image: Image, plan: Plan) -> Choice:
+    """The first method that makes a study larger by the plan's factor and is meant for such studies.
+
+    No measure tells which does best on the study itself: what lies between its voxels was not measured.
+
+    Raises:
+        InvalidPlan: there is none.
+    """
+    noise = model(plan.noise).bind(image.voxels, plan.level)
+    for method in catalogue.making(plan.factor):
+        fits = method.installed(plan.factor) and checks.is_meant_for(image, plan.noise, method)
+        if fits and not misfits(image, noise, method):
+            return Choice(method, f"{method.title} makes it {plan.factor} times larger")
+    checks.check_fit(image, plan.noise, catalogue.making(plan.factor)[-1])
+    raise InvalidPlan(f"no method that enlarges {plan.factor} times is meant for such studies.", field="factor")
 
 
 def compare(image: Image, plan: Plan, methods: Sequence[Method]) -> tuple[Candidate, ...]:

@@ -36,7 +36,8 @@ class Denoising:
         method: the row of the catalogue.
         implementation: its function.
         noise: the noise model, bound to the study.
-        dimensions: 2 (planes are independent) or 3.
+        dimensions: 2 (planes are independent, or frames of one clip: ``Method.frames``) or 3.
+        factor: how many times as many rows and columns the result has.
         options: the method's own parameters.
         offset, scale: of the whole study; see ``Domain.range``. Parts of a study share them.
         device: where it is computed.
@@ -46,6 +47,7 @@ class Denoising:
     implementation: Denoiser = field(repr=False)
     noise: Noise
     dimensions: int
+    factor: int
     options: Mapping[str, Any]
     offset: float
     scale: float
@@ -60,7 +62,9 @@ class Denoising:
         even = evened(image.voxels, unevenness(plan, image.voxels))
         offset, scale = domains.find(method.domain).range(noise, even)
         options = method.parsed(plan.options)
-        return cls(method, method.load(), noise, plan.dimensions, options, offset, scale, device)
+        return cls(
+            method, method.load(plan.factor), noise, plan.dimensions, plan.factor, options, offset, scale, device
+        )
 
     @property
     def domain(self) -> Domain:
@@ -86,7 +90,7 @@ class Denoising:
             voxels: float32; in two dimensions ``(planes, rows, columns)``, in three ``(slices, rows, columns)``.
 
         Returns:
-            An array like ``voxels``.
+            An array like ``voxels``, with ``factor`` times as many rows and columns.
 
         Raises:
             MedRestoreError: the method returned values that are not numbers.
@@ -111,9 +115,11 @@ class Denoising:
             options["spectrum"] = self.noise.spectrum
         with torch.inference_mode():
             result = self.implementation(batch.to(self.device), self.sigma, **options)
-        restored = result.reshape(scaled.shape).cpu().numpy()
+        *others, rows, columns = scaled.shape
+        restored = result.reshape(*others, self.factor * rows, self.factor * columns).cpu().numpy()
         if not np.isfinite(restored).all():  # an inverse transform could turn these into plausible zeros
             raise MedRestoreError(
                 f"{self.method.id} gave values that are not numbers; please report it, use another method."
             )
-        return (restored + above) * np.float32(self.scale) + np.float32(self.offset)
+        restored = restored + above if self.factor == 1 else np.maximum(restored, 0)
+        return restored * np.float32(self.scale) + np.float32(self.offset)

@@ -6,6 +6,7 @@ domain       what the method is given              scale                        
 stabilised   the variance-stabilised study         range of its clean values      1 / scale
 linear       the study itself, for speckle         its maximum                    the speckle's relative std
 rate         the study itself, for counts          its clean maximum              1 / sqrt(counts at that maximum)
+grey         the study itself, to be enlarged      its range, from zero           0: no noise is looked at
 ===========  ====================================  =============================  ==============================
 
 A row of the catalogue names its domain (``Method.domain``), and ``find`` gives the strategy.
@@ -20,6 +21,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..evidence.sampling import sample_planes
+from ..image import least
 from ..noise import Noise
 
 # Hotter than twice this percentile of a study's places is a hot spot, not anatomy.
@@ -137,8 +139,19 @@ class Rate(Domain):
         return noise.forward_mean(restored)
 
 
-STABILISED, LINEAR, RATE = Stabilised(), Linear(), Rate()
-DOMAINS: dict[str, Domain] = {"stabilised": STABILISED, "linear": LINEAR, "rate": RATE}
+class Grey(Domain):
+    """The study's own values from zero, or its least voxel where that is negative, to its greatest in [0, 1]."""
+
+    def range(self, noise: Noise, voxels: np.ndarray) -> tuple[float, float]:
+        low = least(voxels)
+        return low, max(float(voxels.max()), 0.0) - low
+
+    def sigma(self, noise: Noise, scale: float) -> float:
+        return 0.0
+
+
+STABILISED, LINEAR, RATE, GREY = Stabilised(), Linear(), Rate(), Grey()
+DOMAINS: dict[str, Domain] = {"stabilised": STABILISED, "linear": LINEAR, "rate": RATE, "grey": GREY}
 
 
 def find(name: str) -> Domain:

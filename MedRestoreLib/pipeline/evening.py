@@ -20,6 +20,8 @@ def unevenness(plan: Plan, voxels: np.ndarray) -> np.ndarray | None:
     Returns:
         Float32 ``(frames, slices, rows, columns)``; of one frame where all are alike.
     """
+    if plan.factor != 1:  # methods that enlarge look at no noise
+        return None
     uneven = None if plan.noise_map is None else plan.noise_map.on(voxels.shape[1:])[None]
     if plan.noise_curve is None:
         return uneven

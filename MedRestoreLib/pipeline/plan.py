@@ -17,6 +17,7 @@ from ..noise import Estimate, NoiseCurve, NoiseMap, Spectrum
 from .checks import (
     as_mask,
     check,
+    check_factor,
     check_fit,
     check_image,
     check_level,
@@ -25,7 +26,7 @@ from .checks import (
     find_method,
     find_noise,
 )
-from .choice import Candidate, Choice, choose, compare, is_reconstruction
+from .choice import Candidate, Choice, choose, compare, enlarging, is_reconstruction
 from .estimates import estimated
 
 # Where no better model is known; of tomograms in nuclear medicine.
@@ -67,6 +68,7 @@ class Plan:
         strength: 0 (leave as it is) to 1 (the full method); a blend in the study's unit. ``recommend`` takes "auto" for
             the one that is expected to serve best.
         dimensions: 2 (slice by slice) or 3.
+        factor: how many times as many rows and columns the result has; 1 keeps the grid. Slices and frames stay.
         mask: None, or bool ``(slices, rows, columns)``: restore inside only; the edge is feathered inwards.
         device: "auto", "cpu", "cuda" or "mps".
         memory_gb: most working memory of one tile, or None for the device's default; it never changes the result.
@@ -87,6 +89,7 @@ class Plan:
     level: float
     strength: float = 1.0
     dimensions: int = 2
+    factor: int = 1
     mask: np.ndarray | None = field(default=None, repr=False)
     device: str = "auto"
     memory_gb: float | None = None
@@ -192,7 +195,7 @@ def revise(image: Image, plan: Plan | None, **edits: Any) -> Plan:
     same_noise = edits.get("noise", plan.noise) == plan.noise
     if not (same_method and same_noise):
         kept = ["method", "noise", "strength", "mask", "device", "memory_gb"]
-        kept += ["options", "dimensions"] if same_method else []
+        kept += ["options", "dimensions", "factor"] if same_method else []
         same_level = same_noise and "level" not in edits and not plan.level_is_default
         kept += ["level", "estimate", "remove_bias"] if same_level else []
         kept += SHAPES if same_noise else []
@@ -218,10 +221,11 @@ def decided(edits: Mapping[str, Any]) -> dict[str, Any]:
     unknown = set(edits) - set(Plan.__dataclass_fields__)
     if unknown:
         raise InvalidPlan(f"a plan has no field '{min(unknown)}'; it has {', '.join(Plan.__dataclass_fields__)}.")
-    if "method" in edits:
-        find_method(edits["method"])
+    method = find_method(edits["method"]) if "method" in edits else None
     if "noise" in edits:
         find_noise(edits["noise"])
+    if "factor" in edits:
+        check_factor(edits["factor"], method)
     return edits
 
 
@@ -230,6 +234,7 @@ def _drafted(image: Image, edits: Mapping[str, Any]) -> Plan:
     best_strength = _is_auto(edits.get("strength"))
     edits = decided(edits)
     check_image(image)
+    edits["factor"] = _factor(edits)
     noise, why_noise = _noise_for(image, edits)
     edits = _with_noise(image, noise, edits)
     if "mask" in edits:
@@ -287,11 +292,20 @@ def _choice(image: Image, plan: Plan, best_strength: bool) -> Choice:
         method = find_method(plan.method)
         check_fit(image, plan.noise, method)
         choice = Choice(method, "the method was given")
+    elif plan.factor != 1:
+        return enlarging(image, plan)
     else:
         choice = choose(image, plan, _shapes(image))
     if best_strength and not choice.ranking and not plan.level_is_default:
         return replace(choice, ranking=compare(image, plan, [choice.method]))
     return choice
+
+
+def _factor(edits: Mapping[str, Any]) -> int:
+    """How many times larger: as given, else the least that the method that was given can."""
+    if "factor" in edits:
+        return int(edits["factor"])
+    return (find_method(edits["method"]).factors or (1,))[0] if "method" in edits else 1
 
 
 def _noise_for(image: Image, edits: Mapping[str, Any]) -> tuple[str, str]:

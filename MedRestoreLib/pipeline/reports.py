@@ -9,6 +9,8 @@ import numpy as np
 
 from .. import weights
 from ..evidence.audit import audit
+from ..evidence.enlargement import CAUTION as NOT_MEASURED
+from ..evidence.enlargement import Enlargement
 from ..evidence.gain import Gain, expected_gain
 from ..evidence.pieces import Box, typical_pieces
 from ..evidence.sampling import sample_planes
@@ -45,6 +47,7 @@ TOTALS_FACTORS = (0.97, 1.03)
 FEW_COUNTS, BRIGHT_PLACES, PLACE = 2.2, 96.5, 7
 PLACES = 1_000_000  # voxels that are looked at
 
+_NO_GAIN = "no noise was removed: what an enlargement gains between the study's pixels, the study does not tell."
 _COLOUR_KEPT = "Only the brightness (luma) was restored; colour was kept."
 
 
@@ -59,6 +62,10 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
     """
     denoising = run.denoising
     method, noise = denoising.method, denoising.noise
+    baseline = image.enlarged(plan.factor)
+    enlargement = None
+    if plan.factor != 1:
+        enlargement = Enlargement.of(image.voxels, run.voxels, baseline.voxels, plan.factor)
     uneven = unevenness(plan, image.voxels)
     before, after = evened(image.voxels, uneven), evened(run.voxels, uneven)
     level = _level(plan, denoising)
@@ -75,14 +82,16 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
         ),
         plan=plan.to_dict(),
         noise=level,
-        gain=_gain(image, plan, denoising, before, after),
-        audit=audit(before, after, noise, grid=image),
-        totals=totals(image.voxels, run.voxels, spacing=spacing, unit=image.unit),
+        gain=Gain.unavailable(_NO_GAIN) if enlargement else _gain(image, plan, denoising, before, after),
+        audit=None if enlargement else audit(before, after, noise, grid=image),
+        totals=totals(
+            baseline.voxels, run.voxels, spacing=spacing and (*baseline.spacing[:2], spacing[2]), unit=image.unit
+        ),
         provenance=Provenance(
             software=f"MedRestore {__version__}",
             method=method.title,
             citation=method.citation,
-            weights=_described(method.weights),
+            weights=_described(method.weights_at(plan.factor)),
             device=devices.full_name(denoising.device),
             precision="float32",
             totals_factors=run.totals_factors,
@@ -93,10 +102,11 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
         ),
         notes=(
             *run.notes,
-            *noise.caveats,
+            *((NOT_MEASURED,) if enlargement else noise.caveats),
             *(note for note in (level.caution, unused, "" if image.colour is None else _COLOUR_KEPT) if note),
         ),
         cautions=(*_cautions(level, run), *_few_counts(image, noise), *_outside(image, denoising)),
+        enlargement=enlargement,
     )
 
 

@@ -3,6 +3,8 @@
     even the noise → fill borders → forward → method, window by window → inverse → put borders back → undo the evening
     → keep totals → blend → evidence
 
+A method that enlarges looks at no noise, and its result is blended with the bicubic enlargement.
+
 What "forward" and "inverse" are, and whether borders are filled, depends on the method's domain (see ``domains``).
 """
 
@@ -11,10 +13,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from .. import resampling
+from ..evidence.enlargement import finer_map
 from ..image import Image, Source
 from ..progress import Progress, heard, ignore
 from ..reporting.report import Report
@@ -36,11 +41,27 @@ class Result:
     report: Report
     before: Image = field(repr=False)
 
+    @cached_property
+    def baseline(self) -> Image:
+        """What the result is compared with, on its grid: before or, of an enlarged study, its bicubic enlargement."""
+        return self.before.enlarged(self.image.voxels.shape[3] // self.before.voxels.shape[3])
+
     @property
     def removed(self) -> Image:
-        """What was taken out: before minus after, on the same grid, in the same unit."""
-        difference = self.before.voxels - self.image.voxels
-        return replace(self.before, voxels=difference, colour=None, remainder=None, padding=None, source=Source())
+        """What was taken out: baseline minus after, in the same unit; negative is what an enlargement added."""
+        difference = self.baseline.voxels - self.image.voxels
+        return replace(self.baseline, voxels=difference, colour=None, remainder=None, padding=None, source=Source())
+
+    @property
+    def invented(self) -> Image:
+        """Where an enlarged study has detail that is finer than its pixels were: a share of the local variance, 0 to 1.
+
+        It was interpolated or learned, not measured; see ``evidence.enlargement.finer_map``. Zero without enlargement.
+        """
+        factor = self.image.voxels.shape[3] // self.before.voxels.shape[3]
+        share = finer_map(self.image.voxels, factor)
+        plain = replace(self.baseline, colour=None, remainder=None, padding=None, unit="", source=Source())
+        return plain.with_voxels(share)
 
 
 def restore(image: Image, plan: Plan | None = None, *, progress: Progress | None = None, **edits: Any) -> Result:
@@ -54,7 +75,8 @@ def restore(image: Image, plan: Plan | None = None, *, progress: Progress | None
         **edits: fields of ``Plan`` that replace the plan's, e.g. ``method="bm3d", level=12.0``.
 
     Returns:
-        The restored study with the same geometry, unit and, for counts, the same totals; and the evidence.
+        The restored study with the same geometry, unit and, for counts, the same totals; and the evidence. An enlarged
+        study fills the same place with more rows and columns.
 
     Raises:
         MedRestoreError: the study or the plan is unfit, or memory ran out; nothing is left half done.
@@ -63,7 +85,7 @@ def restore(image: Image, plan: Plan | None = None, *, progress: Progress | None
     start = time.perf_counter()
     with heard(progress or ignore) as say:
         denoising = Denoising.of(image, plan, devices.resolve(plan.device))
-        weights = None if plan.mask is None else feathered(plan.mask, image.spacing)
+        weights = None if plan.mask is None else feathered_on(plan, image.spacing)
         title = denoising.method.title
         uneven = unevenness(plan, image.voxels)
         run = run_plan(
@@ -71,13 +93,13 @@ def restore(image: Image, plan: Plan | None = None, *, progress: Progress | None
             image.voxels,
             plan,
             weights,
-            lambda fraction: say(0.9 * fraction, f"Restoring with {title}"),
+            lambda fraction: say(0.9 * fraction, f"{'Restoring' if plan.factor == 1 else 'Enlarging'} with {title}"),
             uneven,
         )
         say(0.9, "Gathering evidence")
         report = build_report(image, plan, run, time.perf_counter() - start)
         say(1.0, "Done")
-    return Result(image.with_voxels(run.voxels), report, image)
+    return Result(image.enlarged(plan.factor, run.voxels), report, image)
 
 
 def run_plan(
@@ -93,8 +115,8 @@ def run_plan(
     Args:
         denoising: bound to the whole study.
         voxels: float32 ``(frames, slices, rows, columns)``: the study, or a part of it.
-        plan: whose strength and memory limit count.
-        weights: of the mask in these slices, see ``feathered``; None to restore everywhere.
+        plan: whose strength, memory limit and factor count.
+        weights: of the mask in these slices, on the result's grid, see ``feathered_on``; None to restore everywhere.
         progress: called with the fraction done; what it raises ends the run.
         uneven: the noise's strength on these slices, see ``unevenness``; None where noise is even.
 
@@ -108,5 +130,20 @@ def run_plan(
         run.voxels[:] *= uneven
     if fills:
         borders.put_back(voxels, run.voxels)
-    factors = blend(voxels, run.voxels, plan.strength, weights, denoising.noise.keeps_totals)
+    before, keeps_totals = voxels, denoising.noise.keeps_totals
+    if plan.factor != 1:
+        if plan.strength == 1 and weights is None:
+            return run
+        before = np.maximum(resampling.enlarged(voxels, plan.factor), np.float32(denoising.offset))
+        keeps_totals = False
+    factors = blend(before, run.voxels, plan.strength, weights, keeps_totals)
     return replace(run, totals_factors=factors)
+
+
+def feathered_on(
+    plan: Plan, spacing: tuple[float, float, float], first: int = 0, last: int | None = None
+) -> np.ndarray:
+    """``feathered`` weights of the plan's mask on the result's grid; ``spacing`` is the study's."""
+    across, down, through = spacing
+    mask = resampling.repeated(plan.mask, plan.factor)
+    return feathered(mask, (across / plan.factor, down / plan.factor, through), first, last)

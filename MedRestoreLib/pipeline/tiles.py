@@ -47,6 +47,13 @@ class Window:
         """The core as slices into what was read."""
         return tuple(slice(c.start - r.start, c.stop - r.start) for r, c in zip(self.read, self.core, strict=True))
 
+    def enlarged(self, factor: int) -> Window:
+        """The same place on a grid with ``factor`` times as many rows and columns."""
+        read, core = (
+            (*s[:-2], *(slice(factor * a.start, factor * a.stop) for a in s[-2:])) for s in (self.read, self.core)
+        )
+        return Window(read, core)
+
     @property
     def size(self) -> int:
         """How many voxels are read."""
@@ -58,7 +65,8 @@ class Run:
     """A restored study, and how it came about.
 
     Attributes:
-        voxels: float32 ``(frames, slices, rows, columns)``, at full strength until ``restore.run_plan`` blends them.
+        voxels: float32 ``(frames, slices, rows, columns)``, at full strength until ``restore.run_plan`` blends them; of
+            a method that enlarges with more rows and columns than the study.
         denoising: what restored them; on the CPU if the other device's memory ran out.
         limit: most voxels that a window read.
         notes: for a person: each time that memory ran out, what was done about it.
@@ -125,7 +133,8 @@ def window_voxels(denoising: Denoising, shape: tuple[int, ...], memory_gb: float
         OutOfMemory: a window of another method needs more than ``memory_gb``.
     """
     method = denoising.method
-    usual = min(method.voxels_within(devices.DEFAULT_MEMORY_GB[denoising.device.type]), MOST_VOXELS)
+    usual = method.voxels_within(devices.DEFAULT_MEMORY_GB[denoising.device.type])
+    usual = usual if method.frames else min(usual, MOST_VOXELS)  # whole frames, and several
     if memory_gb is None:
         return usual
     if method.stencil:
@@ -141,7 +150,9 @@ def window_voxels(denoising: Denoising, shape: tuple[int, ...], memory_gb: float
     return usual
 
 
-def windows(shape: tuple[int, ...], reach: tuple[int, ...], align: int, limit: int) -> list[Window]:
+def windows(
+    shape: tuple[int, ...], reach: tuple[int, ...], align: int, limit: int, smallest: int = SMALLEST_CORE
+) -> list[Window]:
     """Windows whose cores cover ``shape`` exactly once, each reading at most ``limit`` voxels.
 
     Args:
@@ -149,6 +160,7 @@ def windows(shape: tuple[int, ...], reach: tuple[int, ...], align: int, limit: i
         reach: along each axis; 0 where positions are independent, as in a stack: such axes are cut first.
         align: windows and cores start at multiples of this along axes with a reach, on the method's grid of blocks.
         limit: most voxels a window may read.
+        smallest: no core is made smaller than this along axes with a reach.
 
     Raises:
         OutOfMemory: even the smallest window reads more than ``limit``.
@@ -165,7 +177,7 @@ def windows(shape: tuple[int, ...], reach: tuple[int, ...], align: int, limit: i
 
     while math.prod(read_sizes()) > limit:
         free = [axis for axis, r in enumerate(reach) if r == 0 and cores[axis] > 1]
-        smaller = {axis: _next_core(shape[axis], cores[axis], align) for axis, r in enumerate(reach) if r > 0}
+        smaller = {axis: _next_core(shape[axis], cores[axis], align, smallest) for axis, r in enumerate(reach) if r > 0}
         bound = [axis for axis, core in smaller.items() if core < cores[axis]]
         if free:
             axis = max(free, key=lambda a: cores[a])
@@ -185,26 +197,43 @@ def windows(shape: tuple[int, ...], reach: tuple[int, ...], align: int, limit: i
 
 def in_windows(denoising: Denoising, voxels: np.ndarray, limit: int, progress: Callable[[float], None]) -> np.ndarray:
     """A study restored in windows that read at most ``limit`` voxels; otherwise as ``run_tiled``."""
-    restored, done = np.empty(voxels.shape, voxels.dtype), 0  # in C order: windows are cut from a view
+    factor = denoising.factor
+    *planes, rows, columns = voxels.shape
+    restored, done = (
+        np.empty((*planes, factor * rows, factor * columns), voxels.dtype),
+        0,
+    )  # in C order: cut from a view
     source, target = (_stacked(denoising, values) for values in (voxels, restored))
     for window in _windows(denoising, voxels.shape, limit):
-        progress(done / voxels.size)
+        progress(done / restored.size)
         noisy = source[window.read]
-        # In three dimensions frames are cut first, so a window may still hold several.
-        clean = denoising(noisy) if denoising.dimensions == 2 else np.stack([denoising(frame) for frame in noisy])
-        target[window.core] = clean[window.inner]
-        done += target[window.core].size
+        # In three dimensions frames are cut first, and of clips slices, so a window may still hold several.
+        alone = denoising.dimensions == 2 and not denoising.method.frames
+        clean = denoising(noisy) if alone else np.stack([denoising(one) for one in noisy])
+        finer = window.enlarged(factor)
+        target[finer.core] = clean[finer.inner]
+        done += target[finer.core].size
     return restored
 
 
 def _stacked(denoising: Denoising, voxels: np.ndarray) -> np.ndarray:
-    """A view in the shape that windows are cut from: ``(planes, rows, columns)`` in two dimensions."""
+    """A view in the shape that windows are cut from: ``(planes, rows, columns)`` in two dimensions.
+
+    A method that looks at the frames around one is given a slice's frames: ``(slices, frames, rows, columns)``.
+    """
+    if denoising.method.frames:
+        return voxels.swapaxes(0, 1)
     return voxels.reshape(-1, *voxels.shape[2:]) if denoising.dimensions == 2 else voxels
 
 
 def _windows(denoising: Denoising, shape: tuple[int, ...], limit: int) -> list[Window]:
     """Windows of a study ``(frames, slices, rows, columns)``."""
     reach = denoising.reach
+    if around := denoising.method.frames:
+        frames, slices, *plane = shape
+        cut = windows((slices, frames), (0, around), 1, limit // math.prod(plane), smallest=1)
+        whole = tuple(slice(0, side) for side in plane)
+        return [Window((*one.read, *whole), (*one.core, *whole)) for one in cut]
     if denoising.dimensions == 2:
         return windows((shape[0] * shape[1], *shape[2:]), (0, reach, reach), denoising.method.align, limit)
     return windows(shape, (0, reach, reach, reach), denoising.method.align, limit)
@@ -222,10 +251,10 @@ def _cut(shape: tuple[int, ...], reach: tuple[int, ...], cores: list[int]) -> It
         yield Window(read=tuple(s[0] for s in spans), core=tuple(s[1] for s in spans))
 
 
-def _next_core(size: int, core: int, align: int) -> int:
+def _next_core(size: int, core: int, align: int, smallest: int) -> int:
     """The next smaller core that shares ``size`` out evenly, or ``core`` itself when it is as small as is sensible."""
     count = math.ceil(size / core)
-    smallest = _rounded_up(SMALLEST_CORE, align)
+    smallest = _rounded_up(smallest, align)
     while core > smallest:
         count += 1
         even = max(smallest, _rounded_up(math.ceil(size / count), align))

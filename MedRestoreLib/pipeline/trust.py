@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import InvalidPlan
 from ..evidence.trust import Spread, Trusted
 from ..image import Image, Source
 from ..methods import catalogue
@@ -54,12 +55,21 @@ def restore_and_trust(
         MedRestoreError: as ``restore``.
     """
     plan = revise(image, plan, **edits)
+    check_trust(plan)
     with heard(progress or ignore) as say:
         result = restore(image, plan, progress=lambda fraction, message: say(fraction / TIMES, message))
         made = trust(
             result, plan, progress=lambda fraction, message: say((1 + (TIMES - 1) * fraction) / TIMES, message)
         )
     return replace(result, report=made.report), made
+
+
+def check_trust(plan: Plan) -> None:
+    """Raise InvalidPlan for a plan whose result has no map of trust: no noise tells of what lies between pixels."""
+    if plan.factor != 1:
+        raise InvalidPlan(
+            "an enlarged study has no map of trust; its report says how much was not measured.", field="trust"
+        )
 
 
 def trust(result: Result, plan: Plan, *, progress: Progress | None = None) -> Trust:
@@ -75,6 +85,7 @@ def trust(result: Result, plan: Plan, *, progress: Progress | None = None) -> Tr
     """
     image, after = result.before, result.image.voxels
     plan = revise(image, plan)
+    check_trust(plan)
     other = other_method(image, plan)
     with heard(progress or ignore) as say:
         uneven = unevenness(plan, image.voxels)

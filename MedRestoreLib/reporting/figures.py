@@ -44,10 +44,11 @@ def before_after(
     Before and after share one window, which is stated; the removed part has a symmetric scale of its own. Shown is
     the middle slice of what is in a volume, the middle frame of a cine, both views of a whole-body scan. Nuclear
     medicine is dark on white; patients are seen from the feet, their right on the left. Circles mark the blobs that the
-    report found lost or added in what is shown, the clearest ones.
+    report found lost or added in what is shown, the clearest ones. Of an enlarged study, before is its bicubic
+    enlargement.
 
     Args:
-        before, after: two studies on one grid.
+        before, after: two studies on one grid (``Result.baseline`` and ``Result.image``).
         report: for the lines above: method and gain, and the noise.
         mask: bool ``(slices, rows, columns)``; its outline is drawn.
 
@@ -58,12 +59,15 @@ def before_after(
     check_grid(before, after)
     view = view_of(before)
     removed = view.of(before.voxels) - view.of(after.voxels)
-    header = ("", "") if report is None else (report.headline, report.noise.summary)
+    enlargement = None if report is None else report.enlargement
+    header = ("", "") if report is None else (report.headline, (enlargement or report.noise).summary)
     outline = None if mask is None else view.of(np.broadcast_to(np.float32(mask), after.voxels.shape))
-    pictures = {"Before": before, "After": after}
+    name = "Before" if enlargement is None else "Before (bicubic)"
+    pictures = {name: before, "After": after}
+    change = "Removed (before − after)" if enlargement is None else "Bicubic − after"
     places = () if report is None or report.audit is None else report.audit.places
     marks = _marks(places, view, before.spacing)
-    return _write(pictures, ("Removed (before − after)", removed), view, Path(path), header, outline, marks)
+    return _write(pictures, (change, removed), view, Path(path), header, outline, marks)
 
 
 def compare(before: Image, after: Image, reference: Image, path: str | Path) -> Path:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ..evidence.blobs import Place
+from ..evidence.enlargement import CAUTION as MEASURED
+from ..evidence.enlargement import Enlargement
 from ..evidence.findings import Audit, Finding
 from ..evidence.gain import Gain
 from ..evidence.totals import Change, Totals
@@ -158,7 +160,8 @@ def _study(report: Report, figures: Iterable[str | Path], heading: int) -> str:
         "Why this method": _ranking_table(report.plan.get("ranking") or ()),
         "What was gained": _gain_table(report.gain),
         "How far to trust it": "" if report.trust is None else f"<p>{escape(report.trust.sentence)}</p>",
-        "What was removed": _audit_table(report.audit),
+        "What was enlarged": _enlargement(report.enlargement),
+        "What was removed": "" if report.enlargement is not None else _audit_table(report.audit),
         "What was kept": _totals_table(report.totals),
         "Notes": f"<ul>{notes}</ul>" if notes else "",
         "Provenance": _facts(vars(report.provenance)),
@@ -232,6 +235,28 @@ def _audit_table(audit: Audit | None) -> str:
         rows.append((finding.title, _Html(mark), finding.sentence, _Html(f"<small>{escape(measures)}</small>")))
     note = f"<p>Voxels judged: {audit.voxels:,}, in planes: {audit.planes}.</p>"
     return _table(("Test", "", "Outcome", "Measures"), rows) + note
+
+
+def _enlargement(enlargement: Enlargement | None) -> str:
+    if enlargement is None:
+        return ""
+    frame, number, row, column = enlargement.place
+    rows = [
+        ("Rows and columns, times", str(enlargement.factor), ""),
+        (
+            "Agreement with the study when reduced again",
+            f"{enlargement.consistency_db:.1f} dB",
+            f"{enlargement.bicubic_db:.1f} dB",
+        ),
+        ("Largest difference", _number(enlargement.largest), ""),
+        ("Where", f"frame {frame + 1}, slice {number + 1}, row {row + 1}, column {column + 1} of the study", ""),
+        (
+            "Share of the variance finer than the study's pixels",
+            f"{100 * enlargement.finer:.2g} %",
+            f"{100 * enlargement.bicubic_finer:.2g} %",
+        ),
+    ]
+    return f"<p>{escape(MEASURED)}</p>" + _table(("Measure", "Result", "Bicubic enlargement"), rows)
 
 
 def _totals_table(totals: Totals) -> str:

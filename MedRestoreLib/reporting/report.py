@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import OutputError
+from ..evidence.enlargement import Enlargement
 from ..evidence.findings import Audit
 from ..evidence.gain import Gain
 from ..evidence.totals import Totals
 from ..evidence.trust import Trusted
-from ..evidence.verdict import Verdict, judge
+from ..evidence.verdict import Verdict, judge, judge_enlargement
 from ..files.atomic import write_bytes
 
 CAUTION = "For research use only. Not for diagnosis."
@@ -140,6 +141,7 @@ class Report:
         notes: sentences for a person: what went differently, and why.
         cautions: why the result is to be used with care whatever the other evidence says, as parts of a sentence.
         trust: the map of trust in numbers; None where none was made.
+        enlargement: how an enlarged study agrees with what was measured; None where the grid was kept.
     """
 
     study: Study
@@ -152,10 +154,13 @@ class Report:
     notes: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
     trust: Trusted | None = None
+    enlargement: Enlargement | None = None
 
     @property
     def judgement(self) -> Verdict:
         """What the evidence says in all: a word of ``evidence.verdict.WORDS`` and a sentence."""
+        if self.enlargement is not None:
+            return judge_enlargement(self.enlargement, self.provenance.weights is not None, self.cautions)
         return judge(self.gain, self.audit, self.cautions)
 
     @property
@@ -183,6 +188,11 @@ class Report:
     @property
     def derivation(self) -> str:
         """What was done, in one line, for a derived file's description."""
+        if self.enlargement is not None:
+            return (
+                f"{self.plan['method']}, enlarged {self.enlargement.factor} times in rows and columns, "
+                f"strength {self.plan['strength']:g}; enlarged is not measured"
+            )
         sharpen = self.plan["options"].get("sharpen", 0)
         return (
             f"{self.plan['method']}, {self.noise.model} noise, level {self.noise.level:.4g}, "
@@ -208,6 +218,7 @@ class Report:
             notes=tuple(values["notes"]),
             cautions=tuple(values.get("cautions", ())),  # former reports have none
             trust=Trusted(**values["trust"]) if values.get("trust") else None,
+            enlargement=Enlargement.from_dict(values["enlargement"]) if values.get("enlargement") else None,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -227,6 +238,7 @@ class Report:
                 "notes": self.notes,
                 "cautions": self.cautions,
                 "trust": None if self.trust is None else asdict(self.trust),
+                "enlargement": None if self.enlargement is None else self.enlargement.to_dict(),
                 "caution": CAUTION,
             }
         )

@@ -198,7 +198,7 @@ class Task:
         output.parent.mkdir(parents=True, exist_ok=True)
         record.unlink(missing_ok=True)  # it is no longer true
         written = files.write_hashed(result.image, output, derivation=result.report.derivation, label=plan["method"])
-        for path in companions.write(image, result, output, wishes.beside).values():
+        for path in companions.write(result, output, wishes.beside).values():
             written[path.name] = sha256(path)
         row = {
             "method": plan["method"],

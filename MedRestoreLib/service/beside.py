@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ..files import studies as files
 from ..files.formats import removed_suffix, suffix_of
-from ..image import Image
 from ..pipeline.restore import Result
 from ..pipeline.trust import Trust
 
@@ -38,9 +37,7 @@ def paths(out: Path, kinds: Collection[str]) -> dict[str, Path]:
     return {what: out.with_name(name) for kind in KINDS if kind in kinds for what, name in names[kind].items()}
 
 
-def write(
-    before: Image, result: Result, out: Path, kinds: Collection[str], trusted: Trust | None = None
-) -> dict[str, Path]:
+def write(result: Result, out: Path, kinds: Collection[str], trusted: Trust | None = None) -> dict[str, Path]:
     """Write them; what was written, by what it is.
 
     Args:
@@ -56,7 +53,7 @@ def write(
         result = replace(result, report=trusted.report)
         for what, image in (("interval", trusted.half_width), ("method_share", trusted.method_share)):
             written[what] = files.write(image, where[what], label=what.replace("_", " "))
-    pictures = _pictures(before, result, where) if "figure" in kinds else {}
+    pictures = _pictures(result, where) if "figure" in kinds else {}
     written |= pictures
     if "report" in kinds:
         written["report"] = result.report.write(where["report"], figures=pictures.values())
@@ -64,9 +61,10 @@ def write(
     return written
 
 
-def _pictures(before: Image, result: Result, where: dict[str, Path]) -> dict[str, Path]:
+def _pictures(result: Result, where: dict[str, Path]) -> dict[str, Path]:
     from ..reporting import figures, film
 
+    before = result.baseline
     written = {"figure": figures.before_after(before, result.image, where["figure"], report=result.report)}
     if film.is_cine(before):
         written["film"] = film.before_after(before, result.image, where["film"])

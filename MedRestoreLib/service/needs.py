@@ -32,7 +32,8 @@ def needs(job: Any, offered: Mapping[str, float]) -> dict[str, float]:
     if offered.get("GPU", 0) >= 1 and edits.get("device", "auto") in ("auto", "cuda"):
         wanted["GPU"] = 1.0
     if "MEMORY" in offered:
-        wanted["MEMORY"] = min(offered["MEMORY"], float(_BASE_BYTES + _BYTES_A_VOXEL * _voxels(study)))
+        size = _voxels(study) * (edits.get("factor") or 1) ** 2
+        wanted["MEMORY"] = min(offered["MEMORY"], float(_BASE_BYTES + _BYTES_A_VOXEL * size))
     return wanted
 
 

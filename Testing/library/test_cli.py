@@ -383,3 +383,27 @@ def test_help_is_there_and_short_of_the_worker():
     for command in ("methods", "inspect", "restore", "compare", "batch"):
         assert command in text
     assert shutil.which("medrestore", path=str(Path(sys.executable).parent)), "the command is installed"
+
+
+def test_a_study_is_enlarged_with_its_figure_report_and_what_was_added(volume, tmp_path):
+    out = tmp_path / "large.nrrd"
+    told = run("restore", volume, out, "--factor", "3", "--removed", "--report", "--figure", "--json")
+    assert told.returncode == 0, told.stderr
+    report = json.loads(told.stdout)["report"]
+    assert report["plan"]["factor"] == 3
+    assert report["enlargement"]["factor"] == 3
+    small, large = mr.read(volume), mr.read(out)
+    assert large.same_grid(small.enlarged(3))
+    assert mr.read(tmp_path / "large.removed.nrrd").same_grid(large)
+    assert (tmp_path / "large.figure.png").stat().st_size > 10_000
+    assert "Enlarged is not measured" in (tmp_path / "large.report.html").read_text(encoding="utf-8")
+    refused(run("restore", volume, tmp_path / "no.nrrd", "--factor", "2", "--method", "bm3d"), "--factor")
+    refused(run("restore", volume, tmp_path / "no.nrrd", "--factor", "2", "--trust"), "--trust")
+
+
+def test_a_batch_enlarges(tmp_path):
+    (tmp_path / "in").mkdir()
+    mr.write(phantoms.study("MR", slices=3), tmp_path / "in" / "head.nrrd")
+    done = run("batch", tmp_path / "in", tmp_path / "out", "--factor", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    assert mr.read(tmp_path / "out" / "head.nrrd").voxels.shape == (1, 3, 128, 128)

@@ -10,6 +10,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 RECORD = Path(__file__).resolve().parents[1] / "library" / "public_api.txt"
@@ -39,8 +40,9 @@ def _described(name: str, thing: object) -> Iterator[str]:
     for member, value in sorted(vars(thing).items()):
         if member.startswith("_"):
             continue
-        if isinstance(value, property):
-            yield f"{name}.{member} -> {inspect.signature(value.fget).return_annotation}"
+        if isinstance(value, property | cached_property):
+            getter = value.fget if isinstance(value, property) else value.func
+            yield f"{name}.{member} -> {inspect.signature(getter).return_annotation}"
         elif isinstance(value, classmethod | staticmethod) or inspect.isfunction(value):
             yield f"{name}.{member}{_signature(getattr(thing, member))}"
 

@@ -64,10 +64,10 @@ def picture(sides: tuple[int, ...]) -> np.ndarray:
     return brain()[tuple(slice((n - side) // 2, (n + side) // 2) for n, side in zip(brain().shape, sides, strict=True))]
 
 
-CASES = [Case(row, d) for row in catalogue.METHODS if not row.learned for d in row.dimensions]
+CASES = [Case(row, d) for row in catalogue.making(1) if not row.learned for d in row.dimensions]
 OPTIONS = [
     pytest.param(row, option, id=f"{row.id}-{option.name}")
-    for row in catalogue.METHODS
+    for row in catalogue.making(1)
     if not row.learned
     for option in known(row.load()).values()
 ]

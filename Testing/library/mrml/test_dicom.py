@@ -88,3 +88,13 @@ def test_a_result_that_was_moved_off_its_grid_is_refused(series, report, tmp_pat
     result.SetSpacing(5.0, 5.0, 5.0)
     with pytest.raises(OutputError, match="grid"):
         mrml.export_dicom(result, tmp_path / "derived")
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_an_enlarged_result_is_exported_in_its_new_size_and_place(series, tmp_path, turned):
+    node = loaded(series, turned)
+    result = mrml.restore(node, method="bicubic", factor=2, level=5.0, modality="MR")
+    again = mr.read(mrml.export_dicom(result, tmp_path / "derived"))
+    wanted = series.image.enlarged(2)
+    assert again.same_grid(wanted, tolerance=1e-5)
+    np.testing.assert_allclose(again.voxels, wanted.voxels, atol=np.ptp(wanted.voxels) / 50000)

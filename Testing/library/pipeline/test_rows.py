@@ -24,7 +24,8 @@ CHANGED = 48  # columns: a multiple of every row's ``align``
 BEYOND = 24
 SIGMA = 0.15
 
-every_method = pytest.mark.parametrize("row", catalogue.METHODS, ids=lambda row: row.id)
+# Those that enlarge have tests of their own: test_enlarging.py.
+every_method = pytest.mark.parametrize("row", catalogue.making(1), ids=lambda row: row.id)
 
 
 def restored(row: catalogue.Method, images: np.ndarray, sigma: float = SIGMA, **given) -> np.ndarray:
@@ -45,7 +46,7 @@ def noisy(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("row", "dimensions"),
-    [pytest.param(row, d, id=f"{row.id}-{d}") for row in catalogue.METHODS for d in row.dimensions],
+    [pytest.param(row, d, id=f"{row.id}-{d}") for row in catalogue.making(1) for d in row.dimensions],
 )
 def test_nothing_farther_away_than_its_reach_changes_a_voxel(row, dimensions):
     reach = row.reach_at(SIGMA)
@@ -108,7 +109,11 @@ def test_an_option_that_it_does_not_have_is_refused_before_any_work(row, bad):
 
 @pytest.mark.parametrize(
     ("row", "name"),
-    [pytest.param(row, name, id=f"{row.id}-{name}") for row in catalogue.METHODS for name in options.known(row.load())],
+    [
+        pytest.param(row, name, id=f"{row.id}-{name}")
+        for row in catalogue.making(1)
+        for name in options.known(row.load())
+    ],
 )
 def test_a_value_of_another_kind_is_refused_before_any_work(row, name):
     refused(row, {name: "many"})
