@@ -18,7 +18,7 @@ from MedRestoreLib import weights
 from MedRestoreLib.methods import enlarging
 from MedRestoreLib.methods.registration import register
 from MedRestoreLib.metrics.fidelity import psnr, ssim
-from MedRestoreLib.metrics.no_reference import flicker
+from MedRestoreLib.metrics.no_reference import flicker, gcnr
 from MedRestoreLib.networks import resizing
 
 from .. import build
@@ -28,6 +28,7 @@ from ..data.neighbours import AFTER, BEFORE
 from ..recipe import RecipeError
 from ..tables.results import Result, Values
 from .cine import static
+from .frames import regions
 from .protocols import HeldOut
 from .resolution import peaks, wire
 
@@ -224,7 +225,7 @@ def _fused(trained: build.Trained, small: np.ndarray, place: int, factor: int) -
 
 def _raw(network: torch.nn.Module, small: np.ndarray) -> np.ndarray:
     with torch.inference_mode():
-        return network(torch.from_numpy(np.ascontiguousarray(small))[None, None])[0, 0].float().numpy()
+        return enlarging.run(network, torch.from_numpy(np.ascontiguousarray(small))[None, None])[0, 0].numpy()
 
 
 def _middle(path: Path) -> np.ndarray:

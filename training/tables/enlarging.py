@@ -26,10 +26,10 @@ METHODS: Rows = {
     "rcan_x2": "RCAN, 4 groups of 4 blocks",
     "teacher_x2": "ENLCN, 16 blocks of 64: the teacher",
     "student_brief": "student, 4 minutes",
-    "student_x2_data_free": "student without data",
-    "student_x2+unrelated": "student of the teacher, on photographs",
+    "student_x2_data_free": "student of the teacher, without data",
+    "unrelated": "student of the teacher, on photographs",
     "fusion": "six frames fused (recommended), then the student",
-    "fusion+literal_fusion": "six frames fused (literal), then the student",
+    "literal": "six frames fused (literal), then the student",
     **{f"student_x{factor}": "student" for factor in FACTORS},
     **{f"neighbours_x{factor}": "student with neighbouring frames" for factor in FACTORS},
 }
@@ -79,7 +79,8 @@ def sharpness(measured: Measured, protocol: str) -> str:
         for method, title in METHODS.items():
             for result in measured.of("clips", "reduced", method):
                 wires, breasts = (
-                    result.values[of].get(at) for of, at in (("fwhm", f"{factor} wires"), ("gcnr", f"{factor} breasts"))
+                    result.values.get(of, {}).get(at)
+                    for of, at in (("fwhm", f"{factor} wires"), ("gcnr", f"{factor} breasts"))
                 )
                 if wires and breasts:
                     true = mean(result.values["gcnr_true"][f"{factor} breasts"])
@@ -100,11 +101,26 @@ def gains(measured: Measured, protocol: str) -> str:
     return markdown("Method", ["dB"], lines)
 
 
+def neighbours(measured: Measured, protocol: str) -> str:
+    """What neighbouring frames add to a frame enlarged alone: PSNR (dB) of each clip, factor 2."""
+    rows = {}
+    for alone in measured.of("clips", "reduced", "student_x2"):
+        for fused in measured.of("clips", "reduced", "neighbours_x2"):
+            for condition in ("2 lung", "2 muscle"):
+                both = _paired(*(found.values["psnr"][condition] for found in (alone, fused)))
+                for clip, (one, other) in both.items():
+                    rows[clip] = [f"{one:.2f}", f"{other:.2f}", f"{other - one:+.2f}"]
+    return markdown("Clip", ["alone", "with neighbours", "gain"], rows)
+
+
+def _paired(ours: dict[str, float], theirs: dict[str, float]) -> dict[str, tuple[float, float]]:
+    return {clip: (ours[clip], theirs[clip]) for clip in ours if clip in theirs}
+
+
 def _gain(result: Result, start: Result, condition: str) -> str:
-    ours, theirs = (found.values["psnr"][condition] for found in (result, start))
-    clips = sorted(set(ours) & set(theirs))
-    gain = paired_bootstrap([ours[clip] for clip in clips], [theirs[clip] for clip in clips])
-    least = float(np.min([ours[clip] - theirs[clip] for clip in clips]))
+    ours, theirs = zip(*_paired(*(found.values["psnr"][condition] for found in (result, start))).values(), strict=True)
+    gain = paired_bootstrap(ours, theirs)
+    least = float(np.min(np.subtract(ours, theirs)))
     return f"{gain.mean:+.2f} [{gain.low:.2f}, {gain.high:.2f}], worst clip {least:+.2f}"
 
 
@@ -116,13 +132,7 @@ def _by_factor(measured: Measured, *quantities: tuple[str, int]) -> str:
         for method, title in METHODS.items():
             for result in measured.of("clips", "reduced", method):
                 if f"{factor} lung" in result.values["psnr"]:
-                    rows[title] = [
-                        " / ".join(
-                            f"{mean(result.values[name][f'{factor} {organ}']):.{digits}f}"
-                            for name, digits in quantities
-                        )
-                        for organ in ORGANS
-                    ]
+                    rows[title] = [_cell(result, f"{factor} {organ}", quantities) for organ in ORGANS]
                     if "steps" in result.about:
                         about = result.about
                         lengths.append(f"{title}: {about['steps']:,} steps in {about['minutes']:.0f} min")
@@ -132,11 +142,20 @@ def _by_factor(measured: Measured, *quantities: tuple[str, int]) -> str:
     return "\n".join(parts)
 
 
-TABLES = {"enlarged": enlarged, "faithful": faithful, "sharpness": sharpness, "gains": gains}
+TABLES = {"enlarged": enlarged, "faithful": faithful, "sharpness": sharpness, "gains": gains, "neighbours": neighbours}
+
+
+def _cell(result: Result, condition: str, quantities: tuple[tuple[str, int], ...]) -> str:
+    """The means of quantities; "" where they were not measured: single frames have no neighbours to average."""
+    if condition not in result.values[quantities[0][0]]:
+        return ""
+    return " / ".join(f"{mean(result.values[name][condition]):.{digits}f}" for name, digits in quantities)
+
+
 PAPER = Paper(
     title="Ultrasound video super-resolution",
     protocols=("reduced",),
     source="clips:Clips",
     tables={name: Table(make) for name, make in TABLES.items()},
-    card=tuple(TABLES),
+    card=("enlarged", "faithful", "sharpness", "gains"),
 )
