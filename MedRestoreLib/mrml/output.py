@@ -40,8 +40,8 @@ class Output:
         factor: ``Plan.factor``: how many times as many rows and columns the result has. It fills the same place.
 
     Attributes:
-        arrays: writable, one a frame, shaped as ``frames_of``'s, with ``factor`` times the rows and columns; float32, or
-            the input's type for colour. To be filled, in any order and in pieces, before ``add``.
+        arrays: writable, one a frame, shaped as ``frames_of``'s, with ``factor`` times the rows and columns; float32,
+            or the input's type for colour. To be filled, in any order and in pieces, before ``add``.
         trust_arrays: the same for the map of trust, by the names in ``pipeline.trust.MAPS``, always float32 and without
             colour; empty without one.
         removed: the node of the removed part, once ``add`` has kept it; None before and without.
