@@ -37,13 +37,14 @@ def network(recipe: Recipe) -> nn.Module:
     if output != "image" and not hasattr(made, output):
         raise RecipeError(f"{recipe.network.implementation} has no method '{output}': output must be image.")
     if recipe.network.start:
-        _begin_with(made, recipe.network.start)
+        _begin_with(made, recipe.network.start, recipe.network.takes)
     return made
 
 
-def _begin_with(made: nn.Module, start: str) -> None:
-    """The weights of a training; parts that only the new network has, added to one that grew, keep their own."""
-    weights_there = trained(start).network.state_dict()
+def _begin_with(made: nn.Module, start: str, parts: tuple[str, ...]) -> None:
+    """The weights of a training, or of some parts; what only the new network has keeps its own: it grew."""
+    there = trained(start).network.state_dict()
+    weights_there = {name: value for name, value in there.items() if name.startswith(parts or "")}
     try:
         lacking, unknown = made.load_state_dict(weights_there, strict=False)
     except RuntimeError:

@@ -37,6 +37,7 @@ class Network:
         output: what the losses see: "image", what ``forward`` returns, or what the method of that name returns:
             "noise" (n of ``x (1 + n)``) or "pair" (the calm and the sharp image).
         start: initial weights: a training's folder or weights that ship; "" for random ones.
+        takes: the parts that begin with them, by the names of their modules; all if empty.
         learns: the part that is trained, by the name of its module; "" for all.
     """
 
@@ -45,6 +46,7 @@ class Network:
     inputs: tuple[str, ...] = ("noisy", "level")
     output: str = "image"
     start: str = ""
+    takes: tuple[str, ...] = ()
     learns: str = ""
 
     def inputs_from(self, batch: Mapping[str, Any]) -> list[Any]:

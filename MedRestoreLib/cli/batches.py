@@ -29,6 +29,7 @@ def batch(
     device: opt.DeviceName = "auto",
     memory_gb: opt.MemoryGb = None,
     dimensions: opt.Dimensions = None,
+    together: opt.Together = None,
     factor: opt.Factor = None,
     options: opt.Options = None,
     modality: opt.Modality = "",
@@ -63,6 +64,7 @@ def batch(
         "device": device,
         "memory_gb": memory_gb,
         "dimensions": dimensions,
+        "together": together,
         "factor": factor,
         "options": opt.by_name(options),
     }

@@ -52,6 +52,10 @@ MemoryGb = Annotated[
     float | None, typer.Option("--memory", metavar="GB", help="Memory for one tile, and for the voxels of a file.")
 ]
 Dimensions = Annotated[int | None, typer.Option(metavar="2|3", help="Slice by slice, or in 3-D where the method can.")]
+Together = Annotated[
+    bool | None,
+    typer.Option("--together/--apart", help="Whether frames of one object help each other; left out, the study tells."),
+]
 Factor = Annotated[
     int | None, typer.Option(metavar="2|3|4", help="Enlarge: so many times as many rows and columns. Not for counts.")
 ]

@@ -93,6 +93,7 @@ def restore(
     device: opt.DeviceName = "auto",
     memory_gb: opt.MemoryGb = None,
     dimensions: opt.Dimensions = None,
+    together: opt.Together = None,
     factor: opt.Factor = None,
     options: opt.Options = None,
     series: opt.Series = "",
@@ -129,6 +130,7 @@ def restore(
         device=device,
         memory_gb=memory_gb,
         dimensions=dimensions,
+        together=together,
         factor=factor,
         options=opt.by_name(options),
     )

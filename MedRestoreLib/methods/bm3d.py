@@ -110,7 +110,7 @@ def _step(step: Step, noisy: Tensor, pilot: Tensor, covariance: Tensor) -> Tenso
     limit = BLOCKS.numbers * step.max_distance / 255**2 + (2 * float(covariance.trace()) if step.threshold else 0.0)
     scale = FAR / limit**0.5  # of the spectra that are compared
 
-    def gains(group: Tensor, pilot: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def gains(_: Tensor, group: Tensor, pilot: Tensor | None = None) -> tuple[Tensor, Tensor]:
         if pilot is None:
             gain = (group.abs() > step.threshold * noise.sqrt()).float()
             gain[0, :, 0] = 1  # the mean of a group

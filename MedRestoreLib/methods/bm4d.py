@@ -26,10 +26,11 @@ from torch import Tensor
 from ..noise import Spectrum
 from .aggregation import by_size
 from .collaborative import Profile, Step, filtered, in_chunks, put_back, shrunk
+from .correlated import GroupNoise
 from .matching import INDICES, Lattice, Run, distances, most_similar, positions, valid_references
 from .options import checked
 from .parallel import PerDevice
-from .transforms import dct, haar, noise_variances
+from .transforms import dct, haar
 
 CUBES = Lattice(side=4, stride=2, radius=5, batch=(1, 4, 4))
 WIENER_NOISE = 0.9  # part of the noise variance that the Wiener filter assumes
@@ -58,9 +59,10 @@ def bm4d(volumes: Tensor, sigma: float, *, profile: Profile = "auto", spectrum: 
         volumes: float32 ``(N, 1, D, H, W)``, nominally in [0, 1], on any device; sides of at least 4. The N volumes are
             independent of each other.
         sigma: standard deviation of the noise on the same scale.
-        profile: "normal", "high_noise" (larger groups of less similar cubes), or "auto": high_noise above sigma = 0.1.
-        spectrum: of coloured noise: every coefficient of a cube has its own variance, and noise in different cubes of a
-            group counts as independent. None: white.
+        profile: "normal", "high_noise" (larger groups of less similar cubes), or "auto": high_noise above sigma = 0.1,
+            or where coloured noise is that strong at low frequencies.
+        spectrum: of coloured noise: every coefficient of a group has its own variance, which depends on how far its
+            cubes lie apart; it takes two to four times as long. None: white.
 
     Returns:
         A tensor like ``volumes``. On a CPU the same input gives the same bits.
@@ -72,7 +74,8 @@ def bm4d(volumes: Tensor, sigma: float, *, profile: Profile = "auto", spectrum: 
     torch.Size([1, 1, 8, 8, 8])
     """
     if profile == "auto":
-        profile = "high_noise" if sigma > HIGH_NOISE else "normal"
+        low = 1.0 if spectrum is None else spectrum.plateau  # of the noise, where most of an image's structure is
+        profile = "high_noise" if sigma * low > HIGH_NOISE else "normal"
     hard, wiener = PROFILES[profile]
     variance = max(float(sigma) ** 2, 1e-12)  # no 0/0 in the Wiener filter where there is no noise
     restored = []
@@ -87,28 +90,28 @@ def _step(step: Step, noisy: Tensor, pilot: Tensor, variance: float, spectrum: S
     """One step on a volume ``(D, H, W)`` with noise of this variance, in chunks; cubes are compared in ``pilot``."""
     transform = haar(CUBES.side, 3) if step.threshold else _rising_dct()
     synthesis = transform.float().T.to(noisy.device)
-    shape = None if spectrum is None else _shape(transform, spectrum).to(noisy.device)
-    noise = variance if shape is None else variance * shape
-
-    def gains(group: Tensor, pilot: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        if pilot is None:
-            if shape is None:
-                gain = F.hardshrink(group, step.threshold * variance**0.5).sign_().square_()
-            else:
-                gain = (group.abs() > step.threshold * noise.sqrt()).float()
-        else:
-            gain = pilot.square_()
-            gain /= gain + WIENER_NOISE * noise
-        gain[0, :, 0] = 1  # the mean of a group
-        left = torch.linalg.vector_norm(gain if shape is None else gain * shape.sqrt(), dim=2)
-        return gain, left.square_().sum(0).clamp_(min=1e-6).reciprocal_()
+    coloured = None if spectrum is None else _group_noise(step, spectrum).to(noisy.device)
+    shared = None if coloured is None or not step.threshold else variance * _around(coloured.shared)
 
     def filter_box(noisy: Tensor, pilot: Tensor, outside: Tensor, runs: list[list[Run]]) -> tuple[Tensor, Tensor]:
+        def gains(members: Tensor, group: Tensor, pilot: Tensor | None = None) -> tuple[Tensor, Tensor]:
+            noise = None if coloured is None else coloured.variances(members, compared.shape[:3]).mul_(variance)
+            if pilot is not None:
+                gain = pilot.square_()
+                gain /= gain + WIENER_NOISE * (variance if noise is None else noise)
+            elif noise is None:
+                gain = F.hardshrink(group, step.threshold * variance**0.5).sign_().square_()
+            else:
+                gain = (group.square() > step.threshold**2 * noise).float()
+            gain[0, :, 0] = 1  # the mean of a group
+            left = gain.square() if noise is None else gain.square().mul_(noise).div_(variance)
+            return gain, left.sum((0, 2)).clamp_(min=1e-6).reciprocal_()
+
         spectra = [_spectra(volume, transform) for volume in ((noisy,) if step.threshold else (noisy, pilot))]
         compared = spectra[0] if step.threshold else spectra[1][..., :LOW]
         limit = compared.shape[3] * (step.max_distance / 255**2 + (2 * variance if step.threshold else 0.0))
         tables = [table.view(-1, CUBES.numbers) for table in spectra]
-        sums, weights = shrunk(tables, _groups(step.group_size, limit, compared, outside, runs), gains)
+        sums, weights = shrunk(tables, _groups(step.group_size, limit, compared, outside, shared, runs), gains)
         return put_back(synthesis @ sums.T, weights, compared.shape[:3], CUBES.side)
 
     chunk = CHUNK.on(noisy.device)
@@ -129,15 +132,19 @@ def _spectra(volume: Tensor, transform: Tensor) -> Tensor:
     return spectra.permute(0, 2, 3, 1).contiguous()
 
 
-def _groups(most: int, limit: float, table: Tensor, outside: Tensor, runs: list[list[Run]]) -> Iterator[Tensor]:
+def _groups(
+    most: int, limit: float, table: Tensor, outside: Tensor, shared: Tensor | None, runs: list[list[Run]]
+) -> Iterator[Tensor]:
     """Positions of the members of all groups, ``(size, groups)`` for some groups at a time."""
     at_once = TEMPORARY.on(table.device) // CUBES.numbers
     energy = torch.linalg.vector_norm(table[..., 1:], dim=3).square_() + outside
     for box in product(*runs):
-        yield from by_size(*_match(most, limit, table, energy, box), at_once)
+        yield from by_size(*_match(most, limit, table, energy, shared, box), at_once)
 
 
-def _match(most: int, limit: float, table: Tensor, energy: Tensor, runs: tuple[Run, ...]) -> tuple[Tensor, Tensor]:
+def _match(
+    most: int, limit: float, table: Tensor, energy: Tensor, shared: Tensor | None, runs: tuple[Run, ...]
+) -> tuple[Tensor, Tensor]:
     """The most similar cubes of the references that stand where three runs cross.
 
     The mean of the region is subtracted from the means of cubes: rounding of their large squares would exceed small
@@ -148,6 +155,8 @@ def _match(most: int, limit: float, table: Tensor, energy: Tensor, runs: tuple[R
         limit: largest distance of similar cubes.
         table: spectra of the cubes at every position, their means first, ``(d, h, w, numbers)``.
         energy: |q|² of each cube without its mean, ``(d, h, w)``; infinite for cubes beyond the volume.
+        shared: of coloured noise, by how much it lowers the distance of cubes that lie near each other, for each cube
+            of a window, flattened; None for white noise.
         runs: along each axis.
 
     Returns:
@@ -162,7 +171,8 @@ def _match(most: int, limit: float, table: Tensor, energy: Tensor, runs: tuple[R
     # The references of a slice are a batch, whose region is a view: eleven slices, nine of which the next batch shares.
     cubes, energies = (values.unfold(0, CUBES.window, CUBES.stride).movedim(-1, 1) for values in (cubes, energies))
     distance = distances(cubes, energies, CUBES) + energies[:, *CUBES.references, None, None, None]
-    distance = distance.view(-1, CUBES.window**3).clamp_(min=0)
+    distance = distance.view(-1, CUBES.window**3)
+    distance = (distance if shared is None else distance + shared).clamp_(min=0)
     # Floats that are not negative have the order of their bits, read as integers.
     order = torch.arange(CUBES.window**3, dtype=torch.int32, device=device)
     keys = distance.view(torch.int32).bitwise_and_(-INDICES).bitwise_or_(order)
@@ -173,15 +183,26 @@ def _match(most: int, limit: float, table: Tensor, energy: Tensor, runs: tuple[R
     return most_similar(keys, valid_references(runs).flatten(), starts, offsets, most, farthest)
 
 
-def _shape(transform: Tensor, spectrum: Spectrum) -> Tensor:
-    """Variance of each coefficient of a cube, of mean 1, ``(64,)``."""
-    covariance = torch.from_numpy(spectrum.covariance(*3 * [CUBES.side]))
-    return noise_variances(transform, covariance).clamp_(min=1e-6)
+def _group_noise(step: Step, spectrum: Spectrum) -> GroupNoise:
+    """Of groups whose cubes are transformed as in this step."""
+    order = torch.arange(CUBES.numbers) if step.threshold else _rising()
+    return GroupNoise.of(spectrum, (haar if step.threshold else dct)(CUBES.side), order, CUBES.window, 3)
+
+
+def _around(lags: Tensor) -> Tensor:
+    """What depends on the distance along each axis, for the cubes of a window around its middle, flattened."""
+    away = (torch.arange(CUBES.window) - CUBES.radius).abs()
+    return lags[away[:, None, None], away[:, None], away].flatten()
+
+
+@cache
+def _rising() -> Tensor:
+    """The coefficients of a cube's cosine transform, by rising frequency."""
+    k = torch.arange(CUBES.side)
+    return (k[:, None, None] ** 2 + k[:, None] ** 2 + k**2).flatten().argsort(stable=True)
 
 
 @cache
 def _rising_dct() -> Tensor:
     """Orthonormal 3-D DCT-II of flattened cubes, float64; frequencies in rising order."""
-    k = torch.arange(CUBES.side, dtype=torch.float64)
-    frequency = k[:, None, None] ** 2 + k[:, None] ** 2 + k**2
-    return dct(CUBES.side, 3)[frequency.flatten().argsort(stable=True)]
+    return dct(CUBES.side, 3)[_rising()]

@@ -42,11 +42,13 @@ class Step:
 
 
 def in_chunks(runs: list[Run], length: int) -> list[list[Run]]:
-    """Runs in lists; those of a list begin within ``length`` positions of each other."""
-    chunks = []
-    while runs:
-        chunks.append([run for run in runs if run.start - runs[0].start < length])
-        runs = runs[len(chunks[-1]) :]
+    """Runs in lists, in the same order; each begins less than ``length`` positions after the first of its list."""
+    chunks: list[list[Run]] = []
+    for run in runs:  # the last run may begin before the one in front of it
+        if chunks and run.start - chunks[-1][0].start < length:
+            chunks[-1].append(run)
+        else:
+            chunks.append([run])
     return chunks
 
 
@@ -94,20 +96,22 @@ def shrunk(tables: list[Tensor], groups: Iterable[Tensor], gains: Callable) -> t
         tables: spectra of the blocks at every position of the noisy image, ``(positions, numbers)``; in the Wiener step
             of the pilot, too.
         groups: positions of the members of some groups, ``(size, groups)``.
-        gains: takes the spectra of these groups from each table, ``(size, groups, numbers)``, the mean of a group at
-            ``[0, :, 0]``; returns the factors for those of the noisy image, and the weights of the groups.
+        gains: takes the positions of the members of these groups, ``(size, groups)``, and their spectra from each
+            table, ``(size, groups, numbers)``, the mean of a group at ``[0, :, 0]``; returns the factors for those of
+            the noisy image, and the weights of the groups.
 
     Returns:
         The sums of the weighted blocks, still as spectra, and of their weights: see ``aggregated``.
     """
 
-    def change(*members: Tensor) -> tuple[Tensor, Tensor]:
-        haar = transforms.haar(len(members[0])).to(members[0].device)
-        spectra = [_along(haar, blocks) for blocks in members]
-        gain, weight = gains(*spectra)
+    def change(*found: Tensor) -> tuple[Tensor, Tensor]:
+        *blocks, members = found
+        haar = transforms.haar(len(members)).to(members.device)
+        spectra = [_along(haar, one) for one in blocks]
+        gain, weight = gains(members, *spectra)
         return _along(haar.T, spectra[0].mul_(gain.mul_(weight[:, None]))), weight
 
-    return aggregated(tables, ((members,) for members in groups), change)
+    return aggregated(tables, ((members, members) for members in groups), change)
 
 
 def _along(matrix: Tensor, groups: Tensor) -> Tensor:

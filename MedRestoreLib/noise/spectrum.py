@@ -85,6 +85,24 @@ class Spectrum:
         ]
         return block.reshape(size, size)
 
+    def between_blocks(self, basis: np.ndarray, lags: int, dimensions: int) -> np.ndarray:
+        """Covariance of each coefficient of a block with the same one of another block, some voxels away.
+
+        Args:
+            basis: of the separable transform, of one axis, a coefficient a row: ``(side, side)``.
+            lags: distances along each axis from 0, less than this.
+            dimensions: 2, of rows and columns, or 3.
+
+        Returns:
+            ``(lags,) * dimensions + (side,) * dimensions``.
+        """
+        matrices = [_seen_apart(basis, lags, bands) for bands in self.density.shape[3 - dimensions :]]
+        found = self.density if dimensions == 3 else self.density.mean(axis=0)
+        for matrix in matrices:  # the first axis is used up, its lags and coefficients go to the end
+            found = np.tensordot(found, matrix, axes=(0, 0))
+        order = [*range(0, 2 * dimensions, 2), *range(1, 2 * dimensions, 2)]
+        return found.transpose(order)
+
     def autocorrelation(self, lags: int) -> np.ndarray:
         """At 1, 2... ``lags`` voxels, the mean of rows and columns: ``(lags,)``."""
         rows, columns = (_cosines(lags + 1, len(profile)) @ profile for profile in self.profiles[1:])
@@ -150,6 +168,14 @@ def _seen(side: int) -> np.ndarray:
     basis = np.cos(np.pi / side * (n + 0.5) * k) * np.sqrt(np.where(k == 0, 1, 2) / side)
     power = np.abs(basis @ np.exp(-2j * np.pi * fine * n[:, None])) ** 2
     return power.reshape(side, BANDS, 64).mean(axis=2) / BANDS
+
+
+def _seen_apart(basis: np.ndarray, lags: int, bands: int) -> np.ndarray:
+    """What each band adds to the covariance of coefficients of two blocks apart: ``(bands, lags, side)``."""
+    fine = (np.arange(BANDS * 64) + 0.5) / (2 * BANDS * 64)
+    power = np.abs(basis @ np.exp(-2j * np.pi * fine * np.arange(basis.shape[1])[:, None])) ** 2
+    apart = np.cos(2 * np.pi * fine * np.arange(lags)[:, None])
+    return (apart[:, None] * power).reshape(lags, len(basis), bands, -1).mean(axis=3).transpose(2, 0, 1) / bands
 
 
 @cache

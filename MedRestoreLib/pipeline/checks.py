@@ -16,6 +16,7 @@ from ..methods import catalogue
 from ..methods.row import Method
 from ..noise import IDS, Noise, model
 from . import device as devices
+from . import series
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -42,11 +43,30 @@ def check(image: Image, plan: Plan) -> None:
     _check_size(image, plan, method)
     if plan.mask is not None:
         as_mask(plan.mask, image)
+    if plan.together:
+        _check_together(image, method)
     if plan.memory_gb is not None and not (is_number(plan.memory_gb) and plan.memory_gb > 0):
         raise InvalidPlan(f"memory must be a positive number of gigabytes, got {plan.memory_gb}.", field="memory_gb")
     if method.learned:
         weights.find(method.weights_at(plan.factor)).contents()
     devices.check_name(plan.device)
+
+
+def can_be_together(image: Image, method: Method) -> bool:
+    """Whether the method can restore the study's frames together: see ``series``."""
+    return len(image.voxels) >= series.LEAST_FRAMES and method.domain == "stabilised" and not method.learned
+
+
+def _check_together(image: Image, method: Method) -> None:
+    if can_be_together(image, method):
+        return
+    if len(image.voxels) < series.LEAST_FRAMES:
+        raise InvalidPlan(
+            f"{series.LEAST_FRAMES} frames are needed to restore them together, the study has {len(image.voxels)}.",
+            field="together",
+        )
+    able = _ids(row for row in catalogue.METHODS if row.domain == "stabilised" and not row.learned)
+    raise InvalidPlan(f"{method.id} restores every frame for itself; methods that need not: {able}.", field="together")
 
 
 def _check_size(image: Image, plan: Plan, method: Method) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from ..errors import MedRestoreError
 from ..image import Image
 from ..methods.row import Denoiser, Method
 from ..noise import Noise, model
-from . import checks, domains
+from . import checks, domains, series
 from .domains import Domain
 from .evening import evened, unevenness
 
@@ -41,6 +41,7 @@ class Denoising:
         options: the method's own parameters.
         offset, scale: of the whole study; see ``Domain.range``. Parts of a study share them.
         device: where it is computed.
+        basis: of the whole study's frames, which are restored together; see ``series``. None: each for itself.
     """
 
     method: Method
@@ -52,6 +53,7 @@ class Denoising:
     offset: float
     scale: float
     device: torch.device
+    basis: np.ndarray | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, image: Image, plan: Plan, device: torch.device) -> Denoising:
@@ -62,9 +64,9 @@ class Denoising:
         even = evened(image.voxels, unevenness(plan, image.voxels))
         offset, scale = domains.find(method.domain).range(noise, even)
         options = method.parsed(plan.options)
-        return cls(
-            method, method.load(plan.factor), noise, plan.dimensions, plan.factor, options, offset, scale, device
-        )
+        function, dimensions, factor = method.load(plan.factor), plan.dimensions, plan.factor
+        basis = series.components(noise.stabilise(even)) if plan.together else None
+        return cls(method, function, noise, dimensions, factor, options, offset, scale, device, basis)
 
     @property
     def domain(self) -> Domain:
@@ -83,11 +85,13 @@ class Denoising:
         """How many voxels away a voxel can influence the result."""
         return self.method.reach_at(self.sigma, **self.options)
 
-    def __call__(self, voxels: np.ndarray) -> np.ndarray:
+    def __call__(self, voxels: np.ndarray, progress: Callable[[float], None] = lambda fraction: None) -> np.ndarray:
         """Voxels restored at full strength, in the study's unit.
 
         Args:
-            voxels: float32; in two dimensions ``(planes, rows, columns)``, in three ``(slices, rows, columns)``.
+            voxels: float32; in two dimensions ``(planes, rows, columns)``, in three ``(slices, rows, columns)``; where
+                frames are restored together, all of them: ``(frames, slices, rows, columns)``.
+            progress: called with the fraction done, where there are frames.
 
         Returns:
             An array like ``voxels``, with ``factor`` times as many rows and columns.
@@ -95,12 +99,31 @@ class Denoising:
         Raises:
             MedRestoreError: the method returned values that are not numbers.
         """
-        return self.domain.inverse(self.noise, self._denoised(self.domain.forward(self.noise, voxels)))
+        values = self.domain.forward(self.noise, voxels)
+        clean = self._denoised(values) if self.basis is None else self._together(values, progress)
+        return self.domain.inverse(self.noise, clean)
 
     def on_stabilised(self, stabilised: np.ndarray) -> np.ndarray:
-        """As ``__call__``, from variance-stabilised voxels ``(frames, slices, rows, columns)`` to stabilised ones."""
+        """As ``__call__``, from variance-stabilised voxels ``(frames, slices, rows, columns)`` to stabilised ones.
+
+        Where frames are restored together, these are all the frames of one piece of the study, then of the next.
+        """
         values = self.domain.from_stabilised(self.noise, stabilised)
-        return self.domain.to_stabilised(self.noise, np.stack([self._denoised(frame) for frame in values]))
+        if self.basis is None:
+            clean = np.stack([self._denoised(frame) for frame in values])
+        else:
+            pieces = values.reshape(-1, len(self.basis), *values.shape[1:])
+            clean = np.concatenate([self._together(piece) for piece in pieces])
+        return self.domain.to_stabilised(self.noise, clean)
+
+    def _together(self, values: np.ndarray, progress: Callable[[float], None] = lambda fraction: None) -> np.ndarray:
+        """The method on the components of frames ``(frames, slices, rows, columns)``."""
+        assert self.basis is not None
+        clean = np.empty_like(values)
+        for number, component in enumerate(series.rotated(self.basis, values)):
+            progress(number / len(clean))
+            clean[number] = self._denoised(component)
+        return series.rotated(self.basis.T, clean)
 
     def _denoised(self, values: np.ndarray) -> np.ndarray:
         """The method on values of its domain."""

@@ -26,7 +26,7 @@ from .checks import (
     find_method,
     find_noise,
 )
-from .choice import Candidate, Choice, choose, compare, enlarging, is_reconstruction
+from .choice import Candidate, Choice, choose, compare, enlarging, is_reconstruction, prefers_together
 from .estimates import estimated
 
 # Where no better model is known; of tomograms in nuclear medicine.
@@ -68,6 +68,8 @@ class Plan:
         strength: 0 (leave as it is) to 1 (the full method); a blend in the study's unit. ``recommend`` takes "auto" for
             the one that is expected to serve best.
         dimensions: 2 (slice by slice) or 3.
+        together: frames are restored through their principal components, so that each gains by what others show of
+            the same object; see ``series``. ``recommend`` does so where the study itself prefers it.
         factor: how many times as many rows and columns the result has; 1 keeps the grid. Slices and frames stay.
         mask: None, or bool ``(slices, rows, columns)``: restore inside only; the edge is feathered inwards.
         device: "auto", "cpu", "cuda" or "mps".
@@ -89,6 +91,7 @@ class Plan:
     level: float
     strength: float = 1.0
     dimensions: int = 2
+    together: bool = False
     factor: int = 1
     mask: np.ndarray | None = field(default=None, repr=False)
     device: str = "auto"
@@ -195,7 +198,7 @@ def revise(image: Image, plan: Plan | None, **edits: Any) -> Plan:
     same_noise = edits.get("noise", plan.noise) == plan.noise
     if not (same_method and same_noise):
         kept = ["method", "noise", "strength", "mask", "device", "memory_gb"]
-        kept += ["options", "dimensions", "factor"] if same_method else []
+        kept += ["options", "dimensions", "together", "factor"] if same_method else []
         same_level = same_noise and "level" not in edits and not plan.level_is_default
         kept += ["level", "estimate", "remove_bias"] if same_level else []
         kept += SHAPES if same_noise else []
@@ -254,7 +257,11 @@ def _drafted(image: Image, edits: Mapping[str, Any]) -> Plan:
         edits["strength"] = choice.ranking[0].strength
     defaults = {"dimensions": choice.method.dimensions[0]}
     found = {"method": choice.method.id, "noise": noise, "options": options, "ranking": choice.ranking}
-    return Plan(**{**defaults, **edits, **found, "reason": _sentence(why_noise, choice.reason)})
+    plan = Plan(**{**defaults, **edits, **found, "reason": _sentence(why_noise, choice.reason)})
+    if "together" not in edits and not plan.level_is_default and prefers_together(image, plan):
+        reason = _sentence(why_noise, choice.reason, "the study itself prefers its frames restored together")
+        return replace(plan, together=True, reason=reason)
+    return plan
 
 
 def _with_noise(image: Image, noise: str, edits: Mapping[str, Any]) -> dict[str, Any]:

@@ -129,7 +129,7 @@ def _gain(image: Image, plan: Plan, denoising: Denoising, before: np.ndarray, af
         before,
         denoising.on_stabilised,
         noise,
-        boxes=sample(before, plan.dimensions),
+        boxes=sample(before, plan.dimensions, plan.together),
         restored=after if at_full_strength else None,
         level_error=_level_error(plan, noise, before),
     )
@@ -144,8 +144,14 @@ def _over_estimate(image: Image, plan: Plan, noise: Noise) -> float:
     return ratio if ratio > (TOO_HIGH if own.sure else TOO_HIGH_UNSURE) else 1.0
 
 
-def sample(voxels: np.ndarray, dimensions: int) -> list[Box]:
-    """Pieces that are typical of a study ``(frames, slices, rows, columns)``, whatever memory is allowed."""
+def sample(voxels: np.ndarray, dimensions: int, together: bool = False) -> list[Box]:
+    """Pieces that are typical of a study ``(frames, slices, rows, columns)``, whatever memory is allowed.
+
+    Where its frames are restored ``together``, they are of all frames.
+    """
+    if together:
+        boxes = sample(voxels[:1], dimensions)
+        return [(slice(0, len(voxels)), *box[1:]) for box in boxes]
     size = np.clip(SAMPLE_SHARE * voxels.size, LEAST_SAMPLE, MOST_SAMPLE) / PIECES
     side = round(size ** (1 / dimensions))
     return typical_pieces(voxels, side, side if dimensions == 3 else 1, PIECES)

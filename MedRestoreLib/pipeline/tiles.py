@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 # A core much smaller than the reach around it costs more than it saves.
 SMALLEST_CORE = 16
 
+# Of each voxel of a window of frames that are restored together: before, rotated, and after.
+HELD_BYTES = 12
+
 # Windows are kept this small even where memory allows more: a job that is cancelled stops after the one under way.
 MOST_VOXELS = 4_000_000
 
@@ -109,7 +112,7 @@ def run_tiled(
         # Not before the error, whose traceback holds on to the memory, is forgotten.
         devices.release(denoising.device)
         place = denoising.device.type
-        half = max(window.size for window in _windows(denoising, voxels.shape, limit)) // 2
+        half = max(_seen(denoising, window) for window in _windows(denoising, voxels.shape, limit)) // 2
         try:
             _windows(denoising, voxels.shape, half)
         except OutOfMemory:
@@ -139,7 +142,7 @@ def window_voxels(denoising: Denoising, shape: tuple[int, ...], memory_gb: float
         return usual
     if method.stencil:
         return min(method.voxels_within(memory_gb), usual)
-    largest = max(window.size for window in _windows(denoising, shape, usual))
+    largest = max(_seen(denoising, window) for window in _windows(denoising, shape, usual))
     if largest > method.voxels_within(memory_gb):
         needed = (method.least_bytes + largest * method.bytes_per_voxel) / 1e9
         raise OutOfMemory(
@@ -199,18 +202,19 @@ def in_windows(denoising: Denoising, voxels: np.ndarray, limit: int, progress: C
     """A study restored in windows that read at most ``limit`` voxels; otherwise as ``run_tiled``."""
     factor = denoising.factor
     *planes, rows, columns = voxels.shape
-    restored, done = (
-        np.empty((*planes, factor * rows, factor * columns), voxels.dtype),
-        0,
-    )  # in C order: cut from a view
+    restored = np.empty((*planes, factor * rows, factor * columns), voxels.dtype)  # in C order: cut from a view
+    done = 0
     source, target = (_stacked(denoising, values) for values in (voxels, restored))
     for window in _windows(denoising, voxels.shape, limit):
         progress(done / restored.size)
-        noisy = source[window.read]
-        # In three dimensions frames are cut first, and of clips slices, so a window may still hold several.
-        alone = denoising.dimensions == 2 and not denoising.method.frames
-        clean = denoising(noisy) if alone else np.stack([denoising(one) for one in noisy])
-        finer = window.enlarged(factor)
+        noisy, finer = source[window.read], window.enlarged(factor)
+        if denoising.basis is not None:
+            so_far, share = done, target[finer.core].size
+            clean = denoising(noisy, lambda part: progress((so_far + part * share) / restored.size))  # noqa: B023
+        elif denoising.dimensions == 2 and not denoising.method.frames:
+            clean = denoising(noisy)
+        else:  # frames are cut first, and of clips slices, so a window may still hold several
+            clean = np.stack([denoising(one) for one in noisy])
         target[finer.core] = clean[finer.inner]
         done += target[finer.core].size
     return restored
@@ -223,6 +227,8 @@ def _stacked(denoising: Denoising, voxels: np.ndarray) -> np.ndarray:
     """
     if denoising.method.frames:
         return voxels.swapaxes(0, 1)
+    if denoising.basis is not None:
+        return voxels
     return voxels.reshape(-1, *voxels.shape[2:]) if denoising.dimensions == 2 else voxels
 
 
@@ -234,9 +240,30 @@ def _windows(denoising: Denoising, shape: tuple[int, ...], limit: int) -> list[W
         cut = windows((slices, frames), (0, around), 1, limit // math.prod(plane), smallest=1)
         whole = tuple(slice(0, side) for side in plane)
         return [Window((*one.read, *whole), (*one.core, *whole)) for one in cut]
+    if denoising.basis is not None:
+        return _of_all_frames(denoising, shape, limit)
     if denoising.dimensions == 2:
         return windows((shape[0] * shape[1], *shape[2:]), (0, reach, reach), denoising.method.align, limit)
     return windows(shape, (0, reach, reach, reach), denoising.method.align, limit)
+
+
+def _of_all_frames(denoising: Denoising, shape: tuple[int, ...], limit: int) -> list[Window]:
+    """Windows with all frames of a place. The method sees one component at a time, but all must be held."""
+    frames, *grid = shape
+    reach, method = denoising.reach, denoising.method
+    least = 1 + HELD_BYTES * frames / method.bytes_per_voxel
+    deep = reach if denoising.dimensions == 3 else 0
+    every = slice(0, frames)
+    cut = windows(tuple(grid), (deep, reach, reach), method.align, int(limit / least))
+    return [Window((every, *one.read), (every, *one.core)) for one in cut]
+
+
+def _seen(denoising: Denoising, window: Window) -> int:
+    """How many voxels the method sees at once, or memory holds as if it did."""
+    if denoising.basis is None:
+        return window.size
+    frames = len(denoising.basis)
+    return int(window.size / frames + HELD_BYTES * window.size / denoising.method.bytes_per_voxel)
 
 
 def _cut(shape: tuple[int, ...], reach: tuple[int, ...], cores: list[int]) -> Iterator[Window]:

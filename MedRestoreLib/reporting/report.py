@@ -197,6 +197,7 @@ class Report:
         return (
             f"{self.plan['method']}, {self.noise.model} noise, level {self.noise.level:.4g}, "
             f"strength {self.plan['strength']:g}{f', deblurred (sharpen {sharpen:g})' if sharpen else ''}"
+            f"{', frames together' if self.plan.get('together') else ''}"
         )
 
     @classmethod

@@ -102,6 +102,8 @@ def _needed(
         raise IndexError(f"there is no slice {number} of frame {frame} in {shape[0]} frames of {shape[1]} slices")
     around = denoising.method.frames
     frames = slice(max(0, frame - around), min(frame + around + 1, shape[0]))
+    if denoising.basis is not None:
+        frames = slice(0, shape[0])
     if denoising.dimensions == 2:
         return frames, slice(number, number + 1)
     method = denoising.method

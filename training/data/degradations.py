@@ -21,6 +21,7 @@ from MedRestoreLib.pipeline.plan import BMODE_DYNAMIC_RANGE_DB
 
 from . import GREY, WHITE
 from .blurred import blurred
+from .reduced import reduced
 
 # Simulated B-mode images, within the range of real scanners: standard deviations of the point spread function in
 # pixels, number of looks, dynamic range of the display in dB.
@@ -236,6 +237,13 @@ MODELS: dict[str, Model] = {
         1.0,
         tuple(("blurred", at) for at in (0.2, 0.5, 1.0)),
         smooth=True,
+    ),
+    "reduced": Model(
+        reduced,
+        "reduced by the factor, bicubic with antialiasing; 8-bit",
+        "linear",
+        1.0,
+        tuple(("reduced", factor) for factor in (2.0, 3.0, 4.0)),
     ),
 }
 

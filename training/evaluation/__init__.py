@@ -14,4 +14,5 @@ MEASURES = {
     "frames": "frames:results",
     "enhancement": "enhancement:results",
     "resolution": "resolution:results",
+    "clips": "clips:results",
 }

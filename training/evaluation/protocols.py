@@ -31,7 +31,7 @@ class Protocol:
     baselines: Mapping[str, Restorer] = field(default_factory=lambda: {"noisy": baselines.noisy})
 
 
-BONE, BREASTS, MIXED, ENHANCED = "emanet_bone", "unet_att", "gaussian", "swin_conv"
+BONE, BREASTS, MIXED, ENHANCED, CLIPS = "emanet_bone", "unet_att", "gaussian", "swin_conv", "student_x2"
 COUNTS = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 50.0)  # the paper's, and 50: 26 counts
 SPECKLE = (0.05, 0.1, 0.15, 0.25, 0.5, 0.75)  # the paper's, and weaker ones for ``tables.unet_att.matched``
 FAINT = (50.0, 30.0, 20.0)  # 26, 72 and 163 counts
@@ -46,6 +46,7 @@ PROTOCOLS: dict[str, Protocol] = {  # by the name of the noise model in training
     "bmode": Protocol(BREASTS, (0.15, 0.3), (), baselines.BMODE),
     "blurred": Protocol(ENHANCED, (0.2, 0.5, 1.0)),
     "gaussian": Protocol(MIXED, (7.65, 22.95, 38.25), (), baselines.WHITE_NOISE),  # 3, 9 and 15 % of the maximum
+    "reduced": Protocol(CLIPS, (2.0, 3.0, 4.0)),
     REAL: Protocol(BREASTS, lesion_levels=(0.0,)),
 }
 

@@ -19,6 +19,8 @@ LOSSES = {
     "mse": "pixel:MeanSquares",
     "charbonnier": "pixel:Charbonnier",
     "calm_and_sharp": "pixel:CalmAndSharp",
+    "enlarged": "enlarged:Enlarged",
+    "fusion": "fusion:FusionLoss",
     "noise": "pixel:NoiseSquares",
     "poisson_nll": "pixel:PoissonLikelihood",
     "perceptual": "perceptual:Perceptual",

@@ -23,12 +23,16 @@ class Acquisition:
         sigma: standard deviation of the noise in each channel (real, imaginary), the root of the mean variance where
             ``inside``; in the study's unit.
         inside: boolean, the object.
+        gains: of k-space, in ``numpy.fft.fftn``'s order; None where it was not filtered.
+        spread: the noise's standard deviation over ``sigma``; 1 where it is even.
     """
 
     noisy: np.ndarray
     ideal: np.ndarray
     sigma: float
     inside: np.ndarray
+    gains: np.ndarray | None
+    spread: np.ndarray | float
 
 
 def acquire(clean: np.ndarray, kind: str, level: float, seed: int = 0) -> Acquisition:
@@ -50,10 +54,10 @@ def acquire(clean: np.ndarray, kind: str, level: float, seed: int = 0) -> Acquis
     gains = KINDS[kind](clean.shape) if kind in FILTERS else None
     if gains is not None:
         ideal = np.maximum(_filtered(ideal, gains), 0)
+    spread = _uneven(clean.shape, inside) if kind == "uneven" else 1.0
     if kind == "coils":
         noisy = _combined(ideal, sigma, rng)
     else:
-        spread = _uneven(clean.shape, inside) if kind == "uneven" else 1.0
         channels = [_coloured(rng, clean.shape, gains) * (sigma * spread) for _ in range(2)]
         noisy = np.hypot(ideal + channels[0], channels[1])
     if kind == "stripped":
@@ -61,7 +65,7 @@ def acquire(clean: np.ndarray, kind: str, level: float, seed: int = 0) -> Acquis
     if kind == "eight_bit":
         step = float(noisy.max()) / 255
         noisy = np.round(noisy / step) * step
-    return Acquisition(noisy.astype(np.float32), ideal.astype(np.float32), sigma, inside)
+    return Acquisition(noisy.astype(np.float32), ideal.astype(np.float32), sigma, inside, gains, spread)
 
 
 def zero_filled(factor: float) -> Callable[[tuple[int, ...]], np.ndarray]:

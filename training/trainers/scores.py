@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import torch
 
+from MedRestoreLib.methods.registration import register
 from MedRestoreLib.metrics import segmentation
 from MedRestoreLib.metrics.fidelity import psnr
 
 from .. import build
 from ..build import Trained
 from ..data import Source
+from ..data.clips import Clips
+from ..data.neighbours import Neighbours
 from ..data.views import for_validation
+from ..losses.fusion import FusionLoss
 from ..recipe import RecipeError
 
 Score = Callable[[Trained, Source, int], dict[str, float]]  # (network, source, patients) → "score" and its parts
@@ -75,6 +80,34 @@ def label(network: Trained, source: Source, patients: int) -> dict[str, float]:
     return {"score": float(np.mean(list(recalls.values()))), **recalls}
 
 
+def fusion(network: Trained, source: Clips, patients: int) -> dict[str, float]:
+    """What the middle windows of the first validation clips lack of the fusion loss's quality, negative."""
+    loss = FusionLoss(**network.recipe.losses[0].arguments)
+    lost = []
+    for id in source.patients("validation")[:patients]:
+        _, bursts = source.bursts(id)
+        frames = np.ascontiguousarray(bursts[0][: source.frames])
+        if source.registered:
+            frames = register(frames, frames[(source.frames - 1) // 2]).frames
+        window = torch.from_numpy(frames)[None]
+        with torch.inference_mode():
+            lost.append(float(loss(network.network.eval()(window), {"clean": window})))
+    return {"score": -float(np.mean(lost))}
+
+
+def neighbours(network: Trained, source: Neighbours, patients: int) -> dict[str, float]:
+    """Mean PSNR (peak 1, dB) of refined frames, and that of the same frames enlarged alone."""
+    found: dict[str, list[float]] = {"refined": [], "alone": []}
+    for id in source.patients("validation")[:patients]:
+        for stack, true, tissue in list(source.enlarged(id))[::2]:
+            with torch.inference_mode():
+                refined = network.network.eval()(torch.from_numpy(stack)[None])[0, 0].numpy()
+            for name, image in (("refined", refined), ("alone", stack[0])):
+                found[name].append(psnr(image, true, data_range=1.0, mask=tissue))
+    means = {name: float(np.mean(values)) for name, values in found.items()}
+    return {"score": means["refined"], **means}
+
+
 def estimated_level(network: Trained, noisy: np.ndarray) -> float:
     """The expected level under a level network's classes: the mean over a view's tiles, weighted by their brightness.
 
@@ -108,6 +141,8 @@ SCORES: dict[str, Score] = {
     "lesions": lesions,
     "presence": presence,
     "label": label,
+    "fusion": fusion,
+    "neighbours": neighbours,
 }
 
 

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from MedRestoreLib.methods.bm3d import bm3d
-from MedRestoreLib.methods.bm4d import bm4d
+from MedRestoreLib.methods.bm3d import BLOCKS, bm3d
+from MedRestoreLib.methods.bm4d import CUBES, bm4d
+from MedRestoreLib.methods.collaborative import in_chunks
 from Testing.support.denoising import psnr, restored
 from Testing.support.phantoms import camera, noisy, simulated_brain
 
@@ -72,3 +73,13 @@ def test_huge_numbers_are_restored_to_their_range(case):
     image = 1e4 * rng.random(case.clean().shape, np.float32)
     result = restored(case.method, image, 0.1)
     assert -5e3 < result.min() < result.max() < 1.5e4
+
+
+@pytest.mark.parametrize("lattice", [BLOCKS, CUBES], ids=["bm3d", "bm4d"])
+def test_every_reference_is_in_one_chunk(lattice):
+    for side in range(lattice.side, 160):
+        runs = lattice.runs(side, axis=1)
+        for length in (16, 48):
+            chunks = in_chunks(runs, length)
+            assert [id(run) for chunk in chunks for run in chunk] == [id(run) for run in runs]
+            assert all(run.start - chunk[0].start < length for chunk in chunks for run in chunk)
