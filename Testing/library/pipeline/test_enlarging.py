@@ -234,11 +234,13 @@ def test_consistency_is_that_of_the_reduced_result_with_the_study():
     bicubic = resampling.enlarged(study, 2)
     exact = bicubic + resampling.enlarged(study - resampling.reduced(bicubic, 2), 2)
     found = Enlargement.of(study, exact, bicubic, 2)
-    residual = resampling.reduced(exact, 2) - study
+    residual = (resampling.reduced(exact, 2) - study)[..., 4:-4, 4:-4]  # what no edge has a say in
     wanted = 20 * np.log10(np.ptp(study) / np.sqrt(np.mean(residual**2)))
     assert found.consistency_db == pytest.approx(wanted, abs=1e-3)
     assert found.consistency_db > found.bicubic_db + 3
-    assert abs(residual[found.place]) == pytest.approx(found.largest, rel=1e-5) == np.abs(residual).max()
+    frame, number, row, column = found.place
+    assert abs(residual[frame, number, row - 4, column - 4]) == pytest.approx(found.largest, rel=1e-5)
+    assert found.largest == np.abs(residual).max()
 
 
 def test_the_verdict_is_careful_at_best_and_harm_where_the_study_is_contradicted():
