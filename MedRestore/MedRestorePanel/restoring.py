@@ -132,9 +132,8 @@ class RestoreSection:
         study = self.study.study()
         mask = mrml.mask_of(p.maskSegmentation, p.maskSegment, study) if p.maskSegmentation is not None else None
         target = self._earlier() if p.replaceResult else None
-        trustMap = p.trustMap and not self.study.enlarges()
         order = Order(
-            study, self.study.edits(), mask, target, p.keepRemoved, trustMap=trustMap, others=(p.inputVolume,)
+            study, self.study.edits(), mask, target, p.keepRemoved, trustMap=p.trustMap, others=(p.inputVolume,)
         )
         self.onStarted()
         pace = Pace()

@@ -366,7 +366,6 @@ class StudySection(VTKObservationMixin):
         self.connectors["factor"].setChoices(choices.factors(p.method))
         for widget in (ui.factorNameLabel, ui.factorComboBox):
             widget.visible = self.enlarges()
-        ui.trustCheckBox.enabled = not self.enlarges()
         ui.recognisedLabel.text = self._message or (self._described() if hasStudy else "")
         ui.levelLabel.text = self._levelText()
         ui.whyLabel.text = self._reasons()

@@ -25,7 +25,6 @@ def test_the_factor_is_asked_for_where_the_method_has_one(user: User, head):
     assert user.ui.factorComboBox.visible
     assert user.items("factor") == ["2 times", "3 times", "4 times"]
     assert user.p.factor == "2"
-    assert not user.ui.trustCheckBox.enabled
     assert "not measured" in user.ui.statusLabel.text
     user.choose(factor="4")
     user.choose(method="adf")
@@ -46,7 +45,13 @@ def test_the_result_is_larger_in_the_same_place_with_what_was_added(user: User, 
     np.testing.assert_allclose(slicer.util.arrayFromVolume(result), resampling.enlarged(voxels, 3).clip(0), atol=0.01)
     np.testing.assert_allclose(corners(result), corners(head), atol=1e-6)
     np.testing.assert_allclose(slicer.util.arrayFromVolume(mrml.removed_of(result)), 0, atol=0.01)
-    assert mrml.trust_of(result) == {}
+    maps = mrml.trust_of(result)
+    assert set(maps) == {"invented"}, "where detail was not measured"
+    np.testing.assert_allclose(corners(maps["invented"]), corners(head), atol=1e-6)
+    share = slicer.util.arrayFromVolume(maps["invented"])
+    assert share.min() >= 0
+    assert share.max() <= 1
+    assert share.any()
     assert "Enlarged is not measured" in user.ui.evidenceBrowser.plainText
     assert mrml.report_of(result)["enlargement"]["factor"] == 3
 
