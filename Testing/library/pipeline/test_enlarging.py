@@ -210,6 +210,13 @@ def test_a_factor_alone_is_enough_and_a_method_that_enlarges_has_one():
         assert catalogue.find(mr.recommend(replace(study, modality=modality), factor=2).method).factors
 
 
+@pytest.mark.parametrize("modality", ["US", "MR", "OT"])
+def test_the_best_strength_is_the_full_one_where_nothing_can_be_compared(modality):
+    study = replace(frames((1, 1, 40, 48)), modality=modality)
+    assert mr.recommend(study, method="bicubic", strength="auto").strength == 1.0
+    assert mr.recommend(study, factor=2, strength="auto").strength == 1.0
+
+
 def test_there_is_no_map_of_trust_of_an_enlarged_study():
     study = frames((1, 1, 20, 24))
     plan = mr.recommend(study, **GIVEN)
