@@ -320,7 +320,7 @@ def _choice(image: Image, plan: Plan, best_strength: bool) -> Choice:
         return enlarging(image, plan)
     else:
         choice = choose(image, plan, _shapes(image))
-    if best_strength and not choice.ranking and not plan.level_is_default:
+    if best_strength and not choice.ranking and not plan.level_is_default and plan.factor == 1:
         return replace(choice, ranking=compare(image, plan, [choice.method]))
     return choice
 
