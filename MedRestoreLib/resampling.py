@@ -75,11 +75,11 @@ def _coarser(lines: np.ndarray, factor: int) -> np.ndarray:
     centre, width = (factor - 1) / 2, REACH * factor
     around = _mirrored(lines, width)
     taps = [tap for tap in range(-width, width + factor) if abs(tap - centre) < width]
-    return sum(
-        np.float32(_kernel((tap - centre) / factor) / factor)
-        * around[..., width + tap : width + tap + (count - 1) * factor + 1 : factor]
-        for tap in taps
-    )
+    result = np.zeros((*lines.shape[:-1], count), np.float32)
+    for tap in taps:
+        weight = np.float32(_kernel((tap - centre) / factor) / factor)
+        result += weight * around[..., width + tap : width + tap + (count - 1) * factor + 1 : factor]
+    return result
 
 
 def _mirrored(lines: np.ndarray, width: int) -> np.ndarray:

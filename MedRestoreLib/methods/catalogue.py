@@ -298,24 +298,6 @@ METHODS = (
         bytes_per_voxel=50,
         stencil=True,
     ),
-    # The last of those that enlarge: every other one is preferred.
-    Method(
-        id="bicubic",
-        title="Bicubic enlargement",
-        summary="Interpolates between pixels: adds nothing, and is what other enlargements are compared with.",
-        citation="Keys, IEEE TASSP 29(6), 1981",
-        implementation="bicubic:bicubic",
-        domain="grey",
-        dimensions=(2,),
-        modalities=BUT_COUNTS,
-        noises=("speckle", "rician", "gaussian", "reconstructed"),
-        reach=2,
-        patch=1,
-        bytes_per_voxel=300,  # at factor 4
-        stencil=True,
-        factors=(2, 3, 4),
-        blind=True,
-    ),
     Method(
         id="enlarge",
         title="Learned enlargement",
@@ -333,5 +315,23 @@ METHODS = (
         blind=True,
         validity=CLIPS,
         weights="student_x{factor}",
+    ),
+    # The last of those that enlarge: every other one is preferred.
+    Method(
+        id="bicubic",
+        title="Bicubic enlargement",
+        summary="Interpolates between pixels: adds nothing, and is what other enlargements are compared with.",
+        citation="Keys, IEEE TASSP 29(6), 1981",
+        implementation="bicubic:bicubic",
+        domain="grey",
+        dimensions=(2,),
+        modalities=BUT_COUNTS,
+        noises=("speckle", "rician", "gaussian", "reconstructed"),
+        reach=2,
+        patch=1,
+        bytes_per_voxel=300,  # at factor 4
+        stencil=True,
+        factors=(2, 3, 4),
+        blind=True,
     ),
 )

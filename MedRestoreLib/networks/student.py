@@ -50,6 +50,7 @@ class Student(nn.Module):
         larger = Student(self.factor, width, layers)
         larger.load_state_dict(self.state_dict(), strict=False)
         for layer in larger.middle[len(self.middle) :]:
+            assert isinstance(layer, nn.Conv2d)
             nn.init.dirac_(layer.weight)
         return larger.to(self.head.weight.device)
 

@@ -146,8 +146,10 @@ def check_factor(factor: int, method: Method | None) -> None:
             field="factor",
         )
     if not catalogue.making(factor):
-        able = sorted({able for row in catalogue.METHODS for able in row.factors})
-        raise InvalidPlan(f"no method enlarges {factor:g} times; choose {', '.join(map(str, able))}.", field="factor")
+        factors = sorted({able for row in catalogue.METHODS for able in row.factors})
+        raise InvalidPlan(
+            f"no method enlarges {factor:g} times; choose {', '.join(map(str, factors))}.", field="factor"
+        )
 
 
 def check_level(noise: str, level: float) -> None:

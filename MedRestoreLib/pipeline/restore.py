@@ -163,6 +163,7 @@ def feathered_on(
     plan: Plan, spacing: tuple[float, float, float], first: int = 0, last: int | None = None
 ) -> np.ndarray:
     """``feathered`` weights of the plan's mask on the result's grid; ``spacing`` is the study's."""
+    assert plan.mask is not None
     across, down, through = spacing
     mask = resampling.repeated(plan.mask, plan.factor)
     return feathered(mask, (across / plan.factor, down / plan.factor, through), first, last)

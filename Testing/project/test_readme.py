@@ -144,7 +144,12 @@ def test_options_that_are_named_exist():
 
     groups = [typer.main.get_command(each) for each in (app, training)]
     commands = [*groups, *(command for group in groups for command in group.commands.values())]
-    known = {option for command in commands for parameter in command.params for option in parameter.opts}
+    known = {
+        option
+        for command in commands
+        for parameter in command.params
+        for option in [*parameter.opts, *parameter.secondary_opts]
+    }
     named = {option for code in re.findall(r"`([^`\n]+)`", PROSE) for option in re.findall(r"(?<!\S)--[a-z-]+", code)}
     others = {"--index-url"}  # pip's
     assert named
