@@ -37,6 +37,9 @@ STRONG = 0.3  # of the strongest coefficient: fainter ones do not tell a block's
 GROWN = 1.15  # growth from which there is anatomy in the blocks
 UNBELIEVABLE = 8.0  # strongest over weakest: no receiver or reconstruction does that
 SCATTERED = 1.8  # dispersion from which there is anatomy in the blocks
+# Squares of a few slices show neither the weak texture of tissue nor how uneven noise is: in the flattest of them coloured
+# noise so much fainter than their brightness, or noise that scatters so much, is not trusted.
+FAINT, SCATTERED_SQUARES = 30.0, 1.14
 # A level of even noise is doubted where blocks differ so much, are noisier by so much, and grow less than with anatomy.
 UNEVEN, NOISIER, ANATOMY = 1.3, 1.05, 1.1
 CALMER = 0.75  # a map is kept if it lessens the dispersion to this part
@@ -68,6 +71,8 @@ class Measured:
         dispersion: spread of the blocks' energy, beside the map, over that of stationary Gaussian noise: 1, or more
             where there is anatomy.
         repeats: it was measured in differences of frames.
+        cubes: it was measured in cubes, not in squares.
+        brightness: of the bright blocks, over ``sigma``.
         beneath: standard deviation of the white noise if the rest is a picture's fine texture; None where it is not.
     """
 
@@ -79,6 +84,8 @@ class Measured:
     growth: float
     dispersion: float
     repeats: bool
+    cubes: bool
+    brightness: float
     beneath: float | None = None
 
     @property
@@ -88,8 +95,15 @@ class Measured:
             return 0.8
         if self.blocks < ENOUGH or self._rolls_off_at_once or self.beneath is not None:
             return 0.3
+        if self.scattered or not (self.cubes or self.white or self.brightness < FAINT):
+            return 0.4
         doubt = 4.5 * max(self.growth - 1.02, 0) + 0.5 * max(self.dispersion - 1.1, 0)
         return float(np.clip(0.95 - doubt, 0.05, 0.95))
+
+    @property
+    def scattered(self) -> bool:
+        """Whether squares differ as those of even noise do not."""
+        return not (self.cubes or self.repeats) and self.dispersion > SCATTERED_SQUARES
 
     @property
     def _rolls_off_at_once(self) -> bool:
@@ -227,6 +241,8 @@ def _measured(
         growth=growth,
         dispersion=chosen.dispersion,
         repeats=repeats,
+        cubes=len(chosen.variances) > 1,
+        brightness=float(np.percentile(blocks.mean, 90)) / sigma,
         beneath=sigma * float(chosen.variances[0, -2:, -2:].mean()) ** 0.5 if textured else None,
     )
 
@@ -373,6 +389,8 @@ def refined(
 
 def _uneven(found: Measured, ratio: float) -> bool:
     """Whether blocks that are flat differ as even noise does not, and are noisier than an estimate says."""
+    if found.blocks >= ENOUGH and found.scattered:
+        return True
     return found.blocks >= ENOUGH and ratio > NOISIER and found.dispersion > UNEVEN and found.growth < ANATOMY
 
 

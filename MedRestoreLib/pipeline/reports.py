@@ -50,6 +50,7 @@ PLACES = 1_000_000  # voxels that are looked at
 
 _NO_GAIN = "no noise was removed: what an enlargement gains between the study's pixels, the study does not tell."
 _COLOUR_KEPT = "Only the brightness (luma) was restored; colour was kept."
+_COLOUR_INTERPOLATED = "Only the brightness (luma) was enlarged by the method; colour was interpolated."
 
 
 def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
@@ -73,6 +74,7 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
     unknown = "could not be estimated" if plan.level_is_default else "is uncertain"
     unused = f"The noise level {unknown}, but {method.title} uses none." if plan.careful and method.blind else ""
     spacing = image.spacing if image.spacing_known else None
+    colour = _COLOUR_INTERPOLATED if enlargement else _COLOUR_KEPT
     return Report(
         study=Study(
             modality=image.modality,
@@ -104,7 +106,7 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
         notes=(
             *run.notes,
             *((NOT_MEASURED,) if enlargement else noise.caveats),
-            *(note for note in (level.caution, unused, "" if image.colour is None else _COLOUR_KEPT) if note),
+            *(note for note in (level.caution, unused, "" if image.colour is None else colour) if note),
         ),
         cautions=(*_cautions(level, run), *_few_counts(image, noise), *_outside(image, denoising)),
         enlargement=enlargement,
