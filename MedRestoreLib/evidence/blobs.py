@@ -98,7 +98,7 @@ def find(before: np.ndarray, after: np.ndarray, noise: Noise, grid: Grid) -> lis
     """
     if not noise.blob_thresholds or min(before.shape[2:]) <= 4 * MARGIN:
         return []
-    volume = before.shape[1] >= VOLUME_SLICES and grid.spacing[2] <= THICK * min(grid.spacing[:2])
+    volume = noise.white and before.shape[1] >= VOLUME_SLICES and grid.spacing[2] <= THICK * min(grid.spacing[:2])
     thresholds = np.sqrt(np.square(noise.blob_thresholds) + 2 * np.log(max(before.size / REFERENCE_VOXELS, 1)))
     pixel = float(np.sqrt(grid.spacing[0] * grid.spacing[1]))
     places = []

@@ -16,6 +16,8 @@ LEVEL_WIDTH = 1.5  # voxels: the level of the noise is taken from both studies' 
 MARGIN = 4  # voxels along a frame's edges, where filters are cut
 WINDOW = 33  # voxels: side of the windows in which the spread of responses is measured; plus 8 widths
 CLIP = 3.0  # a response beyond counts as that much in the spread, or a blob would hide itself
+MIDDLE = 0.6745  # median of the absolute value of a normal variable of variance 1
+CALMEST = 0.7  # of the study's spread: the least of surroundings, where the spread is the study's own
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,13 +41,13 @@ class Responses:
 
         The residual is divided by the model's standard deviation. The spread of a response is then 1, or for coloured
         noise that of its low frequencies, or that of its surroundings where it is larger: noise above the model's level
-        raises no alarm.
+        raises no alarm. What despeckling takes out is no white noise: the spread of the study's responses is its unit.
         """
         spectrum = noise.spectrum if volume or noise.spectrum is None else noise.spectrum.in_plane
         least = 1.0 if spectrum is None else spectrum.plateau
         where = noise.comparable(noisy, restored)
         observed, expected, std = noise.standardisation(noisy, restored, where, np.zeros(where.shape, np.int8))
-        if not noise.even:  # neither study alone tells the level: a blob may be in either
+        if noise.white and not noise.even:  # neither study alone tells the level: a blob may be in either
             std = noise.residual_std(_gaussian((noisy + restored) / 2, LEVEL_WIDTH, volume))
         observed, expected = observed / std, expected / std
         residual = np.where(where, observed - expected, 0).astype(np.float32)
@@ -61,7 +63,7 @@ class Responses:
             if volume and width >= BROAD:
                 found = _doubled(_scores(*halves, width / 2, window // 2, volume, least), where.shape)
             else:
-                found = _scores(residual, inside, width, window, volume, least)
+                found = _scores(residual, inside, width, window, volume, least, not noise.white)
             np.copyto(z[number], found, where=inner)
         return cls(z, observed, expected, volume)
 
@@ -80,10 +82,19 @@ class Responses:
 
 
 def _scores(
-    residual: np.ndarray, inside: np.ndarray, width: float, window: int, volume: bool, least: float
+    residual: np.ndarray,
+    inside: np.ndarray,
+    width: float,
+    window: int,
+    volume: bool,
+    least: float,
+    correlated: bool = False,
 ) -> np.ndarray:
-    """Responses over their standard deviation."""
+    """Responses over their standard deviation; ``correlated``: in units of the middle half of all of them."""
     response = _matched(residual, inside, width, volume)
+    if correlated and inside.any():
+        response /= max(float(np.median(np.abs(response[inside > 0]))) / MIDDLE, 1e-6)
+        return response / np.maximum(_spread(response, inside, window, volume, 0.0), CALMEST)
     return response / _spread(response, inside, window, volume, least)
 
 
@@ -103,7 +114,7 @@ def _matched(residual: np.ndarray, inside: np.ndarray, width: float, volume: boo
 
 def _spread(response: np.ndarray, inside: np.ndarray, window: int, volume: bool, least: float) -> np.ndarray:
     """Root mean square of the responses around each voxel, but that of a variance of ``least`` at least."""
-    squares = inside * np.minimum(np.square(response), np.float32(CLIP**2 * least))
+    squares = inside * np.minimum(np.square(response), np.float32(CLIP**2 * (least or 1)))
     share = np.maximum(_box(inside, window, volume), 0.02)
     return np.sqrt(np.maximum(_box(squares, window, volume) / share, least))
 
