@@ -29,6 +29,7 @@ from .pipeline.trust import Trust, trust
 from .reporting.report import Report
 from .service.batch import batch
 from .service.client import Worker
+from .service.stream import Stream
 from .version import __version__ as __version__
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Plan",
     "Report",
     "Result",
+    "Stream",
     "Trust",
     "UnknownNoise",
     "UnsupportedImage",

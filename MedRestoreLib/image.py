@@ -55,6 +55,8 @@ class Image:
         padding: None, or float32 like ``voxels``: the value of each voxel that only fills the rectangle (DICOM's Pixel
             Padding), NaN where something was measured. ``voxels`` holds the smallest measured value there, so that
             padding is not filtered into its neighbours; ``stored`` puts the padding back.
+        phase: None, or float32 like ``voxels``, radians: the study is complex, and ``voxels`` its magnitude. It is
+            restored as complex numbers, whose noise is Gaussian and without bias.
     """
 
     voxels: np.ndarray
@@ -69,6 +71,7 @@ class Image:
     source: Source = field(default_factory=Source, repr=False)
     spacing_known: bool = True
     padding: np.ndarray | None = field(default=None, repr=False)
+    phase: np.ndarray | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         voxels = np.asarray(self.voxels, dtype=np.float32)
@@ -89,7 +92,7 @@ class Image:
             raise UnsupportedImage("the image axes are not perpendicular unit vectors; resample the study first.")
         if self.frame_times and len(self.frame_times) != voxels.shape[0]:
             raise UnsupportedImage(f"{len(self.frame_times)} frame times for {voxels.shape[0]} frames.")
-        for name in ("colour", "remainder", "padding"):
+        for name in ("colour", "remainder", "padding", "phase"):
             extra = getattr(self, name)
             if extra is not None:
                 if extra.shape[:4] != voxels.shape:
@@ -98,7 +101,7 @@ class Image:
 
     @classmethod
     def from_array(cls, array: Any, *, axes: str = "", **attributes: Any) -> Image:
-        """Image of a NumPy array (or anything ``np.asarray`` takes) of any real type.
+        """Image of a NumPy array (or anything ``np.asarray`` takes) of any real or complex type.
 
         Args:
             array: ``(rows, columns)``, ``(slices, rows, columns)`` or ``(frames, slices, rows, columns)``; with
@@ -107,14 +110,14 @@ class Image:
             **attributes: the other attributes of ``Image``.
 
         Raises:
-            UnsupportedImage: the shape does not fit, or the type is not a real number.
+            UnsupportedImage: the shape does not fit, or the type is not a number.
 
         >>> Image.from_array([[1, 2], [3, 4]], modality="MR").voxels.shape
         (1, 1, 2, 2)
         """
         stored = np.asarray(array)
-        if stored.dtype.kind not in "biuf":
-            raise UnsupportedImage(f"voxels of type {stored.dtype} are not real numbers.")
+        if stored.dtype.kind not in "biufc":
+            raise UnsupportedImage(f"voxels of type {stored.dtype} are not numbers.")
         axes = axes or {2: "yx", 3: "zyx", 4: "fzyx"}.get(stored.ndim, "")
         if len(axes) != stored.ndim or len(set(axes)) != len(axes) or not {"y", "x"} <= set(axes) <= set("fzyxc"):
             raise UnsupportedImage(f"an array of shape {stored.shape} cannot be read as axes '{axes}'.")
@@ -124,6 +127,10 @@ class Image:
             if axis not in axes:
                 full = np.expand_dims(full, position)
         attributes.setdefault("source", Source(dtype=str(stored.dtype)))
+        if full.dtype.kind == "c":
+            if "c" in axes:
+                raise UnsupportedImage("complex colours are not supported.")
+            return cls(np.abs(full), phase=np.angle(full).astype(np.float32), **attributes)
         if "c" not in axes:
             return cls(full, remainder=_remainder(full), **attributes)
         if full.shape[4] not in (3, 4):
@@ -175,16 +182,27 @@ class Image:
             colour=colour,
             remainder=None,
             padding=None if padding is None else resampling.repeated(padding, factor),
+            phase=None,
         )
+
+    def magnitude(self) -> Image:
+        """The study without its phase; itself where it is not complex."""
+        if self.phase is None:
+            return self
+        real = np.dtype(self.source.dtype).kind != "c"
+        return replace(self, phase=None, source=self.source if real else replace(self.source, dtype="float32"))
 
     def stored(self) -> np.ndarray:
         """Voxels as they were stored, or would be: ``(frames, slices, rows, columns[, components])``.
 
         An untouched image gives back the very numbers it was read from, in their type. Colour is rounded to its
         integer type and kept in its range; other voxels that do not fit their integer type come back as float32.
+        Complex numbers come back as complex64 where they were complex, else as their magnitude.
         """
         dtype = np.dtype(self.source.dtype)
         voxels = self.with_padding()
+        if dtype.kind == "c":
+            return (voxels * np.exp(1j * (0 if self.phase is None else self.phase))).astype(np.complex64)
         if self.colour is not None:
             components = np.array(self.colour)
             components[..., :3] += self.voxels[..., None]

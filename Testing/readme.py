@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from MedRestoreLib import noise
 from MedRestoreLib.methods import catalogue
+from MedRestoreLib.methods.row import Method
 from MedRestoreLib.modalities import MODALITIES
 from Testing.support.paths import ONLINE, REPOSITORY
 
@@ -31,9 +32,17 @@ def methods() -> str:
     """One row for each row of the catalogue."""
     rows = []
     for row in catalogue.METHODS:
-        card = f" ([card]({CARDS}/{row.weights}.md))" if row.learned else ""
-        rows.append((f"`{row.id}`", f"{row.title}{card}", row.summary, row.citation))
+        rows.append((f"`{row.id}`", f"{row.title}{_cards(row)}", row.summary, row.citation))
     return _table(("id", "method", "what it does", "source"), rows)
+
+
+def _cards(row: Method) -> str:
+    """Links to the cards of a method's weights, one for each factor by which it enlarges; "" without weights."""
+    if not row.learned:
+        return ""
+    factors = row.factors or (1,)
+    links = [f"[card{f' ×{by}' if row.factors else ''}]({CARDS}/{row.weights_at(by)}.md)" for by in factors]
+    return f" ({', '.join(links)})"
 
 
 def noises() -> str:

@@ -130,7 +130,7 @@ def modalities() -> list[Choice]:
 
 
 def methods(modality: str = "", noise: str = "", recommended: str = "") -> list[Choice]:
-    """The methods: the recommended one first, then those made for the modality, then the others.
+    """The methods: the recommended one first, those made for the modality, the others, and those that enlarge.
 
     Args:
         modality: DICOM code, "" when unknown.
@@ -141,13 +141,15 @@ def methods(modality: str = "", noise: str = "", recommended: str = "") -> list[
 
     modality = modality if any(modality in method.modalities for method in catalogue.METHODS) else UNKNOWN
     first = [method for method in catalogue.METHODS if method.id == recommended]
-    rest = [method for method in catalogue.METHODS if method.id != recommended]
+    others = [method for method in catalogue.METHODS if method.id != recommended]
+    rest = [method for method in others if not method.factors]
     handling = [method for method in rest if not noise or noise in method.noises]
     fit = [method for method in handling if modality in method.modalities]
     groups = {
         _("Made for such studies"): fit,
         _("Made for other studies"): [method for method in handling if method not in fit],
         _("For other noise"): [method for method in rest if method not in handling],
+        _("To enlarge"): [method for method in others if method.factors],
     }
     items = [
         _methodChoice(method, _("{title} (recommended)").format(title=ofLibrary(method.title))) for method in first
@@ -176,6 +178,15 @@ def dimensions(method: str = "") -> list[Choice]:
     able = next((row.dimensions for row in catalogue.METHODS if row.id == method), (2, 3))
     titles = {2: _("Slice by slice (2-D)"), 3: _("As a volume (3-D)")}
     return [Choice(_("As recommended"), "auto"), *(Choice(titles[number], str(number)) for number in able)]
+
+
+def factors(method: str = "") -> list[Choice]:
+    """How many times larger a method can make a study; none for a method that keeps the grid."""
+    from MedRestoreLib.methods import catalogue
+
+    able = next((row.factors for row in catalogue.METHODS if row.id == method), ())
+    about = _("So many times as many rows and columns. Slices and frames stay.")
+    return [Choice(_("{factor} times").format(factor=factor), str(factor), about) for factor in able]
 
 
 def devices(names: Mapping[str, str] | None = None) -> list[Choice]:

@@ -82,7 +82,8 @@ class Job(VTKObservationMixin):
         self._onProgress, self._onDone, self._onFailed = onProgress, onDone, onFailed
         self._isOver = False
         self._steps = None
-        self._output = mrml.Output(order.study, target=order.target, trust=order.trustMap)
+        factor = order.edits.get("factor", 1)
+        self._output = mrml.Output(order.study, target=order.target, trust=order.trustMap, factor=factor)
         self._pace = Pace()
         self._request = workers.request(
             "restore",

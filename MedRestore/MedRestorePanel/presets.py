@@ -176,6 +176,7 @@ class PresetSection:
             and level
             and _near(p.strength, preset.strength)
             and p.dimensions == str(preset.dimensions)
+            and (p.factor or "1") == str(preset.factor)
             and p.options.replace(" ", "") == presets.options_to_text(preset.options).replace(" ", "")
             and p.device == preset.device
             and _near(p.memory, 0.0 if preset.memory_gb == presets.AUTO else preset.memory_gb)
@@ -201,6 +202,7 @@ class PresetSection:
             level=presets.AUTO if naming.anyLevel or not p.level else p.level,
             strength=p.strength,
             dimensions=int(p.dimensions) if p.dimensions != "auto" and not naming.anyMethod else presets.AUTO,
+            factor=int(p.factor or 1),
             options={} if naming.anyMethod else presets.options_from_text(p.options),
             device=p.device,
             memory_gb=p.memory or presets.AUTO,

@@ -219,6 +219,7 @@ class Preview(VTKObservationMixin):
     def _show(self, place: Place, voxels: np.ndarray) -> None:
         """Lay a restored slice ``(rows, columns[, components])`` over the original."""
         from MedRestoreLib.mrml.display import show_alike
+        from MedRestoreLib.mrml.volumes import refine
 
         self._request = None
         self._shown = place  # before anything below makes the views ask what is on show
@@ -235,6 +236,7 @@ class Preview(VTKObservationMixin):
         origin = ijkToRAS.MultiplyPoint((0.0, 0.0, float(place.slice), 1.0))
         self._node.SetIJKToRASMatrix(ijkToRAS)
         self._node.SetOrigin(origin[:3])
+        refine(self._node, self._factor(volume))
         self._node.SetAndObserveTransformNodeID(volume.GetTransformNodeID())
         show_alike(self._node, volume)
         _hideFromEditorsAndSaving(self._node.GetDisplayNode())
@@ -249,10 +251,18 @@ class Preview(VTKObservationMixin):
         volume = slicer.mrmlScene.GetNodeByID(self._shown.volumeID)
         self._strength = strength = self._parameterNode.strength
         original = slicer.util.arrayFromVolume(volume)[self._shown.slice]
-        voxels = original + strength * (self._restored.astype("float32") - original)
+        if strength < 1:
+            original = _enlarged(original, self._factor(volume))
+            voxels = original + strength * (self._restored.astype("float32") - original)
+        else:
+            voxels = self._restored.astype("float32")
         if self._restored.dtype.kind in "iu":  # colours
             voxels = voxels.round()
         slicer.util.updateVolumeFromArray(self._node, voxels.astype(self._restored.dtype)[None])
+
+    def _factor(self, volume: slicer.vtkMRMLVolumeNode) -> int:
+        """How many times as many rows the restored slice has."""
+        return len(self._restored) // volume.GetImageData().GetDimensions()[1]
 
     def _takeAway(self) -> None:
         """Give the views back what they showed, and the scene what it was."""
@@ -309,6 +319,19 @@ class Preview(VTKObservationMixin):
     def _onStartSave(self, caller: vtk.vtkObject, event: str) -> None:
         """The scene is saved as it is without us; afterwards the preview is made anew."""
         self._forget()
+
+
+def _enlarged(plane: np.ndarray, factor: int) -> np.ndarray:
+    """A slice ``(rows, columns[, components])``, interpolated on a finer grid."""
+    if factor == 1:
+        return plane
+    import numpy as np
+
+    from MedRestoreLib.resampling import enlarged
+
+    components = plane[None] if plane.ndim == 2 else np.moveaxis(plane, 2, 0)
+    finer = np.moveaxis(enlarged(components, factor), 0, 2)
+    return np.maximum(finer, min(0, plane.min())).reshape(*finer.shape[:2], *plane.shape[2:])
 
 
 def _hideFromEditorsAndSaving(node: slicer.vtkMRMLNode) -> None:

@@ -25,7 +25,18 @@ if TYPE_CHECKING:
 
 ISSUES = "https://github.com/MedRestore/SlicerMedRestore/issues"
 PACKAGES = ("torch", "numpy", "scipy", "SimpleITK", "pydicom", "safetensors", "nibabel", "opencv-python-headless")
-CHOICES = ("modality", "method", "noise", "level", "strength", "dimensions", "device", "memory", "wholeSequence")
+CHOICES = (
+    "modality",
+    "method",
+    "noise",
+    "level",
+    "strength",
+    "dimensions",
+    "factor",
+    "device",
+    "memory",
+    "wholeSequence",
+)
 LOG_LINES = 40
 SHORTEST = 3  # characters: what is shorter is no name that tells anything, and would cut words apart
 

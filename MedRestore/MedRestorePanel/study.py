@@ -54,6 +54,7 @@ class StudySection(VTKObservationMixin):
             "noise": choices.ChoiceConnector(ui.noiseComboBox),
             "level": LevelConnector(ui.levelSlider),
             "dimensions": choices.ChoiceConnector(ui.dimensionsComboBox),
+            "factor": choices.ChoiceConnector(ui.factorComboBox),
             "device": choices.ChoiceConnector(ui.deviceComboBox, choices.devices()),
             "maskSegment": choices.ChoiceConnector(ui.maskSegmentComboBox),
         }
@@ -128,6 +129,8 @@ class StudySection(VTKObservationMixin):
         p, hints = self._parameterNode, []
         if p is None or p.inputVolume is None:
             return ""
+        if self.enlarges():
+            hints.append(_("Enlarged is not measured: what is finer than the study's pixels was not seen."))
         if not p.modality:
             hints.append(_("Modality is not known: choose it to get the method and the noise made for it."))
         if self._usualLevel and p.level == self._usualLevel and not self._isBlind():
@@ -150,6 +153,8 @@ class StudySection(VTKObservationMixin):
             edits["level"] = p.level
         if p.dimensions != "auto":
             edits["dimensions"] = int(p.dimensions)
+        if self.enlarges():
+            edits["factor"] = self._factor()
         if p.options.strip():
             from MedRestoreLib import presets
 
@@ -173,11 +178,22 @@ class StudySection(VTKObservationMixin):
             level=float(edits.get("level", 0.0)),
             strength=float(preset.strength),
             dimensions=str(preset.dimensions),
+            factor=str(preset.factor) if preset.factor != 1 else "",
             options=presets.options_to_text(preset.options),
             device=preset.device,
             memory=min(float(edits.get("memory_gb", 0.0)), MOST_MEMORY),
         )
-        self._recognise(noise=noise)
+        self._recognise(noise=noise, factor=edits.get("factor"))
+
+    def enlarges(self) -> bool:
+        """Whether the method makes the study larger."""
+        method = self._method()
+        return method is not None and bool(method.factors)
+
+    def _factor(self) -> int:
+        """How many times larger: as chosen, or the least that the method can."""
+        factor, able = self._parameterNode.factor, self._method().factors
+        return int(factor) if factor in map(str, able) else able[0]
 
     def isInVolume(self) -> bool:
         """Whether the method will work in three dimensions."""
@@ -233,7 +249,7 @@ class StudySection(VTKObservationMixin):
 
         self.onChosen(node)
         modality = mrml.modality_of(node)
-        self._set(modality=modality, method="", noise="", level=0.0, dimensions="auto", options="")
+        self._set(modality=modality, method="", noise="", level=0.0, dimensions="auto", factor="", options="")
         self._recognise()
 
     def _newModality(self, node: slicer.vtkMRMLVolumeNode) -> None:
@@ -246,7 +262,7 @@ class StudySection(VTKObservationMixin):
     def _newMethod(self) -> None:
         """Another method was chosen: what was chosen for the former one is open again."""
         if self._method() is not None:
-            self._set(dimensions="auto", options="")
+            self._set(dimensions="auto", factor=str(self._factor()) if self.enlarges() else "", options="")
             self._fitNoise()
             self._fillLevel()
 
@@ -262,7 +278,7 @@ class StudySection(VTKObservationMixin):
         self._set(level=0.0)
         self._recognise(noise=self._parameterNode.noise)
 
-    def _recognise(self, **edits: str) -> None:
+    def _recognise(self, **edits: Any) -> None:
         from MedRestoreLib import MedRestoreError
 
         if self._request is not None:
@@ -290,6 +306,8 @@ class StudySection(VTKObservationMixin):
         self._set(method=p.method or reply["method"], noise=p.noise or reply["noise"])
         self.connectors["level"].setRange(reply["noise"], max(reply["start"], p.level))
         self._fillLevel()
+        if self.enlarges() and not p.factor:
+            self._set(factor=str(self._factor()))
         self._fitNoise()  # a person may have chosen the method meanwhile
         self._updateTexts()
 
@@ -345,6 +363,9 @@ class StudySection(VTKObservationMixin):
         self.connectors["method"].setChoices(choices.methods(p.modality, p.noise, found.get("method", "")))
         self.connectors["noise"].setChoices(choices.noises(p.method))
         self.connectors["dimensions"].setChoices(choices.dimensions(p.method))
+        self.connectors["factor"].setChoices(choices.factors(p.method))
+        for widget in (ui.factorNameLabel, ui.factorComboBox):
+            widget.visible = self.enlarges()
         ui.recognisedLabel.text = self._message or (self._described() if hasStudy else "")
         ui.levelLabel.text = self._levelText()
         ui.whyLabel.text = self._reasons()
@@ -380,6 +401,8 @@ class StudySection(VTKObservationMixin):
             return ""
         from MedRestoreLib import noise
 
+        if self.enlarges():
+            return _("Enlarging looks at no noise.")
         if self._isBlind():
             return _("{method} finds the noise by itself.").format(method=ofLibrary(self._method().title))
         unit = ofLibrary(noise.model(p.noise).unit)
@@ -398,7 +421,7 @@ class StudySection(VTKObservationMixin):
             reasons.append(found.format(reason=estimate["reason"], percent=percent))
         if method is not None:
             reasons.append(f"{ofLibrary(method.title)}: {ofLibrary(method.summary)} {method.citation}.")
-            if self._isBlind():
+            if self._isBlind() and not self.enlarges():
                 reasons.append(_("The level serves the evidence alone."))
         return "\n".join(filter(None, reasons))
 

@@ -94,7 +94,7 @@ class Views(VTKObservationMixin):
         from MedRestoreLib import mrml
 
         originals = (mrml.source_of(after), self._parameterNode.inputVolume)
-        before = next((volume for volume in originals if volume is not after and _sameSize(volume, after)), None)
+        before = next((volume for volume in originals if volume is not after and _fitsUnder(volume, after)), None)
         return Volumes(before, after, mrml.removed_of(after))
 
     def show(self, mode: str) -> bool:
@@ -192,7 +192,11 @@ class Views(VTKObservationMixin):
                 self._layers.show(layers, self._shown.before, self._shown.after, self._parameterNode.fade)
 
 
-def _sameSize(volume: slicer.vtkMRMLVolumeNode | None, other: slicer.vtkMRMLVolumeNode | None) -> bool:
-    """Whether there are two volumes with voxels, as many along each axis."""
-    images = [node.GetImageData() if node is not None else None for node in (volume, other)]
-    return None not in images and images[0].GetDimensions() == images[1].GetDimensions()
+def _fitsUnder(volume: slicer.vtkMRMLVolumeNode | None, result: slicer.vtkMRMLVolumeNode | None) -> bool:
+    """Whether there are two volumes with voxels, as many along each axis; of an enlarged result a whole factor more."""
+    images = [node.GetImageData() if node is not None else None for node in (volume, result)]
+    if None in images:
+        return False
+    (columns, rows, slices), size = (image.GetDimensions() for image in images)
+    factor = max(1, size[0] // max(1, columns))
+    return size == (factor * columns, factor * rows, slices)

@@ -21,6 +21,7 @@ def _fields() -> dict[str, str]:
         "mask": _("Only inside"),
         "strength": _("Strength"),
         "dimensions": _("Dimensions"),
+        "factor": _("Enlarge"),
         "options": _("Options"),
         "device": _("Device"),
         "memory_gb": _("Memory of a tile (GB)"),

@@ -72,7 +72,8 @@ WithTrust = Annotated[
     bool,
     typer.Option(
         "--trust",
-        help="Also write how far each voxel is to be trusted, OUT.interval.* and OUT.method.*; takes 4 times as long",
+        help="Also write how far each voxel is to be trusted, OUT.interval.* and OUT.method.*; takes 4 times as "
+        "long. Of an enlarged study OUT.invented.*: where its detail was not measured.",
     ),
 ]
 FigureFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Also draw them, into a PNG file.")]

@@ -111,7 +111,6 @@ def restore(
     from ..pipeline import device as devices
     from ..pipeline.plan import recommend
     from ..pipeline.restore import restore as run
-    from ..pipeline.trust import check_trust
     from ..pipeline.trust import trust as trust_of
     from ..service import beside
 
@@ -134,14 +133,12 @@ def restore(
         factor=factor,
         options=opt.by_name(options),
     )
-    if trust:
-        check_trust(plan)
     devices.resolve(plan.device)  # before the progress bar: its absence is one line
     screen.LOG.info("read: %s voxels, %s", screen.shown(image.voxels.shape), image.modality)
     screen.LOG.info("plan: %s, %s noise of %.4g; %s", plan.method, plan.noise, plan.level, plan.reason)
     with screen.progress_bar(study.name) as progress:
         result = run(image, plan, progress=progress)
-        trusted = trust_of(result, plan, progress=progress) if trust else None
+        trusted = trust_of(result, plan, progress=progress) if trust and plan.factor == 1 else None
     written = {"restored": files.write(result.image, out, derivation=result.report.derivation, label=plan.method)}
     written |= beside.write(result, out, kinds, trusted)
     screen.LOG.info("restored and written (%s)", ", ".join(written))

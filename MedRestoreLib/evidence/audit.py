@@ -15,7 +15,7 @@ from .correlation import LAGS, autocorrelation
 from .findings import Audit, Finding
 from .sampling import REGION_WINDOW, REGIONS, brightness_regions, sample_planes
 
-SAMPLE = 1_000_000  # voxels; blobs are looked for in all
+SAMPLE = 500_000  # voxels; blobs are looked for in all
 VARIANCE_WINDOW = 15  # voxels
 TOO_MUCH, TOO_LITTLE = 1.2, 0.5  # local mean of the squared standardised residual; noise alone gives just below 1
 CORRELATED = 0.1  # a denoiser keeps a little noise and so leaves a negative correlation, but hardly a positive one
@@ -93,7 +93,7 @@ class Residual:
 
 
 def audit(before: np.ndarray, after: np.ndarray, noise: Noise, *, grid: Grid | None = None, seed: int = 0) -> Audit:
-    """Judge what was removed from a study, on at most a million voxels in evenly spread planes.
+    """Judge what was removed from a study, on at most half a million voxels in evenly spread planes.
 
     The residual is divided by the noise's standard deviation (``Noise.standardisation``). Voxels without noise
     (``Noise.covers``) and those that were not restored (outside a mask) are left out. Blobs are looked for in all

@@ -28,7 +28,8 @@ class Enlargement:
     Attributes:
         factor: how many times as many rows and columns.
         consistency_db: of the study against the result that is reduced again (``resampling.reduced``): range over root
-            mean square of the difference; at most 120.
+            mean square of the difference; at most 120. Pixels whose surroundings reach beyond the edge do not count:
+            nobody knows what is there.
         bicubic_db: the same of bicubic enlargement, which blurs.
         largest: the largest difference, in the study's unit.
         place: where it is: frame, slice, row and column of the study.
@@ -54,17 +55,19 @@ class Enlargement:
             after, baseline: the result and the bicubic enlargement, on the finer grid.
         """
         spread = float(np.ptp(before))
+        inner = _inner(before.shape[2:])
         largest, place = -1.0, (0, 0, 0, 0)
         squares = {"after": 0.0, "baseline": 0.0}
         for plane in np.ndindex(before.shape[:2]):
             for name, study in (("after", after), ("baseline", baseline)):
-                difference = np.abs(resampling.reduced(study[plane], factor) - before[plane])
+                difference = np.abs(resampling.reduced(study[plane], factor) - before[plane])[inner]
                 squares[name] += float(np.square(difference, dtype=np.float64).sum())
                 if name == "after" and difference.max() > largest:
                     largest = float(difference.max())
                     row, column = np.unravel_index(difference.argmax(), difference.shape)
-                    place = (*plane, int(row), int(column))
-        agreement = {name: _decibels(spread, total / before.size) for name, total in squares.items()}
+                    place = (*plane, int(row) + inner[0].start, int(column) + inner[1].start)
+        count = before[:, :, *inner].size
+        agreement = {name: _decibels(spread, total / count) for name, total in squares.items()}
         finer = {name: _finer_share(study, factor) for name, study in (("after", after), ("baseline", baseline))}
         return cls(factor, agreement["after"], agreement["baseline"], largest, place, finer["after"], finer["baseline"])
 
@@ -151,6 +154,12 @@ def _finer_share(study: np.ndarray, factor: int) -> float:
         fine += float(np.square(finer_than(plane, factor), dtype=np.float64).sum())
         whole += float(np.square(plane - plane.mean(), dtype=np.float64).sum())
     return fine / whole if whole > 0 else 0.0
+
+
+def _inner(sides: tuple[int, ...]) -> tuple[slice, ...]:
+    """A plane without the pixels beside its edges; all of one that is hardly more than edges."""
+    edge = 2 * resampling.REACH
+    return tuple(slice(edge, side - edge) if side > 4 * edge else slice(0, side) for side in sides)
 
 
 def _decibels(spread: float, mean_square: float) -> float:

@@ -11,12 +11,13 @@ import numpy as np
 from ..noise import Noise
 from .pieces import Box
 from .probing import Denoise
-from .renoising import Renoised, judged, pieces_of
+from .renoising import Left, Renoised, Restored, judged, pieces_of
 from .risk import BLOCK
 from .weighing import weigh
 
 ESTIMATOR = "by renoising"
 EXCESS_CORRELATION = 0.1  # beyond what white noise leaves: a tenth of the residual is not noise
+COLOURED = 2.0  # times the correlation in excess: relative error of the noise's power as a method meets it
 PIECE_MARGIN = 8  # voxels
 LEAST_CHANGE = 0.1  # dB: a smaller gain or loss is none
 LARGEST_SPREAD = 1.5  # dB: a gain that is less exact is not called reliable
@@ -77,20 +78,27 @@ class Gain:
         return cls("", False, "", None, None, None, None, None, None, None, None, False, sentence)
 
     @classmethod
-    def of(cls, renoised: Renoised, risks: tuple[float, float], power_error: float) -> Gain:
+    def of(cls, left: Left, excess: float, power_error: float, noise_id: str) -> Gain:
         """The judgement.
 
         Args:
-            renoised: pieces of the study, or all of it.
-            risks: mean squared error of the whole study with and without its noise, by renoising.
+            left: what is left of the noise.
+            excess: correlation of neighbours of what was removed beyond that of the noise.
             power_error: relative standard error of the noise's power.
+            noise_id: of the noise model.
         """
-        measured, estimate, error, strength = renoised.left()
-        ratio = weigh(estimate, error, measured, power_error)
-        white = (excess := renoised.excess_correlation()) <= EXCESS_CORRELATION
+        ratio = weigh(
+            left.estimate,
+            left.error,
+            left.measured,
+            noise_id=noise_id,
+            power_error=power_error,
+            pieces=left.pieces,
+        )
+        white = excess <= EXCESS_CORRELATION
         if white and not ratio.fits:
             return cls.unavailable("less was removed than noise of this level, which is too high for the study.")
-        before, after = risks
+        before, after = left.before, left.after
         gain, most, least = (_decibels(share * after / before) for share in ratio[:3])
         found = cls(
             estimator=ESTIMATOR,
@@ -103,7 +111,7 @@ class Gain:
             spread_db=max(most - gain, gain - least),
             least_db=least,
             most_db=most,
-            best_strength=strength,
+            best_strength=left.strength,
             white=white,
             sentence="",
         )
@@ -132,7 +140,7 @@ def expected_gain(
 ) -> Gain:
     """Estimate what ``denoise`` gains on this study, without knowing the truth: see ``renoising``.
 
-    Runs ``denoise`` once, or twice without ``restored``.
+    Runs ``denoise`` once, once more without ``restored``, and once more where the noise is not as the model says.
 
     Args:
         noisy: float32 ``(frames, slices, rows, columns)`` in the study's unit.
@@ -156,9 +164,15 @@ def expected_gain(
     after = noise.unbiased_inverse(denoise(noise.stabilise(before))) if restored is None else pieces_of(restored, boxes)
     if not np.isfinite(after).all():
         return Gain.unavailable("the method returned values that are not numbers.")
-    renoised = Renoised.of(denoise, before, after, noise, where, seed)
-    risks = renoised.errors() if restored is None or not boxes else renoised.errors_of(noisy, restored)
-    return Gain.of(renoised, risks, 2 * level_error)
+    study = Restored.of(before, after, noise, where)
+    whole = study if restored is None or not boxes else Restored.planes(noisy, restored, noise)
+    renoised = Renoised.of(denoise, study, seed)
+    left, excess = renoised.left(whole), renoised.excess_correlation()
+    # Where less is gone than noise of the model, the noise is another one; where more is gone, so may be structure.
+    if noise.shaped and excess <= EXCESS_CORRELATION and left.estimate < left.measured:
+        left = renoised.as_seen(denoise, seed).left(whole)
+    power_error = float(np.hypot(2 * level_error, COLOURED * max(excess, 0)))
+    return Gain.of(left, excess, power_error, noise.id)
 
 
 def _inside(shape: tuple[int, ...]) -> np.ndarray:

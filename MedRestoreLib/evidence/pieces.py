@@ -27,17 +27,21 @@ def extreme_pieces(voxels: np.ndarray, side: int, depth: int = 1) -> list[Box]:
     return [boxes[number] for number in dict.fromkeys(chosen)]
 
 
-def typical_pieces(voxels: np.ndarray, side: int, depth: int = 1, most: int = 4) -> list[Box]:
-    """At most so many boxes, as ``extreme_pieces``: evenly spread over the order of their brightness."""
-    boxes, shown = _sorted(voxels, side, depth)
+def typical_pieces(voxels: np.ndarray, side: int, depth: int = 1, most: int = 4, ceiling: float = np.inf) -> list[Box]:
+    """At most so many boxes, as ``extreme_pieces``: evenly spread over the order of their brightness.
+
+    Args:
+        ceiling: a brighter voxel counts as so bright, or beside an injection site the rest would show nothing.
+    """
+    boxes, shown = _sorted(voxels, side, depth, ceiling)
     number = min(most, len(shown))
     return [boxes[shown[int((k + 0.5) * len(shown) / number)]] for k in range(number)]
 
 
-def _sorted(voxels: np.ndarray, side: int, depth: int) -> tuple[list[Box], list[int]]:
+def _sorted(voxels: np.ndarray, side: int, depth: int, ceiling: float = np.inf) -> tuple[list[Box], list[int]]:
     """Boxes that cover the study, and the numbers of those that show anything, dark to bright."""
     boxes = list(_boxes(voxels.shape, side, depth))
-    brightness = np.array([float(np.abs(voxels[box]).mean(dtype=np.float64)) for box in boxes])
+    brightness = np.array([float(np.minimum(np.abs(voxels[box]), ceiling).mean(dtype=np.float64)) for box in boxes])
     order = [int(number) for number in np.argsort(brightness, kind="stable")]
     return boxes, [n for n in order if brightness[n] >= FAINT * brightness.max()] or order[-1:]
 

@@ -8,22 +8,102 @@ Association 99(467), 2004: covariance penalties). ``weighing`` joins the two.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from ..noise import Noise
+from . import misfit
 from .correlation import autocorrelation
 from .pieces import Box
 from .probing import Denoise
-from .risk import block_mean, surroundings
+from .risk import block_mean
 from .sampling import sample_planes
+from .strata import Strata
 
-PLANES = 500_000  # voxels of a whole study that errors are extended to
+PLANES = 300_000  # voxels of a whole study that what was found in pieces is extended to
+FITTED = 0.5  # of what is measured: standard error of the penalty where noise was drawn as strong as what was removed
 STREAM = 20_041  # of random numbers: a simulated study may have been made with the same seed
-LEAST_SHARE = 0.2  # of the error in the pieces: the whole study's is hardly less
 SURROUND = 9  # voxels: side of the square around a voxel that says how bright its place is
 USUAL, HOT = 99.0, 2.0  # within so many voxels of a place brighter than twice this percentile, counts are not judged
+
+
+@dataclass(frozen=True, eq=False)
+class Restored:
+    """A study before and after, planes or pieces of it; arrays are ``(frames, slices, rows, columns)``.
+
+    Attributes:
+        noisy, restored: before and after, in the study's unit.
+        clean: the best guess of the study without noise (``Noise.clean_behind``).
+        where: boolean, the voxels that are judged.
+        noise: the model, bound to the study.
+    """
+
+    noisy: np.ndarray
+    restored: np.ndarray
+    clean: np.ndarray
+    where: np.ndarray
+    noise: Noise
+
+    @classmethod
+    def of(cls, noisy: np.ndarray, restored: np.ndarray, noise: Noise, where: np.ndarray) -> Restored:
+        """Of parts of a study, judged ``where``."""
+        return cls(noisy, restored, noise.clean_behind(noisy, restored), where, noise)
+
+    @classmethod
+    def planes(cls, noisy: np.ndarray, restored: np.ndarray, noise: Noise) -> Restored:
+        """Of evenly spread planes of a whole study."""
+        noisy, restored = (sample_planes(study, PLANES)[:, None] for study in (noisy, restored))
+        return cls.of(noisy, restored, noise, judged(noisy, noise))
+
+    @cached_property
+    def residual(self) -> np.ndarray:
+        """What was removed, on the scale where residuals are judged (``Noise.standardisation``)."""
+        observed, expected, _ = _on_scale(self.noise, self.noisy, self.restored, self.where)
+        return observed - expected
+
+    @cached_property
+    def power(self) -> np.ndarray:
+        """Of the noise on that scale."""
+        return self.noise.residual_variance(self.clean)
+
+    @cached_property
+    def variance(self) -> np.ndarray:
+        """Of the noise in the study's unit."""
+        return np.square(self.noise.std(self.clean))
+
+    @cached_property
+    def strata(self) -> Strata:
+        """Of alike surroundings."""
+        return Strata.of(self.noise.stabilise(self.clean), self.where)
+
+    @cached_property
+    def excess(self) -> tuple[float, float]:
+        """Mean of the power of what was removed beyond that of the noise, and its standard error."""
+        # Both are means of squares of the same voxels, so what makes both large or small cancels.
+        return block_mean(np.square(self.residual) - self.noise.seen_variance(self.noisy, self.clean), self.where)
+
+
+class Left(NamedTuple):
+    """What is left of the noise.
+
+    Attributes:
+        measured: share of its power, by measuring where noise was drawn anew.
+        estimate, error: the same of the true study by the covariance penalty, and its standard error.
+        strength: 0 to 1, the blend with the noisy study that has the least error.
+        before, after: mean squared error, by measuring, in the study's unit.
+        pieces: how much of the study noise was drawn for, 0 to 1.
+    """
+
+    measured: float
+    estimate: float
+    error: float
+    strength: float
+    before: float
+    after: float
+    pieces: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,91 +111,96 @@ class Renoised:
     """A restored study, or pieces of it, with other noise; arrays are ``(frames, slices, rows, columns)``.
 
     Attributes:
-        noisy, restored: the study before and after, in its unit.
-        clean: the study that noise was added to.
-        aim: what would be restored from it at best (``Noise.aim``).
-        drawn, again: with that noise, and what the denoiser made of it.
-        noise: the model, bound to the study.
-        where: boolean, the voxels that are judged.
+        study: before and after.
+        aim: what would be restored from its ``clean`` at best (``Noise.aim``).
+        drawn, again: that with noise, and what the denoiser made of it.
+        strength: power of the noise that was drawn over the model's; None where the model's was drawn.
     """
 
-    noisy: np.ndarray
-    restored: np.ndarray
-    clean: np.ndarray
+    study: Restored
     aim: np.ndarray
     drawn: np.ndarray
     again: np.ndarray
-    noise: Noise
-    where: np.ndarray
+    strength: np.ndarray | None = None
 
     @classmethod
-    def of(
-        cls, denoise: Denoise, noisy: np.ndarray, restored: np.ndarray, noise: Noise, where: np.ndarray, seed: int
-    ) -> Renoised:
-        """Run ``denoise``, from stabilised voxels to stabilised ones, once."""
-        clean = noise.clean_behind(noisy, restored)
-        drawn = noise.drawn(clean, np.random.default_rng((seed, STREAM)))
+    def of(cls, denoise: Denoise, study: Restored, seed: int) -> Renoised:
+        """Run ``denoise``, from stabilised voxels to stabilised ones, once, on noise as the model has it."""
+        return cls._drawn(denoise, study, None, seed)
+
+    def as_seen(self, denoise: Denoise, seed: int) -> Renoised:
+        """Run ``denoise`` once more, on noise as strong as what was removed; this object where the model's is."""
+        strength = misfit.strength(self.study.residual, self.residual, self.study.where)
+        return self if strength is None else self._drawn(denoise, self.study, strength, seed)
+
+    @classmethod
+    def _drawn(cls, denoise: Denoise, study: Restored, strength: np.ndarray | None, seed: int) -> Renoised:
+        noise, clean, rng = study.noise, study.clean, np.random.default_rng((seed, STREAM))
+        uneven = np.float32(1) if strength is None else np.sqrt(strength)
+        # A study and its noise that are divided by the same factor stay what they are.
+        drawn = noise.drawn(clean / uneven, rng) * uneven
         again = noise.unbiased_inverse(denoise(noise.stabilise(drawn)))
-        return cls(noisy, restored, clean, noise.aim(clean), drawn, again, noise, where)
+        return cls(study, noise.aim(clean), drawn, again, strength)
 
-    def left(self) -> tuple[float, float, float, float]:
-        """Shares of the noise's power, on the scale where residuals are judged (``Noise.standardisation``).
+    def left(self, whole: Restored) -> Left:
+        """What is left of the noise in the whole study, of which these are pieces.
 
-        Returns:
-            What is left here, by measuring; what is left in the true study, by the covariance penalty; that one's
-            standard error; and the strength, 0 to 1, whose blend with the noisy study has the least error.
+        What was removed is known of the whole study; its covariance with the noise is known here.
         """
-        nowhere = np.zeros(self.clean.shape, np.int8)
-        drawn, aim, _ = self.noise.standardisation(self.drawn, self.aim, self.where, nowhere)
-        again = self.noise.standardisation(self.drawn, self.again, self.where, nowhere)[1]
-        noisy, restored, _ = self.noise.standardisation(self.noisy, self.restored, self.where, nowhere)
-        power = self.noise.residual_variance(self.clean)
-        here, there = again - aim, noisy - restored
-        covariance = here * (drawn - aim)
-        # Both are means of squares of the same voxels, so what makes both large or small cancels.
-        whole = block_mean(power, self.where)[0]
-        removed = np.square(there)
-        estimate, error = block_mean(removed - power + 2 * covariance, self.where)
-        measured = block_mean(np.square(here), self.where)[0]
-        removable = whole - block_mean(covariance, self.where)[0]
-        strength = removable / max(block_mean(removed, self.where)[0], 1e-30)
-        return measured / whole, estimate / whole, error / whole, float(np.clip(strength, 0, 1))
+        study, where, fitted = self.study, self.study.where, self.strength is not None
+        alike = whole.strata.alike(study.noise.stabilise(study.clean), where)
+
+        def mean(values: np.ndarray, power: np.ndarray, whole_power: np.ndarray) -> float:
+            """Of the whole study, in which values follow the noise's power as they do here."""
+            return whole.strata.extended(values[where], power[where], alike, whole_power[whole.where])
+
+        drawn, aim, _ = self._scaled
+        error = drawn - self.residual - aim
+        covariance = error * (drawn - aim)
+        power = study.power * self.strength if fitted else study.power
+        modelled, total, shared, measured = (
+            mean(values, study.power, whole.power) for values in (study.power, power, covariance, np.square(error))
+        )
+        excess, chance = whole.excess
+        errors = (chance, 2 * block_mean(covariance, where)[1], FITTED * measured * fitted)
+        removed = np.square(whole.residual)[whole.where].mean(dtype=np.float64)
+        return Left(
+            measured=measured / total,
+            estimate=(excess + modelled - total + 2 * shared) / total,
+            error=float(np.linalg.norm(errors)) / total,
+            strength=float(np.clip((total - shared) / max(removed, 1e-30), 0, 1)),
+            before=mean(np.square(self.drawn - self.aim), study.variance, whole.variance),
+            after=mean(np.square(self.again - self.aim), study.variance, whole.variance),
+            pieces=min(float(where.sum() / whole.where.sum()), 1.0),
+        )
+
+    @cached_property
+    def _scaled(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Drawn values, what they would be without noise, and what was made of them, on the residuals' scale."""
+        noise, where = self.study.noise, self.study.where
+        drawn, again, _ = _on_scale(noise, self.drawn, self.again, where)
+        return drawn, _on_scale(noise, self.drawn, self.aim, where)[1], again
+
+    @cached_property
+    def residual(self) -> np.ndarray:
+        """What was removed here, on the scale where residuals are judged."""
+        drawn, _, again = self._scaled
+        return drawn - again
 
     def excess_correlation(self) -> float:
         """Correlation of neighbours of what was removed beyond that of what is removed here, less chance."""
-        nowhere = np.zeros(self.clean.shape, np.int8)
-        residuals = []
-        for before, after in ((self.noisy, self.restored), (self.drawn, self.again)):
-            observed, expected, std = self.noise.standardisation(before, after, self.where, nowhere)
-            residuals.append(autocorrelation((observed - expected) / std, self.where))
-        return float((residuals[0] - residuals[1]).max()) - 3 / float(np.sqrt(max(self.where.sum(), 1)))
-
-    def errors(self) -> tuple[float, float]:
-        """Mean squared error with the noise, and of what the denoiser made of it, in the study's unit."""
-        noisy, restored = (
-            float(np.square(study - self.aim)[self.where].mean(dtype=np.float64)) for study in (self.drawn, self.again)
+        study, noise = self.study, self.study.noise
+        there, here = (
+            autocorrelation(residual / noise.residual_std(after), study.where)
+            for residual, after in ((study.residual, study.restored), (self.residual, self.again))
         )
-        return noisy, restored
+        return float((there - here).max()) - 3 / float(np.sqrt(max(study.where.sum(), 1)))
 
-    def errors_of(self, noisy: np.ndarray, restored: np.ndarray) -> tuple[float, float]:
-        """The same of the whole study of which these are pieces.
 
-        What is left of the noise's variance is predicted from the surroundings, by linear regression: there is less of
-        it where the study is flat than where it has edges.
-        """
-        noisy, restored = (sample_planes(study, PLANES)[:, None] for study in (noisy, restored))
-        clean, where = self.noise.clean_behind(noisy, restored), judged(noisy, self.noise)
-        drawn = replace(self.noise, spectrum=None).drawn(clean, np.random.default_rng(0))
-        here, there = (surroundings(self.noise.stabilise(study)) for study in (self.clean, clean))
-        before_here, after_here = self.errors()
-        power, whole = (_variance(self.noise, study) for study in (self.clean, clean))
-        shares = (np.square(self.again - self.aim) / power)[self.where].astype(np.float64)
-        slopes = np.linalg.lstsq(here[:, self.where].T.astype(np.float64), shares, rcond=None)[0]
-        after = float((np.tensordot(slopes, there, 1) * whole)[where].mean(dtype=np.float64))
-        before = float(np.square(drawn - self.noise.aim(clean))[where].mean(dtype=np.float64))
-        if after < LEAST_SHARE * after_here:  # the regression leads nowhere: as large a share is left everywhere
-            after = before * after_here / max(before_here, 1e-30)
-        return before, after
+def _on_scale(
+    noise: Noise, noisy: np.ndarray, restored: np.ndarray, where: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return noise.standardisation(noisy, restored, where, np.zeros(noisy.shape, np.int8))
 
 
 def pieces_of(study: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:
@@ -140,9 +225,13 @@ def judged(noisy: np.ndarray, noise: Noise, whole: np.ndarray | None = None) -> 
         return noise.covers(noisy)
     if not noisy.any():
         return np.zeros(noisy.shape, bool)
-    around = _around(noisy)
-    usual = np.percentile(around if whole is None else _around(sample_planes(whole)[:, None]), USUAL)
-    return maximum_filter(around, (1, 1, SURROUND, SURROUND)) <= HOT * usual
+    limit = hot(noisy if whole is None else whole)
+    return maximum_filter(_around(noisy), (1, 1, SURROUND, SURROUND)) <= limit
+
+
+def hot(noisy: np.ndarray) -> float:
+    """The mean of a place from which on it is a hot spot, in the study's unit."""
+    return HOT * float(np.percentile(_around(sample_planes(noisy)[:, None]), USUAL))
 
 
 def _around(noisy: np.ndarray) -> np.ndarray:
@@ -151,9 +240,3 @@ def _around(noisy: np.ndarray) -> np.ndarray:
 
     sums = uniform_filter(noisy.astype(np.float32), (1, 1, SURROUND, SURROUND), mode="nearest") * SURROUND**2
     return (sums - noisy) / (SURROUND**2 - 1)
-
-
-def _variance(noise: Noise, clean: np.ndarray) -> np.ndarray:
-    """Of the noise, nowhere zero."""
-    variance = np.square(noise.std(clean))
-    return np.maximum(variance, 0.01 * max(float(variance.mean(dtype=np.float64)), 1e-30))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-AROUND = 7  # voxels: side of the surroundings that are looked at
 BLOCK = 8  # voxels: side of the blocks whose errors count as independent
 
 
@@ -50,16 +49,3 @@ def _blocks(values: np.ndarray) -> np.ndarray:
     rows, columns = values.shape[-2:]
     down = np.add.reduceat(values, np.arange(0, rows, BLOCK), axis=-2, dtype=np.float64)
     return np.add.reduceat(down, np.arange(0, columns, BLOCK), axis=-1)
-
-
-def surroundings(planes: np.ndarray) -> np.ndarray:
-    """What tells flat places from edges, and dark from bright: ``(3, ...)`` of planes ``(..., rows, columns)``.
-
-    One, the mean and the standard deviation of the 7x7 voxels around.
-    """
-    from scipy.ndimage import uniform_filter
-
-    window = (1,) * (planes.ndim - 2) + (AROUND, AROUND)
-    mean = uniform_filter(planes, window, mode="nearest")
-    square = uniform_filter(np.square(planes), window, mode="nearest")
-    return np.stack([np.ones_like(mean), mean, np.sqrt(np.maximum(square - mean * mean, 0))])

@@ -32,6 +32,7 @@ JOBS = {
     "picture": "MedRestoreLib.files.pictures:decode",
     "dicom": "MedRestoreLib.files.dicom_pixels:decode",
     "video": "MedRestoreLib.files.video:decode",
+    "k-space": "MedRestoreLib.files.kspace:decode",
     "encode video": "MedRestoreLib.files.video:encode",
     "encode picture": "MedRestoreLib.files.pictures:encode",
 }

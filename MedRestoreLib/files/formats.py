@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import OutputError
 from ..image import Image
-from . import derived, dicom, interfile, metaimage, nifti, nrrd, pictures, video
+from . import derived, dicom, interfile, kspace, metaimage, nifti, nrrd, pictures, video
 from .payload import Budget
 
 
@@ -24,7 +24,8 @@ class Format:
         refuses: why the format cannot hold an image, and what to do; "" if it can.
         companion: the file that ``write`` puts beside a path, None for none.
         explained: ``write`` also takes ``derivation`` and ``label``.
-        keeps_all: ``write`` keeps whatever an Image holds.
+        keeps_all: ``write`` keeps whatever an Image holds, but for a phase.
+        complex: it keeps that, too.
         becomes: the suffix that a batch writes restored studies with; "" for their own.
     """
 
@@ -36,6 +37,7 @@ class Format:
     companion: Callable[[Path], Path | None] = lambda path: None
     explained: bool = False
     keeps_all: bool = False
+    complex: bool = False
     becomes: str = ""
 
 
@@ -62,11 +64,12 @@ FORMATS = (
     Format("DICOM", (".dcm",), dicom.read_file, derived.write, _refused_by_dicom_file, explained=True),
     Format("DICOM series", ("",), dicom.read_folder, derived.write, _refused_by_series, explained=True),
     Format("NRRD", (".nrrd", ".nhdr"), nrrd.read, nrrd.write, companion=nrrd.companion, keeps_all=True),
-    Format("NIfTI", (".nii", ".nii.gz"), nifti.read, nifti.write, keeps_all=True),
+    Format("NIfTI", (".nii", ".nii.gz"), nifti.read, nifti.write, keeps_all=True, complex=True),
     Format("NIfTI pair, ANALYZE or Interfile", (".hdr",), _read_header, becomes=".nii.gz"),
     Format("Interfile", (".hv", ".h33"), interfile.read, becomes=_KEEPS_ALL),
     Format("MetaImage", (".mha",), metaimage.read, metaimage.write, keeps_all=True),
     Format("MetaImage", (".mhd",), metaimage.read, metaimage.write, companion=metaimage.companion, keeps_all=True),
+    Format("ISMRMRD", (".h5", ".mrd"), kspace.read, becomes=".nii.gz"),
     Format("picture", (".png",), pictures.read, pictures.write, pictures.refuses),
     Format("picture", (".jpg", ".jpeg", ".bmp"), pictures.read, becomes=".png"),
     Format("TIFF", (".tif", ".tiff"), pictures.read, becomes=_KEEPS_ALL),

@@ -93,6 +93,7 @@ def read(path: Path, budget: Budget) -> Image:
     geometry = {**_geometry(path, header), "frame_times": _frame_times(header, t)}
     native = Native(header, extensions, (t, z, y, x), geometry)
     labels = {"modality": modalities.LABELS} if header["intent_code"] == _LABELS else {}
+    labels |= {"modality": "MR"} if dtype.kind == "c" else {}  # nothing else is kept as complex numbers
     source = Source(
         format=".hdr" if half else ".nii.gz" if path.name.lower().endswith(".gz") else ".nii",
         dtype=str(array.dtype),
@@ -199,8 +200,8 @@ def _voxel_type(path: Path, header: Any) -> tuple[list[int], np.dtype, int]:
         raise _damaged(path, "datatype") from error
     if dtype.kind == "V" and len(dtype.names or ()) in (3, 4) and components == 1:
         return dims[:4], np.dtype(np.uint8), len(dtype.names)
-    if dtype.kind == "c":
-        raise UnsupportedImage(f"{path} holds complex numbers; give it as magnitude.")
+    if dtype.kind == "c" and dtype.itemsize <= 16 and components == 1:
+        return dims[:4], dtype, components
     if dtype.kind not in "iuf" or dtype.itemsize > 8:
         raise UnsupportedImage(f"{path} holds voxels of type {dtype}, which are not supported; convert it to float.")
     return dims[:4], dtype, components
@@ -241,6 +242,8 @@ def _scaled(path: Path, header: Any, stored: np.ndarray) -> np.ndarray:
         raise _damaged(path, "scl_inter")
     if (slope, intercept) == (1.0, 0.0):
         return stored
+    if stored.dtype.kind == "c":
+        return stored * slope + intercept
     exact = np.float32 if stored.dtype.itemsize <= 2 else np.float64
     return (stored.astype(np.float64) * slope + intercept).astype(exact)
 

@@ -9,8 +9,11 @@ import dataclasses
 import json
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ..errors import UnsupportedImage
 from ..image import Image
@@ -26,8 +29,12 @@ _CLOSE = 0.005  # of a turn: noise alone reaches as far as that
 _LONGEST = 1 << 20  # bytes of a sidecar
 
 
-def heeded(image: Image, path: Path) -> Image:
-    """The image, with the modality that stands beside it if its own is unknown.
+def heeded(image: Image, path: Path, read: Callable[[Path], Image]) -> Image:
+    """The image, with the modality that stands beside it if its own is unknown, and the phase if BIDS names one.
+
+    Args:
+        image: as read from ``path``.
+        read: reads another file of the same format.
 
     Raises:
         UnsupportedImage: it is a part of complex numbers whose values are no magnitudes.
@@ -37,10 +44,49 @@ def heeded(image: Image, path: Path) -> Image:
     part = _part(_stem(path), beside, image)
     if part not in ("", MAGNITUDE):
         raise UnsupportedImage(not_magnitude(path, part))
+    if _ENTITY.search(_stem(path)) and image.modality in ("OT", "MR"):
+        image = _with_phase_beside(dataclasses.replace(image, modality="MR"), path, read)
     modality = beside.get("Modality")
     if image.modality == "OT" and isinstance(modality, str) and re.fullmatch(r"[A-Z]{2}", modality):
         return dataclasses.replace(image, modality=modality)
     return image
+
+
+def with_phase(magnitude: Image, phase: Image) -> Image:
+    """A complex study of its magnitude and its phase.
+
+    Args:
+        phase: on the same grid, in radians, degrees, or the whole numbers that scanners store a turn as.
+
+    Raises:
+        UnsupportedImage: the grids differ, the magnitude is negative somewhere, or the phase is none.
+    """
+    if magnitude.voxels.shape != phase.voxels.shape or not magnitude.same_grid(phase):
+        raise UnsupportedImage("magnitude and phase do not lie on the same grid; give those of one acquisition.")
+    if magnitude.voxels.min() < 0:
+        raise UnsupportedImage("the magnitude is negative somewhere; give the magnitude of complex numbers.")
+    turn = _turn(phase)
+    if turn is None:
+        raise UnsupportedImage("the values of the phase fill no turn; give it in radians, or as the scanner stored it.")
+    radians = phase.voxels * np.float32(2 * math.pi / turn)
+    return dataclasses.replace(magnitude, phase=radians)
+
+
+def _with_phase_beside(magnitude: Image, path: Path, read: Callable[[Path], Image]) -> Image:
+    """The study with the phase that BIDS puts beside it, in a file of the same name; as it is, where none fits."""
+    other = path.with_name(_ENTITY.sub(lambda found: found[0].replace("part-mag", "part-phase"), path.name))
+    if why_unreadable(other):
+        return magnitude
+    try:
+        return with_phase(magnitude, read(other))
+    except UnsupportedImage:
+        return magnitude
+
+
+def _turn(phase: Image) -> float | None:
+    """What a turn is stored as in the values of a phase; None where they fill none."""
+    span = float(phase.voxels.max()) - float(phase.voxels.min())
+    return next((turn for turn in _TURNS if abs(span - turn) <= _CLOSE * turn), None)
 
 
 def sidecar_of(path: Path) -> Path | None:
@@ -68,8 +114,7 @@ def _part(stem: str, beside: dict[str, Any], image: Image) -> str:
         if len(found) == 1:
             return found.pop()
     if _NAMED.search(stem.lower()):
-        span = float(image.voxels.max()) - float(image.voxels.min())
-        return "phase" if any(abs(span - turn) <= _CLOSE * turn for turn in _TURNS) else ""
+        return "" if _turn(image) is None else "phase"
     return ""
 
 

@@ -81,7 +81,8 @@ def write(image: Image, path: str | Path, *, derivation: str = "", label: str = 
 
     ``.nrrd``, ``.nhdr``, ``.nii``, ``.nii.gz``, ``.mha`` and ``.mhd`` keep everything: geometry, frames, colour, and
     voxels in their stored type, or float32 where restored values do not fit it. NIfTI holds geometry as 32-bit floats,
-    so positions there are exact to 1e-7 of their size. ``.png`` (one picture) and ``.mp4`` (8-bit frames, lossy) round
+    so positions there are exact to 1e-7 of their size. Complex numbers stay so in NIfTI alone; elsewhere their
+    magnitude is written. ``.png`` (one picture) and ``.mp4`` (8-bit frames, lossy) round
     to whole numbers. ``.dcm`` writes one derived DICOM object and a path without suffix a folder of them; both need
     a study that was read from DICOM.
 
@@ -107,6 +108,7 @@ def write_hashed(image: Image, path: Path, *, derivation: str = "", label: str =
     row = format_of(path)
     assert row is not None
     assert row.write is not None
+    image = image if row.complex else image.magnitude()
     about = {"derivation": derivation, "label": label} if row.explained else {}
     try:
         with staged(path) as staging:
@@ -182,7 +184,7 @@ def _read(path: Path, series: str | None, budget: Budget) -> Image:
         raise UnsupportedImage(
             f"{path} is not a study MedRestore reads (DICOM, NRRD, NIfTI, ANALYZE, Interfile, MHA, picture, video)."
         )
-    return heeded(row.read(path, budget), path)
+    return heeded(row.read(path, budget), path, lambda other: row.read(other, budget))
 
 
 def _finite(image: Image, path: Path, replace_nan: float | None) -> Image:

@@ -39,7 +39,7 @@ def enlarge(frames: Tensor, sigma: float, *, factor: int = 2, weights: str) -> T
         WeightsMissing: the weights are absent or damaged.
     """
     network = _network(files.find(weights), frames.device, factor)
-    return torch.cat([consistent(_run(network, frame[None]), frame[None], factor) for frame in frames])
+    return torch.cat([consistent(run(network, frame[None]), frame[None], factor) for frame in frames])
 
 
 def fuse_and_enlarge(frames: Tensor, sigma: float, *, factor: int = 2, weights: str) -> Tensor:
@@ -65,11 +65,11 @@ def fuse_and_enlarge(frames: Tensor, sigma: float, *, factor: int = 2, weights: 
     row = files.find(weights)
     network = _network(row, frames.device, factor)
     student = _network(files.find(row.arguments["student"]), frames.device, factor)
-    alone = [_run(student, frame[None]) for frame in frames]
+    alone = [run(student, frame[None]) for frame in frames]
     results = []
     for place, frame in enumerate(frames):
         window = torch.from_numpy(_window(alone, place)).to(frames.device)
-        results.append(consistent(_run(network, window[None]), frame[None], factor))
+        results.append(consistent(run(network, window[None]), frame[None], factor))
     return torch.cat(results)
 
 
@@ -89,7 +89,7 @@ def _window(alone: list[Tensor], place: int) -> np.ndarray:
     return np.stack([reference, *register(np.stack(others), reference).frames])
 
 
-def _run(network: nn.Module, images: Tensor) -> Tensor:
+def run(network: nn.Module, images: Tensor) -> Tensor:
     """The network's output in float32, computed in bfloat16 where the processor multiplies such numbers quickly."""
     quick = images.device.type == "cpu" and _has_bfloat16()
     with torch.autocast(images.device.type, torch.bfloat16, enabled=quick):

@@ -12,7 +12,7 @@ import vtk
 from .. import resampling
 from ..errors import InvalidPlan, MedRestoreError
 from ..image import LUMA, least
-from ..pipeline.trust import MAPS
+from ..pipeline.trust import HALF_WIDTH, INVENTED, METHOD_SHARE, maps_of
 from .display import show_alike, show_difference, show_range
 from .hierarchy import place_beside
 from .provenance import REPORT, Provenance
@@ -23,7 +23,7 @@ from .volumes import SCALAR, array_of, copy_quantity, copy_setting
 
 # Voxels are subtracted in pieces short enough for a window to stay alive.
 _STEP_BYTES = 4_000_000
-_TRUST_NAMES = {"half_width": "± of 90 %", "method_share": "share of the method"}
+_TRUST_NAMES = {HALF_WIDTH: "± of 90 %", METHOD_SHARE: "share of the method", INVENTED: "share not measured"}
 
 
 class Output:
@@ -40,9 +40,9 @@ class Output:
         factor: ``Plan.factor``: how many times as many rows and columns the result has. It fills the same place.
 
     Attributes:
-        arrays: writable, one a frame, shaped as ``frames_of``'s, with ``factor`` times the rows and columns; float32, or
-            the input's type for colour. To be filled, in any order and in pieces, before ``add``.
-        trust_arrays: the same for the map of trust, by the names in ``pipeline.trust.MAPS``, always float32 and without
+        arrays: writable, one a frame, shaped as ``frames_of``'s, with ``factor`` times the rows and columns; float32,
+            or the input's type for colour. To be filled, in any order and in pieces, before ``add``.
+        trust_arrays: the same for the map of trust, by the names of ``trust.maps_of``, always float32 and without
             colour; empty without one.
         removed: the node of the removed part, once ``add`` has kept it; None before and without.
 
@@ -73,7 +73,7 @@ class Output:
         self._removed: list[vtk.vtkImageData] = []
         self.removed: slicer.vtkMRMLVolumeNode | None = None
         self.arrays = [array_of(data) for data in self._after]
-        self._trust = {part: self._blank() for part in MAPS} if trust else {}
+        self._trust = {part: self._blank() for part in maps_of(factor)} if trust else {}
         self.trust_arrays = {part: [array_of(data) for data in frames] for part, frames in self._trust.items()}
 
     def removing(self) -> Iterator[None]:
@@ -142,7 +142,7 @@ class Output:
         for part, frames in self._trust.items():
             name = f"{self._node.GetName()} {_TRUST_NAMES[part]}"
             added[part] = self._add(frames, SCALAR, name, provenance, part, former.get(part))
-            show_range(added[part], self.trust_arrays[part], 1.0 if part == "method_share" else None)
+            show_range(added[part], self.trust_arrays[part], None if part == HALF_WIDTH else 1.0)
         return added
 
     def _add(

@@ -12,7 +12,7 @@ from ..errors import Cancelled, MedRestoreError
 from ..image import Image
 from ..pipeline.plan import decided, recommend
 from ..pipeline.restore import restore as restore_image
-from ..pipeline.trust import restore_and_trust
+from ..pipeline.trust import restore_with_maps
 from ..progress import Progress, ignore
 from .hierarchy import study_volumes
 from .masks import mask_of
@@ -57,9 +57,9 @@ def restore(
     plan = recommend(image, mask=_as_array(mask, node), **edits)
     destination = Output(node, target=output, trust=trust, factor=plan.factor)
     if trust:
-        result, made = restore_and_trust(image, plan, progress=progress)
+        result, maps = restore_with_maps(image, plan, progress=progress)
         for part, arrays in destination.trust_arrays.items():
-            _fill(arrays, getattr(made, part))
+            _fill(arrays, maps[part])
     else:
         result = restore_image(image, plan, progress=progress)
     _fill(destination.arrays, result.image)

@@ -1,13 +1,16 @@
 """Bicubic enlargement and reduction by whole factors: what networks that enlarge begin with and are judged by.
 
 Keys' kernel with a = -1/2, stretched by the factor where an image is reduced, as MATLAB's ``imresize`` has it (Keys,
-IEEE TASSP 29(6), 1981). The field of view stays: outer edges of the first and the last pixel coincide.
+IEEE TASSP 29(6), 1981). The field of view stays: outer edges of the first and the last pixel coincide. Beyond them an
+image goes on as its mirror image.
 """
 
 from __future__ import annotations
 
 import torch
 from torch.nn.functional import interpolate
+
+REACH = 2  # pixels of the smaller image that a pixel depends on, in each direction
 
 
 def enlarged(images: torch.Tensor, factor: int) -> torch.Tensor:
@@ -16,7 +19,7 @@ def enlarged(images: torch.Tensor, factor: int) -> torch.Tensor:
     >>> enlarged(torch.ones(1, 1, 4, 4), 3).shape
     torch.Size([1, 1, 12, 12])
     """
-    return _bicubic(images, (images.shape[2] * factor, images.shape[3] * factor))
+    return _bicubic(images, REACH, factor)[..., REACH * factor : -REACH * factor, REACH * factor : -REACH * factor]
 
 
 def reduced(images: torch.Tensor, factor: int) -> torch.Tensor:
@@ -25,9 +28,18 @@ def reduced(images: torch.Tensor, factor: int) -> torch.Tensor:
     >>> bool(torch.isclose(reduced(enlarged(torch.full((1, 1, 8, 8), 0.5), 2), 2), torch.tensor(0.5)).all())
     True
     """
-    return _bicubic(images, (images.shape[2] // factor, images.shape[3] // factor))
+    return _bicubic(images, REACH * factor, 1 / factor)[..., REACH:-REACH, REACH:-REACH]
 
 
-def _bicubic(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    # Without antialias torch has a = -3/4; enlarging, antialias changes nothing but that.
-    return interpolate(images.float(), size=size, mode="bicubic", antialias=True)
+def _bicubic(images: torch.Tensor, margin: int, scale: float) -> torch.Tensor:
+    """Images with ``margin`` mirrored pixels around them, resized."""
+    around = _mirrored(_mirrored(images.float(), margin, 2), margin, 3)
+    size = [round(length * scale) for length in around.shape[2:]]
+    # Enlarging, antialias changes nothing but a, which is -3/4 without.
+    return interpolate(around, size=size, mode="bicubic", antialias=True)
+
+
+def _mirrored(images: torch.Tensor, margin: int, axis: int) -> torch.Tensor:
+    length = images.shape[axis]
+    index = torch.arange(-margin, length + margin, device=images.device) % (2 * length)
+    return images.index_select(axis, torch.minimum(index, 2 * length - 1 - index))

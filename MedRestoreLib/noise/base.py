@@ -145,6 +145,10 @@ class Noise(ABC):
         """Variance of the observed values of ``standardisation`` where the clean study has these values."""
         return np.square(self.std(clean))
 
+    def seen_variance(self, noisy: np.ndarray, clean: np.ndarray) -> np.ndarray:
+        """The same where the noisy study has these values; right on average, and as exact as it can be."""
+        return self.residual_variance(clean)
+
     def clean_behind(self, noisy: np.ndarray, restored: np.ndarray) -> np.ndarray:
         """The best guess of the study without noise, of parts ``(..., rows, columns)`` before and after."""
         return restored

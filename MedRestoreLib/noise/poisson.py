@@ -112,6 +112,10 @@ class Poisson(Noise):
     def residual_std(self, restored: np.ndarray) -> np.ndarray:
         return self.std(np.maximum(restored, np.float32(0.5 / self.level)))
 
+    def seen_variance(self, noisy: np.ndarray, clean: np.ndarray) -> np.ndarray:
+        """The counts themselves: their mean is the variance, and few counts stray as the square of their noise does."""
+        return noisy / np.float32(self.level)
+
     def algebraic_inverse(self, stabilised: np.ndarray) -> np.ndarray:
         """The voxels that ``stabilise`` gave these values for; ``unbiased_inverse`` is for denoised values."""
         level = np.float32(self.level)

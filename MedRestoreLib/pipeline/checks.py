@@ -16,7 +16,7 @@ from ..methods import catalogue
 from ..methods.row import Method
 from ..noise import IDS, Noise, model
 from . import device as devices
-from . import series
+from . import domains, series
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -54,7 +54,7 @@ def check(image: Image, plan: Plan) -> None:
 
 def can_be_together(image: Image, method: Method) -> bool:
     """Whether the method can restore the study's frames together: see ``series``."""
-    return len(image.voxels) >= series.LEAST_FRAMES and method.domain == "stabilised" and not method.learned
+    return len(image.voxels) >= series.LEAST_FRAMES and _rotates(method)
 
 
 def _check_together(image: Image, method: Method) -> None:
@@ -65,8 +65,12 @@ def _check_together(image: Image, method: Method) -> None:
             f"{series.LEAST_FRAMES} frames are needed to restore them together, the study has {len(image.voxels)}.",
             field="together",
         )
-    able = _ids(row for row in catalogue.METHODS if row.domain == "stabilised" and not row.learned)
+    able = _ids(row for row in catalogue.METHODS if _rotates(row))
     raise InvalidPlan(f"{method.id} restores every frame for itself; methods that need not: {able}.", field="together")
+
+
+def _rotates(method: Method) -> bool:
+    return domains.find(method.domain).rotates and not method.learned
 
 
 def _check_size(image: Image, plan: Plan, method: Method) -> None:

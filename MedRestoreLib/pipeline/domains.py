@@ -36,6 +36,9 @@ class Domain(ABC):
     ``inverse``.
     """
 
+    rotates: ClassVar[bool] = (
+        False  # noise is the same in every frame and in any rotation of the frames: see ``series``
+    )
     fills_borders: ClassVar[bool] = False  # black borders are shown to the method as the tissue's mirror image
 
     @abstractmethod
@@ -77,6 +80,8 @@ class Domain(ABC):
 
 class Stabilised(Domain):
     """Additive noise of one standard deviation, by the noise model's transform and its exact unbiased inverse."""
+
+    rotates = True
 
     def range(self, noise: Noise, voxels: np.ndarray) -> tuple[float, float]:
         return unit_range(noise.stabilise(sample_planes(voxels)))

@@ -28,9 +28,13 @@ from .checks import (
 )
 from .choice import Candidate, Choice, choose, compare, enlarging, is_reconstruction, prefers_together
 from .estimates import estimated
+from .quadrature import joined, parts
 
 # Where no better model is known; of tomograms in nuclear medicine.
 ANY_NOISE, TOMOGRAM = "gaussian", "reconstructed"
+
+# Of the two parts of complex numbers.
+COMPLEX_NOISE, COMPLEX = "gaussian", "Real and imaginary parts are restored: their noise has no mean of its own"
 
 # What 8-bit frames of log-compressed echoes show; scanners use 50 to 60 dB, and the files do not say.
 BMODE_DYNAMIC_RANGE_DB = 60.0
@@ -148,6 +152,8 @@ def estimate_noise(image: Image, noise: str = "auto") -> tuple[str, Estimate]:
         UnsupportedImage: the study is constant or holds values that are not finite.
     """
     check_image(image)
+    if noise in ("auto", COMPLEX_NOISE):
+        image = parts(image)
     noise = _choose_noise(image)[0] if noise == "auto" else noise
     return noise, estimated(image.voxels, noise)
 
@@ -155,13 +161,17 @@ def estimate_noise(image: Image, noise: str = "auto") -> tuple[str, Estimate]:
 def add_noise(image: Image, noise: str, level: float, seed: int = 0) -> Image:
     """A noisy copy of a clean study, for tests, training and tables: the same code everywhere.
 
+    Gaussian noise is added to both parts of a complex study.
+
     Raises:
         UnknownNoise: no such model.
         InvalidPlan: the level is not within the model's limits.
     """
     model = find_noise(noise)
     check_level(noise, level)
-    return image.with_voxels(model.add(image.voxels, float(level), np.random.default_rng(seed)))
+    study = parts(image) if noise == COMPLEX_NOISE else image.magnitude()
+    noisy = model.add(study.voxels, float(level), np.random.default_rng(seed))
+    return joined(image, noisy) if noise == COMPLEX_NOISE else study.with_voxels(noisy)
 
 
 def recommend(image: Image, **edits: Any) -> Plan:
@@ -177,8 +187,15 @@ def recommend(image: Image, **edits: Any) -> Plan:
     >>> plan.method, plan.noise
     ('bm3d', 'rician')
     """
-    plan = _drafted(image, edits)
-    check(image, plan)
+    study = parts(image)
+    plan = _drafted(study, edits)
+    check(study, plan)
+    if study is not image:
+        if plan.factor != 1:
+            raise InvalidPlan(
+                "complex studies are not enlarged; write the magnitude, and enlarge that.", field="factor"
+            )
+        return replace(plan, reason=f"{COMPLEX}. {plan.reason}")
     return plan
 
 
@@ -210,7 +227,7 @@ def revise(image: Image, plan: Plan | None, **edits: Any) -> Plan:
         if not _same(edits["level"], plan.level):
             edits.setdefault("estimate", None)
     plan = replace(plan, **edits)
-    check(image, plan)
+    check(parts(image), plan)
     return plan
 
 
@@ -303,7 +320,7 @@ def _choice(image: Image, plan: Plan, best_strength: bool) -> Choice:
         return enlarging(image, plan)
     else:
         choice = choose(image, plan, _shapes(image))
-    if best_strength and not choice.ranking and not plan.level_is_default:
+    if best_strength and not choice.ranking and not plan.level_is_default and plan.factor == 1:
         return replace(choice, ranking=compare(image, plan, [choice.method]))
     return choice
 

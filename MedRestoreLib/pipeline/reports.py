@@ -13,6 +13,7 @@ from ..evidence.enlargement import CAUTION as NOT_MEASURED
 from ..evidence.enlargement import Enlargement
 from ..evidence.gain import Gain, expected_gain
 from ..evidence.pieces import Box, typical_pieces
+from ..evidence.renoising import hot
 from ..evidence.sampling import sample_planes
 from ..evidence.totals import totals
 from ..image import Image
@@ -29,7 +30,7 @@ from .tiles import Run
 
 # The expected gain is estimated on so much of the study, as it needs the method once more; and on so many
 # voxels at least and at most, in squares or cubes.
-PIECES, SAMPLE_SHARE, LEAST_SAMPLE, MOST_SAMPLE = 4, 0.1, 4 * 48**2, 4 * 128**2
+PIECES, SAMPLE_SHARE, LEAST_SAMPLE, MOST_SAMPLE = 4, 0.1, 4 * 64**2, 4 * 128**2
 
 # The relative error of an estimated level by its confidence: measured on phantoms and clean MR studies with noise.
 LEVEL_ERROR, SURE_ENOUGH, UNSURE_ERROR = 0.015, 0.95, 0.17
@@ -49,6 +50,7 @@ PLACES = 1_000_000  # voxels that are looked at
 
 _NO_GAIN = "no noise was removed: what an enlargement gains between the study's pixels, the study does not tell."
 _COLOUR_KEPT = "Only the brightness (luma) was restored; colour was kept."
+_COLOUR_INTERPOLATED = "Only the brightness (luma) was enlarged by the method; colour was interpolated."
 
 
 def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
@@ -72,6 +74,7 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
     unknown = "could not be estimated" if plan.level_is_default else "is uncertain"
     unused = f"The noise level {unknown}, but {method.title} uses none." if plan.careful and method.blind else ""
     spacing = image.spacing if image.spacing_known else None
+    colour = _COLOUR_INTERPOLATED if enlargement else _COLOUR_KEPT
     return Report(
         study=Study(
             modality=image.modality,
@@ -103,7 +106,7 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
         notes=(
             *run.notes,
             *((NOT_MEASURED,) if enlargement else noise.caveats),
-            *(note for note in (level.caution, unused, "" if image.colour is None else _COLOUR_KEPT) if note),
+            *(note for note in (level.caution, unused, "" if image.colour is None else colour) if note),
         ),
         cautions=(*_cautions(level, run), *_few_counts(image, noise), *_outside(image, denoising)),
         enlargement=enlargement,
@@ -129,7 +132,7 @@ def _gain(image: Image, plan: Plan, denoising: Denoising, before: np.ndarray, af
         before,
         denoising.on_stabilised,
         noise,
-        boxes=sample(before, plan.dimensions, plan.together),
+        boxes=sample(before, plan.dimensions, plan.together, hot(before) if noise.counted else np.inf),
         restored=after if at_full_strength else None,
         level_error=_level_error(plan, noise, before),
     )
@@ -144,17 +147,19 @@ def _over_estimate(image: Image, plan: Plan, noise: Noise) -> float:
     return ratio if ratio > (TOO_HIGH if own.sure else TOO_HIGH_UNSURE) else 1.0
 
 
-def sample(voxels: np.ndarray, dimensions: int, together: bool = False) -> list[Box]:
+def sample(voxels: np.ndarray, dimensions: int, together: bool = False, ceiling: float = np.inf) -> list[Box]:
     """Pieces that are typical of a study ``(frames, slices, rows, columns)``, whatever memory is allowed.
 
-    Where its frames are restored ``together``, they are of all frames.
+    None for a small study: it is judged as a whole. Where its frames are restored ``together``, they are of all frames.
+    ``ceiling`` is ``typical_pieces``'s.
     """
-    if together:
-        boxes = sample(voxels[:1], dimensions)
-        return [(slice(0, len(voxels)), *box[1:]) for box in boxes]
-    size = np.clip(SAMPLE_SHARE * voxels.size, LEAST_SAMPLE, MOST_SAMPLE) / PIECES
+    if voxels.size <= LEAST_SAMPLE:
+        return []
+    looked_at = voxels[:1] if together else voxels
+    size = np.clip(SAMPLE_SHARE * looked_at.size, LEAST_SAMPLE, MOST_SAMPLE) / PIECES
     side = round(size ** (1 / dimensions))
-    return typical_pieces(voxels, side, side if dimensions == 3 else 1, PIECES)
+    boxes = typical_pieces(looked_at, side, side if dimensions == 3 else 1, PIECES, ceiling)
+    return [(slice(0, len(voxels)), *box[1:]) for box in boxes] if together else boxes
 
 
 def _level_error(plan: Plan, noise: Noise, voxels: np.ndarray) -> float:

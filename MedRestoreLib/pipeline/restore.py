@@ -20,6 +20,7 @@ import numpy as np
 
 from .. import resampling
 from ..evidence.enlargement import finer_map
+from ..evidence.totals import totals
 from ..image import Image, Source
 from ..progress import Progress, heard, ignore
 from ..reporting.report import Report
@@ -29,6 +30,7 @@ from .blending import blend, feathered
 from .denoising import Denoising
 from .evening import evened, unevenness
 from .plan import Plan, revise
+from .quadrature import joined, parts
 from .reports import build_report
 from .tiles import Run, run_tiled
 
@@ -50,7 +52,9 @@ class Result:
     def removed(self) -> Image:
         """What was taken out: baseline minus after, in the same unit; negative is what an enlargement added."""
         difference = self.baseline.voxels - self.image.voxels
-        return replace(self.baseline, voxels=difference, colour=None, remainder=None, padding=None, source=Source())
+        return replace(
+            self.baseline.magnitude(), voxels=difference, colour=None, remainder=None, padding=None, source=Source()
+        )
 
     @property
     def invented(self) -> Image:
@@ -82,6 +86,8 @@ def restore(image: Image, plan: Plan | None = None, *, progress: Progress | None
         MedRestoreError: the study or the plan is unfit, or memory ran out; nothing is left half done.
     """
     plan = revise(image, plan, **edits)
+    if image.phase is not None:
+        return _complex(image, plan, progress)
     start = time.perf_counter()
     with heard(progress or ignore) as say:
         denoising = Denoising.of(image, plan, devices.resolve(plan.device))
@@ -100,6 +106,19 @@ def restore(image: Image, plan: Plan | None = None, *, progress: Progress | None
         report = build_report(image, plan, run, time.perf_counter() - start)
         say(1.0, "Done")
     return Result(image.enlarged(plan.factor, run.voxels), report, image)
+
+
+def _complex(image: Image, plan: Plan, progress: Progress | None) -> Result:
+    """The restored complex study; the evidence is that of its parts, totals are those of its magnitude."""
+    result = restore(parts(image), plan, progress=progress)
+    after = joined(image, result.image.voxels)
+    spacing = image.spacing if image.spacing_known else None
+    report = replace(
+        result.report,
+        study=replace(result.report.study, size=image.voxels.shape),
+        totals=totals(image.voxels, after.voxels, spacing=spacing, unit=image.unit),
+    )
+    return Result(after, report, image)
 
 
 def run_plan(

@@ -23,7 +23,8 @@ from .restore import Result, restore, run_plan
 
 DRAWS, STREAM = 2, 40_503  # of noise, and of random numbers for it
 TIMES = 4  # as long as the restoration alone takes it with the map
-MAPS = ("half_width", "method_share")  # the fields of Trust that are images
+# Maps that may come with a result, by name: the two of ``Trust`` and, of an enlarged study alone, ``Result.invented``.
+HALF_WIDTH, METHOD_SHARE, INVENTED = MAPS = ("half_width", "method_share", "invented")
 OTHERS = ("bm3d", "odct3d", "srad", "wnnm", "adf")  # methods without learning, the best of the quick ones first
 
 
@@ -42,34 +43,42 @@ class Trust:
     report: Report
 
 
-def restore_and_trust(
+def maps_of(factor: int) -> tuple[str, ...]:
+    """The names of the maps that tell how far to trust a result that is so many times larger than its study."""
+    return (HALF_WIDTH, METHOD_SHARE) if factor == 1 else (INVENTED,)
+
+
+def restore_with_maps(
     image: Image, plan: Plan | None = None, *, progress: Progress | None = None, **edits: Any
-) -> tuple[Result, Trust]:
-    """``restore`` and the map of trust of its result, whose report tells of it.
+) -> tuple[Result, dict[str, Image]]:
+    """``restore``, and the maps that tell how far to trust its result, whose report tells of them.
 
     Args:
         image, plan, edits: as of ``restore``.
-        progress: as of ``restore``, over both.
+        progress: as of ``restore``, over all.
+
+    Returns:
+        The result, and images by the names that ``maps_of`` gives for the plan's factor.
 
     Raises:
         MedRestoreError: as ``restore``.
     """
     plan = revise(image, plan, **edits)
-    check_trust(plan)
+    _demand_magnitude(image)
+    if plan.factor != 1:
+        result = restore(image, plan, progress=progress)
+        return result, {INVENTED: result.invented}
     with heard(progress or ignore) as say:
         result = restore(image, plan, progress=lambda fraction, message: say(fraction / TIMES, message))
         made = trust(
             result, plan, progress=lambda fraction, message: say((1 + (TIMES - 1) * fraction) / TIMES, message)
         )
-    return replace(result, report=made.report), made
+    return replace(result, report=made.report), {name: getattr(made, name) for name in maps_of(1)}
 
 
-def check_trust(plan: Plan) -> None:
-    """Raise InvalidPlan for a plan whose result has no map of trust: no noise tells of what lies between pixels."""
-    if plan.factor != 1:
-        raise InvalidPlan(
-            "an enlarged study has no map of trust; its report says how much was not measured.", field="trust"
-        )
+def _demand_magnitude(image: Image) -> None:
+    if image.phase is not None:
+        raise InvalidPlan("a complex study has no map of trust; restore its magnitude to get one.", field="trust")
 
 
 def trust(result: Result, plan: Plan, *, progress: Progress | None = None) -> Trust:
@@ -84,8 +93,10 @@ def trust(result: Result, plan: Plan, *, progress: Progress | None = None) -> Tr
         MedRestoreError: as ``restore``.
     """
     image, after = result.before, result.image.voxels
+    _demand_magnitude(image)
     plan = revise(image, plan)
-    check_trust(plan)
+    if plan.factor != 1:  # no noise tells of what lies between pixels
+        raise InvalidPlan("an enlarged study has no map of trust; Result.invented is its map.", field="factor")
     other = other_method(image, plan)
     with heard(progress or ignore) as say:
         uneven = unevenness(plan, image.voxels)

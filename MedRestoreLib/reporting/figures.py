@@ -24,6 +24,7 @@ LETTER = 0.5  # how wide one is, relative to the size of its font
 HEAD, TITLE, FOOT = 0.5, 0.24, 0.3
 
 INK, SOFT, ACCENT, MARKED = "#1d2328", "#5b6670", "#e0a100", "#d4006a"
+LEAST_CHANGE = 1e-3  # of the window: what is less is rounding and is not shown as more
 MOST_MARKS = 20  # blobs that are circled
 MARK_WIDTHS = 1.2  # radius of a circle in widths of its blob
 
@@ -102,7 +103,7 @@ def _write(
     grey = view.of(after.voxels)
     low, high = window_of(grey, first.modality)
     change = signed[1]
-    limit = float(np.nanquantile(np.abs(change), 0.995)) or 1.0
+    limit = max(float(np.nanquantile(np.abs(change), 0.995)), LEAST_CHANGE * (high - low)) or 1.0
     shown = [(title, colours(image, view), {"vmin": low, "vmax": high}) for title, image in pictures.items()]
     tone = "gray_r" if modalities.find(first.modality).inverted else "gray"
     styles = [{"cmap": tone, **range_} for _, _, range_ in shown] + [{"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}]

@@ -17,7 +17,7 @@ LONGEST = ".interval.nii.gz"  # what one of them puts in the place of OUT's suff
 
 def paths(out: Path, kinds: Collection[str]) -> dict[str, Path]:
     """Where they go, by what they are: "removed", "report" and "report_json", "figure" and, of a cine, "film",
-    "interval" and "method_share".
+    "interval" and "method_share", or of an enlarged study "invented".
 
     Args:
         out: where the restored study is written; what goes beside it has its name without its suffix.
@@ -32,6 +32,7 @@ def paths(out: Path, kinds: Collection[str]) -> dict[str, Path]:
         "trust": {
             "interval": f"{stem}.interval{removed_suffix(suffix)}",
             "method_share": f"{stem}.method{removed_suffix(suffix)}",
+            "invented": f"{stem}.invented{removed_suffix(suffix)}",
         },
     }
     return {what: out.with_name(name) for kind in KINDS if kind in kinds for what, name in names[kind].items()}
@@ -41,7 +42,7 @@ def write(result: Result, out: Path, kinds: Collection[str], trusted: Trust | No
     """Write them; what was written, by what it is.
 
     Args:
-        trusted: the map, where ``kinds`` has "trust".
+        trusted: the map, where ``kinds`` has "trust" and the study was not enlarged.
 
     Raises:
         OutputError: one of them cannot be written.
@@ -53,6 +54,8 @@ def write(result: Result, out: Path, kinds: Collection[str], trusted: Trust | No
         result = replace(result, report=trusted.report)
         for what, image in (("interval", trusted.half_width), ("method_share", trusted.method_share)):
             written[what] = files.write(image, where[what], label=what.replace("_", " "))
+    elif "trust" in kinds:
+        written["invented"] = files.write(result.invented, where["invented"], label="invented")
     pictures = _pictures(result, where) if "figure" in kinds else {}
     written |= pictures
     if "report" in kinds:

@@ -70,7 +70,8 @@ class Worker:
             request = exchange.request("restore", upload, plan, mask=uploaded_mask, **edits)
             leaving.callback(exchange.forget, request["id"])
             report = self._reply(request, progress or ignore)["report"]
-            return image.with_voxels(exchange.result(request["id"])), report
+            voxels = exchange.result(request["id"])
+            return image.enlarged(voxels.shape[3] // image.voxels.shape[3], voxels), report
 
     @property
     def pid(self) -> int | None:

@@ -147,7 +147,8 @@ class Exchange:
         Args:
             part: ``RESULT``, with which everything of the request is forgotten, or one of ``MAPS``, asked for before.
 
-        The arrays are like the frames that were sent, float32 unless they are in colour; of a preview one array
+        The arrays are like the frames that were sent, float32 unless they are in colour, and larger where the plan
+        enlarges; of a preview one array
         ``(1, rows, columns[, components])``. The result's file is removed, also when this is stopped before its end.
         """
 

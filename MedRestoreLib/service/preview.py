@@ -16,6 +16,7 @@ from ..pipeline import device as devices
 from ..pipeline.denoising import Denoising
 from ..pipeline.evening import unevenness
 from ..pipeline.plan import Plan, revise
+from ..pipeline.quadrature import parts
 from ..pipeline.restore import feathered_on, run_plan
 from ..progress import Progress, heard, ignore
 
@@ -72,6 +73,10 @@ def preview(
 
 
 def _slice(image: Image, plan: Plan, frame: int, number: int, progress: Progress | None, nearby: int | None) -> Image:
+    if image.phase is not None:
+        study, both = parts(image), (frame, frame + len(image.voxels))
+        real, imaginary = (_slice(study, plan, part, number, progress, nearby) for part in both)
+        return replace(real, voxels=np.hypot(real.voxels, imaginary.voxels))
     denoising = Denoising.of(image, plan, devices.resolve(plan.device))
     frames, slices = _needed(image.voxels.shape, frame, number, denoising, nearby)
     weights = None if plan.mask is None else feathered_on(plan, image.spacing, slices.start, slices.stop)

@@ -33,7 +33,7 @@ from ..image import Image, Source
 from ..pipeline import device as devices
 from ..pipeline.plan import Plan, recommend, revise
 from ..pipeline.restore import restore
-from ..pipeline.trust import MAPS, restore_and_trust
+from ..pipeline.trust import MAPS, restore_with_maps
 from ..progress import Progress, heard
 from ..version import __version__
 from . import folders, slabs
@@ -152,9 +152,9 @@ class _Server:
         _spare_a_core()
         progress = self._progress(request.get("id"))
         if all(part in request for part in MAPS):
-            result, trust = restore_and_trust(image, plan, progress=progress, **edits)
-            for part in MAPS:
-                self._write(request, getattr(trust, part), part)
+            result, maps = restore_with_maps(image, plan, progress=progress, **edits)
+            for part, made in maps.items():
+                self._write(request, made, part)
         else:
             result = restore(image, plan, progress=progress, **edits)
         self._write(request, result.image)

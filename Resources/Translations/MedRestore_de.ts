@@ -72,6 +72,14 @@
         <translation>&amp;Warum?</translation>
     </message>
     <message>
+        <source>E&amp;nlarge:</source>
+        <translation>Vergrößern &amp;auf:</translation>
+    </message>
+    <message>
+        <source>How many times larger. Enlarged is not measured.</source>
+        <translation>Wie viel Mal größer. Vergrößert ist nicht gemessen.</translation>
+    </message>
+    <message>
         <source>Noise &amp;level:</source>
         <translation>&amp;Rauschpegel:</translation>
     </message>
@@ -579,6 +587,14 @@
         <translation>Glättet innerhalb von Bereichen und hält an Kanten: die schnellste, für einen ersten Blick oder sehr große Volumen.</translation>
     </message>
     <message>
+        <source>Bicubic enlargement</source>
+        <translation>Bikubische Vergrößerung</translation>
+    </message>
+    <message>
+        <source>Interpolates between pixels: adds nothing, and is what other enlargements are compared with.</source>
+        <translation>Interpoliert zwischen den Pixeln: fügt nichts hinzu; mit ihr werden andere Vergrößerungen verglichen.</translation>
+    </message>
+    <message>
         <source>Gaussian</source>
         <translation>Gauß</translation>
     </message>
@@ -686,6 +702,10 @@
         <translation>Für anderes Rauschen</translation>
     </message>
     <message>
+        <source>To enlarge</source>
+        <translation>Zum Vergrößern</translation>
+    </message>
+    <message>
         <source>{title} (recommended)</source>
         <translation>{title} (empfohlen)</translation>
     </message>
@@ -704,6 +724,14 @@
     <message>
         <source>As recommended</source>
         <translation>Wie empfohlen</translation>
+    </message>
+    <message>
+        <source>So many times as many rows and columns. Slices and frames stay.</source>
+        <translation>So viel Mal so viele Zeilen und Spalten. Schichten und Bilder bleiben.</translation>
+    </message>
+    <message>
+        <source>{factor} times</source>
+        <translation>das {factor}-Fache</translation>
     </message>
     <message>
         <source>Apple GPU</source>
@@ -1240,6 +1268,10 @@ den Ordner wheels kopieren und in Slicers Python-Konsole eingeben
         <translation>Bitte das Segment wählen, in dem restauriert wird, oder die ganze Studie.</translation>
     </message>
     <message>
+        <source>Enlarged is not measured: what is finer than the study's pixels was not seen.</source>
+        <translation>Vergrößert ist nicht gemessen: Was feiner ist als die Pixel der Studie, wurde nicht gesehen.</translation>
+    </message>
+    <message>
         <source>Modality is not known: choose it to get the method and the noise made for it.</source>
         <translation>Die Modalität ist unbekannt: Bitte wählen, um passende Methode und passendes Rauschen zu erhalten.</translation>
     </message>
@@ -1258,6 +1290,10 @@ den Ordner wheels kopieren und in Slicers Python-Konsole eingeben
     <message>
         <source>{size} voxels of {spacing} mm</source>
         <translation>{size} Voxel zu {spacing} mm</translation>
+    </message>
+    <message>
+        <source>Enlarging looks at no noise.</source>
+        <translation>Beim Vergrößern wird kein Rauschen betrachtet.</translation>
     </message>
     <message>
         <source>{method} finds the noise by itself.</source>
@@ -1336,6 +1372,10 @@ den Ordner wheels kopieren und in Slicers Python-Konsole eingeben
     <message>
         <source>Dimensions</source>
         <translation>Dimensionen</translation>
+    </message>
+    <message>
+        <source>Enlarge</source>
+        <translation>Vergrößern auf</translation>
     </message>
     <message>
         <source>Options</source>

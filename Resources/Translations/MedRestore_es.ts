@@ -72,6 +72,14 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>E&amp;nlarge:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>How many times larger. Enlarged is not measured.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Noise &amp;level:</source>
         <translation type="unfinished"></translation>
     </message>
@@ -579,6 +587,14 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Bicubic enlargement</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Interpolates between pixels: adds nothing, and is what other enlargements are compared with.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Gaussian</source>
         <translation type="unfinished"></translation>
     </message>
@@ -686,6 +702,10 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>To enlarge</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{title} (recommended)</source>
         <translation type="unfinished"></translation>
     </message>
@@ -703,6 +723,14 @@
     </message>
     <message>
         <source>As recommended</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>So many times as many rows and columns. Slices and frames stay.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{factor} times</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -1237,6 +1265,10 @@ copy the folder wheels, and enter in Slicer's Python console
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Enlarged is not measured: what is finer than the study's pixels was not seen.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Modality is not known: choose it to get the method and the noise made for it.</source>
         <translation type="unfinished"></translation>
     </message>
@@ -1254,6 +1286,10 @@ copy the folder wheels, and enter in Slicer's Python console
     </message>
     <message>
         <source>{size} voxels of {spacing} mm</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Enlarging looks at no noise.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -1332,6 +1368,10 @@ copy the folder wheels, and enter in Slicer's Python console
     </message>
     <message>
         <source>Dimensions</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Enlarge</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

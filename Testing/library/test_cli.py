@@ -387,7 +387,7 @@ def test_help_is_there_and_short_of_the_worker():
 
 def test_a_study_is_enlarged_with_its_figure_report_and_what_was_added(volume, tmp_path):
     out = tmp_path / "large.nrrd"
-    told = run("restore", volume, out, "--factor", "3", "--removed", "--report", "--figure", "--json")
+    told = run("restore", volume, out, "--factor", "3", "--removed", "--trust", "--report", "--figure", "--json")
     assert told.returncode == 0, told.stderr
     report = json.loads(told.stdout)["report"]
     assert report["plan"]["factor"] == 3
@@ -395,10 +395,12 @@ def test_a_study_is_enlarged_with_its_figure_report_and_what_was_added(volume, t
     small, large = mr.read(volume), mr.read(out)
     assert large.same_grid(small.enlarged(3))
     assert mr.read(tmp_path / "large.removed.nrrd").same_grid(large)
+    invented = mr.read(tmp_path / "large.invented.nrrd")
+    assert invented.same_grid(large)
+    assert 0 <= invented.voxels.min() < invented.voxels.max() <= 1
     assert (tmp_path / "large.figure.png").stat().st_size > 10_000
     assert "Enlarged is not measured" in (tmp_path / "large.report.html").read_text(encoding="utf-8")
     refused(run("restore", volume, tmp_path / "no.nrrd", "--factor", "2", "--method", "bm3d"), "--factor")
-    refused(run("restore", volume, tmp_path / "no.nrrd", "--factor", "2", "--trust"), "--trust")
 
 
 def test_a_batch_enlarges(tmp_path):

@@ -160,16 +160,17 @@ def test_every_method_is_offered_exactly_once(choices):
 
 def test_methods_made_for_the_modality_come_before_the_others(choices):
     items = choices.methods("US", "gaussian", "bm3d")
-    assert headings(items) == ["Made for such studies", "Made for other studies", "For other noise"]
+    assert headings(items) == ["Made for such studies", "Made for other studies", "For other noise", "To enlarge"]
     starts = [items.index(choices.heading(label)) for label in headings(items)]
     groups = [items[start:stop] for start, stop in zip(starts, [*starts[1:], None], strict=True)]
-    fit, unfit, unable = ([catalogue.find(id) for id in values(group)] for group in groups)
+    fit, unfit, unable, enlarging = ([catalogue.find(id) for id in values(group)] for group in groups)
     assert fit
     assert all("gaussian" in row.noises and "US" in row.modalities for row in fit)
     assert unfit
     assert all("gaussian" in row.noises and "US" not in row.modalities for row in unfit)
     assert unable
     assert all("gaussian" not in row.noises for row in unable)
+    assert enlarging == [row for row in catalogue.METHODS if row.factors]
 
 
 def test_a_modality_without_methods_of_its_own_gets_those_for_any(choices):
@@ -193,6 +194,11 @@ def test_only_dimensions_that_the_method_has_are_offered(choices):
     assert values(choices.dimensions("bm3d")) == ["auto", "2"]
     assert values(choices.dimensions("bm4d")) == ["auto", "3"]
     assert values(choices.dimensions("")) == ["auto", "2", "3"]
+
+
+def test_only_factors_that_the_method_has_are_offered(choices):
+    assert values(choices.factors("bicubic")) == ["2", "3", "4"]
+    assert values(choices.factors("bm3d")) == values(choices.factors("")) == []
 
 
 def test_modalities_start_with_the_question(choices):

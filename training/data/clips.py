@@ -119,10 +119,10 @@ class Clips:
         if missing:
             jobs = [(self._files[id], self._stored(id)) for id in missing]
             disk.fill(self.folder, store, jobs, 1, "Reading clips")
-        if "train" in splits:
-            for source in (self.organs, self.photographs):
-                if source:
-                    source.prepare(["train"])
+        if self.organs:
+            self.organs.prepare([split for split in splits if split != "validation"])
+        if self.photographs and "train" in splits:
+            self.photographs.prepare(["train"])
 
     def sample(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """A patch, turned by right angles and mirrored: ``clean``, float32 ``(rows, columns)``.

@@ -241,7 +241,7 @@ MODELS: dict[str, Model] = {
     "reduced": Model(
         reduced,
         "reduced by the factor, bicubic with antialiasing; 8-bit",
-        "linear",
+        "grey",
         1.0,
         tuple(("reduced", factor) for factor in (2.0, 3.0, 4.0)),
     ),

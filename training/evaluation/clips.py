@@ -5,7 +5,9 @@ Cases are held-out lung clips, and clips that no training saw any part of: calf 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +18,7 @@ from MedRestoreLib import weights
 from MedRestoreLib.methods import enlarging
 from MedRestoreLib.methods.registration import register
 from MedRestoreLib.metrics.fidelity import psnr, ssim
-from MedRestoreLib.metrics.no_reference import flicker
+from MedRestoreLib.metrics.no_reference import flicker, gcnr
 from MedRestoreLib.networks import resizing
 
 from .. import build
@@ -26,13 +28,16 @@ from ..data.neighbours import AFTER, BEFORE
 from ..recipe import RecipeError
 from ..tables.results import Result, Values
 from .cine import static
+from .frames import regions
 from .protocols import HeldOut
+from .resolution import peaks, wire
 
 MUSCLE = "ultrasound/muscle_clips"
 MUSCLE_IMAGE = (slice(48, 612), slice(216, 936))  # rows and columns of its B-mode image, a few pixels within
 WIRES = "ultrasound/phantom_sequences"
 WIRE_FILES = ("USTC_3NWires_ProbeRotation", "USTC_FrameGrabber_ProbeRotationData", "NwirePhantomFreehand")
 BLACK = 2 / 255  # grey up to which a phantom's pixel shows nothing
+BREASTS = 16  # frames with a lesion
 FRAMES = (4, 10)  # of a clip's 16: those that are compared
 FLICKERING = range(2, 10)  # those whose flicker is measured
 
@@ -41,16 +46,25 @@ Enlarger = Callable[[np.ndarray, int], np.ndarray]
 
 
 class Case(NamedTuple):
-    """A clip: ``frames`` ``(16, rows, columns)`` in [0, 1], sides multiples of 12; ``tissue``, where to measure."""
+    """A clip of 16 frames in [0, 1], ``(frames, rows, columns)``, or a single frame; sides are multiples of 12.
+
+    ``tissue`` is where to measure, ``lesion`` where there is one, ``(rows, columns)``.
+    """
 
     organ: str
     name: str
     frames: np.ndarray
     tissue: np.ndarray
+    lesion: np.ndarray | None = None
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """The frames that are compared."""
+        return FRAMES if len(self.frames) == LENGTH else (0,)
 
 
 def cases(source: Clips, split: str = "test", burst: int = 1) -> Iterator[Case]:
-    """The clips of a split, then muscle and wires."""
+    """The clips of a split; of the test split then muscle and wires, and single frames of breasts with a lesion."""
     for id in source.patients(split):
         tissue, bursts = source.bursts(id)
         yield Case("lung", source.name(id), bursts[burst], tissue)
@@ -61,6 +75,19 @@ def cases(source: Clips, split: str = "test", burst: int = 1) -> Iterator[Case]:
         for name in WIRE_FILES:
             frames = _middle(data_folder() / WIRES / f"{name}.mkv")
             yield Case("wires", name, frames, frames.max(axis=0) > BLACK)
+        yield from _breasts(source)
+
+
+def _breasts(source: Clips) -> Iterator[Case]:
+    """The first test frames with a lesion, where the source has breasts."""
+    if source.organs is None:
+        return
+    patients = map(source.organs.patient, source.organs.patients("test"))
+    for patient in islice((one for one in patients if one.lesions.any()), BREASTS):
+        clean, lesion, overlays = (
+            reduced.cut(of, MULTIPLE)[0] for of in (patient.clean, patient.lesions, patient.overlays)
+        )
+        yield Case("breasts", str(patient.id), clean[None], ~overlays, lesion)
 
 
 def enlarger(name: str, factor: int) -> Enlarger:
@@ -71,8 +98,10 @@ def enlarger(name: str, factor: int) -> Enlarger:
     if name in PLAIN:
         return lambda small, place: _bicubic(PLAIN[name](small, place), factor)
     if not weights.installed(name):
-        network = build.trained(name).network.eval()
-        return lambda small, place: _raw(network, small[place])
+        trained = build.trained(name)
+        if trained.recipe.losses[0].name == "fusion":
+            return lambda small, place: _fused(trained, small, place, factor)
+        return lambda small, place: _raw(trained.network, small[place])
     if "student" not in weights.find(name).arguments:
         return lambda small, place: _as_users(enlarging.enlarge, small[place : place + 1], name, factor)[0]
 
@@ -89,7 +118,9 @@ def measure(enlarge: Enlarger, found: Sequence[Case], factor: int) -> Values:
       border and without what shows no tissue;
     - ``consistency`` (dB): the result, reduced again, against the small frame;
     - ``flicker`` of still tissue over eight frames, grey values of 255; ``own``: that of the frames themselves;
-    - ``entropy`` (EN, bits): the paper's, which noise raises.
+    - ``entropy`` (EN, bits): the paper's, which noise raises;
+    - ``fwhm`` of wires in the result over that in the frame itself, median over wires;
+    - ``gcnr`` of lesions in the result; ``gcnr_true``: in the frame itself.
     """
     values: dict[str, dict[str, dict[str, float]]] = {}
 
@@ -98,21 +129,37 @@ def measure(enlarge: Enlarger, found: Sequence[Case], factor: int) -> Values:
 
     for case in found:
         small = reduced.eight_bits(reduced.resized(case.frames, factor))
-        results = {place: np.clip(enlarge(small, place), 0, 1) for place in FRAMES}
+        results = {place: np.clip(enlarge(small, place), 0, 1) for place in case.places}
         inner = (slice(factor, -factor),) * 2
-        pairs = [(results[place][inner], case.frames[place][inner]) for place in FRAMES]
+        pairs = [(results[place][inner], case.frames[place][inner]) for place in case.places]
         mask = case.tissue[inner]
         put("psnr", case, float(np.mean([psnr(one, true, data_range=1, mask=mask) for one, true in pairs])))
         put("ssim", case, float(np.mean([ssim(one, true, data_range=1, mask=mask) for one, true in pairs])))
         again = {place: reduced.resized(result, factor) for place, result in results.items()}
-        put("consistency", case, float(np.mean([psnr(again[at], small[at], data_range=1) for at in FRAMES])))
+        put("consistency", case, float(np.mean([psnr(again[at], small[at], data_range=1) for at in case.places])))
         put("entropy", case, float(np.mean([entropy(result) for result in results.values()])))
-        still = static(case.frames)
-        if still.any() and case.organ == "lung":
+        if case.organ == "wires":
+            ratios = [ratio for at, result in results.items() for ratio in widths(result, case.frames[at])]
+            put("fwhm", case, float(np.median(ratios)))
+        if case.lesion is not None:
+            where = regions(case.frames[0], case.lesion, ~case.tissue)
+            for quantity, image in (("gcnr", results[0]), ("gcnr_true", case.frames[0])):
+                put(quantity, case, gcnr(image[where.inside], image[where.around]))
+        if case.organ == "lung" and (still := static(case.frames)).any():
             moving = np.stack([np.clip(enlarge(small, place), 0, 1) for place in FLICKERING])
             put("flicker", case, float(WHITE) * flicker(moving, mask=still))
             put("own", case, float(WHITE) * flicker(case.frames[list(FLICKERING)], mask=still))
     return values
+
+
+def widths(result: np.ndarray, true: np.ndarray) -> list[float]:
+    """FWHM across the beam of each wire in ``result`` over that in the frame itself, ``true``."""
+    found = []
+    for row, column in peaks(true):
+        pair = [wire(image[row], column) for image in (result, true)]
+        if None not in pair:
+            found.append(pair[0][0] / pair[1][0])
+    return found or [math.nan]
 
 
 def entropy(image: np.ndarray) -> float:
@@ -137,7 +184,7 @@ def results(names: Sequence[str], test: HeldOut) -> Iterator[Result]:
         if name not in PLAIN:
             trained = build.trained(name)
             about |= {key: trained.about[key] for key in ("steps", "minutes")}
-            factors = trained.recipe.degradation.levels[:1]
+            factors = trained.recipe.degradation.levels[:1] if trained.recipe.degradation.model == "reduced" else (2,)
         values: Values = {}
         for factor in map(round, factors):
             for quantity, conditions in measure(enlarger(name, factor), found, factor).items():
@@ -166,9 +213,19 @@ def _as_users(method: Callable, small: np.ndarray, name: str, factor: int) -> np
         return method(frames, 0.0, factor=factor, weights=name)[:, 0].numpy()
 
 
+def _fused(trained: build.Trained, small: np.ndarray, place: int, factor: int) -> np.ndarray:
+    """Six small frames fused to one, moved onto it before if the training had it so, then the student that ships."""
+    window = _window(small, place)
+    if trained.recipe.data.arguments["registered"]:
+        window = register(window, small[place]).frames
+    with torch.inference_mode():
+        one = trained.network(torch.from_numpy(np.ascontiguousarray(window))[None])[0].clamp(0, 1).numpy()
+    return _as_users(enlarging.enlarge, one, f"student_x{factor}", factor)[0]
+
+
 def _raw(network: torch.nn.Module, small: np.ndarray) -> np.ndarray:
     with torch.inference_mode():
-        return network(torch.from_numpy(np.ascontiguousarray(small))[None, None])[0, 0].float().numpy()
+        return enlarging.run(network, torch.from_numpy(np.ascontiguousarray(small))[None, None])[0, 0].numpy()
 
 
 def _middle(path: Path) -> np.ndarray:

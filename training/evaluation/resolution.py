@@ -68,8 +68,8 @@ def wires(restore: Restorer) -> Values:
         measured: dict[tuple[str, str], list[float]] = {}
         for frame in _frames(path):
             after = restore(frame, methods.level_of(frame))
-            for row, column in _peaks(frame):
-                pair = [_wire(image[row], column) for image in (frame, after)]
+            for row, column in peaks(frame):
+                pair = [wire(image[row], column) for image in (frame, after)]
                 if None not in pair:
                     for moment, values in zip(("before", "after"), pair, strict=True):
                         for name, value in zip(("fwhm", "lobes"), values, strict=True):
@@ -168,7 +168,7 @@ def _frames(path: Path) -> list[np.ndarray]:
     return frames
 
 
-def _peaks(frame: np.ndarray) -> list[tuple[int, int]]:
+def peaks(frame: np.ndarray) -> list[tuple[int, int]]:
     """The brightest wires: peaks of half the frame's brightest grey with no other near, away from the border."""
     smooth = gaussian_filter(frame, 1.0)
     highest = (smooth == maximum_filter(smooth, 2 * WIRE_APART + 1)) & (smooth > WIRE_PEAK * smooth.max())
@@ -181,7 +181,7 @@ def _peaks(frame: np.ndarray) -> list[tuple[int, int]]:
     return sorted(inside, key=lambda at: -smooth[at])[:MOST_WIRES]
 
 
-def _wire(line: np.ndarray, column: int) -> tuple[float, float] | None:
+def wire(line: np.ndarray, column: int) -> tuple[float, float] | None:
     """Width and side lobes in % of the peak; None where the profile is no single peak."""
     profile = line[column - WIRE_APART : column + WIRE_APART + 1]
     try:

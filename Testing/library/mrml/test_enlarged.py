@@ -56,7 +56,7 @@ def test_the_field_of_view_stays_whatever_the_axes_and_the_first_index(
 
 def test_what_the_console_makes_is_what_the_library_makes(scene):
     node = add_volume(blob())
-    restored = mrml.restore(node, factor=3, keep_removed=True, modality="MR", **PLAN)
+    restored = mrml.restore(node, factor=3, keep_removed=True, trust=True, modality="MR", **PLAN)
     wanted = mr.restore(mrml.image_of(node, "MR"), factor=3, **PLAN)
     np.testing.assert_allclose(slicer.util.arrayFromVolume(restored), wanted.image.voxels[0], atol=1e-4)
     made = mrml.image_of(restored)
@@ -64,6 +64,8 @@ def test_what_the_console_makes_is_what_the_library_makes(scene):
     removed = mrml.removed_of(restored)
     assert mrml.image_of(removed).same_grid(made, tolerance=1e-6)
     np.testing.assert_allclose(slicer.util.arrayFromVolume(removed), 0, atol=1e-3)
+    invented = mrml.trust_of(restored)["invented"]
+    np.testing.assert_allclose(slicer.util.arrayFromVolume(invented), wanted.invented.voxels[0], atol=1e-5)
     assert "enlarged 3 times" in mrml.report_of(restored)["derivation"]
 
 
