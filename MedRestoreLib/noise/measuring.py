@@ -37,8 +37,8 @@ STRONG = 0.3  # of the strongest coefficient: fainter ones do not tell a block's
 GROWN = 1.15  # growth from which there is anatomy in the blocks
 UNBELIEVABLE = 8.0  # strongest over weakest: no receiver or reconstruction does that
 SCATTERED = 1.8  # dispersion from which there is anatomy in the blocks
-# Squares of a few slices show neither the weak texture of tissue nor how uneven noise is: in the flattest of them coloured
-# noise so much fainter than their brightness, or noise that scatters so much, is not trusted.
+# Squares of a few slices show neither the weak texture of tissue nor how uneven noise is: coloured noise that is so
+# much fainter than tissue, or noise that scatters so much among the flattest of them, is not trusted.
 FAINT, SCATTERED_SQUARES = 30.0, 1.14
 # A level of even noise is doubted where blocks differ so much, are noisier by so much, and grow less than with anatomy.
 UNEVEN, NOISIER, ANATOMY = 1.3, 1.05, 1.1
