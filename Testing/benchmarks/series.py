@@ -4,9 +4,10 @@
 
 Diffusion is simulated on the average head's tissue maps: fluid, grey matter, and white matter whose diffusion follows
 fibres of a smooth random field; Rician noise, levels in percent of the maximum. PSNR is over the head in all frames,
-its peak the clean maximum: in air dipy's methods leave the mean of the noise. The real frames are 24 volumes of one functional series, half their size; their reference is the mean of
-152, from which they also differ by drift and by what the brain did. dipy's methods run where dipy is installed, told
-the true noise level. MP-PCA is patented; it is here for comparison.
+its peak the clean maximum: in air dipy's methods leave the mean of the noise. The real frames are 24 volumes of one
+functional series, half their size; their reference is the mean of 152, from which they also differ by drift and by what
+the brain did. dipy's methods run where dipy is installed, told the true noise level. MP-PCA is patented; it is here for
+comparison.
 """
 
 from __future__ import annotations
