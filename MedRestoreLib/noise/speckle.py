@@ -36,7 +36,7 @@ class Speckle(Noise):
     limits: ClassVar[tuple[float, float]] = (0.0, 2.0)
     white: ClassVar[bool] = False
     risk: ClassVar[bool] = False
-    blob_thresholds: ClassVar[tuple[float, ...]] = (12.5, 12.5, 11.0, 11.0)  # on real frames, by three methods
+    blob_thresholds: ClassVar[tuple[float, ...]] = (15.5, 15.5, 13.5, 13.5)  # on real frames, by three methods
     caveats: ClassVar[tuple[str, ...]] = ("Speckle is correlated: no unbiased estimate of the gain exists for it.",)
 
     @classmethod
