@@ -137,7 +137,7 @@ def window_voxels(denoising: Denoising, shape: tuple[int, ...], memory_gb: float
     """
     method = denoising.method
     usual = method.voxels_within(devices.DEFAULT_MEMORY_GB[denoising.device.type])
-    usual = usual if method.frames else min(usual, MOST_VOXELS)  # whole frames, and several
+    usual = usual if method.frames else min(usual, MOST_VOXELS // denoising.factor**2)  # whole frames, and several
     if memory_gb is None:
         return usual
     if method.stencil:

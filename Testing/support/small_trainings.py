@@ -55,11 +55,15 @@ def smoke_settings(pictures: Path, source: str = "") -> list[str]:
     return [f'data.arguments={{folders=["{frames}"], side=0, reduce=1, patch=64, processes=1}}']
 
 
+# In place of another training, which a training of seconds has none of.
+ALONE = {"student_x2_data_free": ['restorer="student_x2"']}
+
+
 def smoke(name: str, pictures: Path, *settings: str) -> recipes.Recipe:
     """A recipe of two steps on small pictures."""
     small_critic = ["critic.arguments={patch=64, width=4}"] if name.startswith("wgan") else []
     fitting = smoke_settings(pictures, recipes.read(name).data.source)
-    return recipes.read(f"{name}+smoke", [*fitting, *small_critic, *settings])
+    return recipes.read(f"{name}+smoke", [*fitting, *small_critic, *ALONE.get(name, []), *settings])
 
 
 def trained(name: str, pictures: Path, folder: Path, *settings: str, **options: object) -> Path:

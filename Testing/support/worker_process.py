@@ -16,7 +16,7 @@ from Testing.support.paths import REPOSITORY
 
 ADF = {"method": "adf", "noise": "gaussian", "level": 5.0}
 # Hundreds of windows of a few milliseconds: long enough to be cancelled, and quick to hear it.
-LONG = {**ADF, "memory_gb": 0.00025}
+LONG = {**ADF, "memory_gb": 0.00025, "together": False}
 
 
 class Heard:

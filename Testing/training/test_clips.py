@@ -215,6 +215,14 @@ def test_every_recipe_trains_what_it_says(recipe):
         assert network(torch.rand(1, 1, 12, 12)).shape == (1, 1, 24, 24)
 
 
+def test_what_neighbours_show_is_one_frame_of_six():
+    recipe = recipes.read("neighbours_x2")
+    network = build.module(recipe.network.implementation, recipe.network.arguments)
+    windows = torch.rand(1, 6, 24, 24)
+    with torch.inference_mode():
+        assert network(windows).shape == (1, 1, 24, 24)
+
+
 def test_a_data_free_student_grows_and_sees_no_picture(tmp_path, pictures, monkeypatch):
     """Layers that are not due yet are the identity still; the pictures serve validation alone."""
     data = f'data={{source="folder:Pictures", arguments={{folder="{pictures}", patch=64}}}}'

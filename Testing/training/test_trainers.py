@@ -34,8 +34,10 @@ def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> boo
 
 # Recipes
 
+NEED_CLIPS = {"fusion", "neighbours_x2"}  # see test_clips
 
-@pytest.mark.parametrize("name", recipes.names())
+
+@pytest.mark.parametrize("name", [name for name in recipes.names() if name not in NEED_CLIPS])
 def test_every_recipe_trains_and_can_be_used(name, pictures, tmp_path):
     recipe = smoke(name, pictures)
     folder = trained(name, pictures, tmp_path)

@@ -166,10 +166,6 @@ def test_colour_is_read_by_others_as_colour(components: int, tmp_path: Path) -> 
     )
 
 
-def test_complex_numbers_are_refused(tmp_path: Path) -> None:
-    assert "complex" in message_of(saved(tmp_path / "a.nii", voxels().astype(np.complex64)))
-
-
 def test_a_scale_is_applied(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.nii", (10 * voxels()).astype(np.int16))
     data = bytearray(path.read_bytes())

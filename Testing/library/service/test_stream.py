@@ -41,7 +41,7 @@ def test_a_stream_gives_what_the_whole_cine_gives(factor, more):
     sizes=st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=5),
 )
 def test_frames_of_any_type_and_changing_size(dtype, sizes):
-    stream = mr.Stream(factor=2)
+    stream = mr.Stream("bicubic", factor=2)
     for rows, columns in sizes:
         result = stream.push(np.full((rows, columns), 7, dtype))
         assert result.dtype == dtype

@@ -125,7 +125,7 @@ def cpu_seconds(pid: int) -> float:
 def test_cancelling_stops_it_within_a_tile_and_it_goes_on(scratch, monkeypatch):
     monkeypatch.setattr(client, "GRACE_SECONDS", 600.0)  # on a busy machine it takes longer, and may
     frames = study(64, frames=400)  # each a window of a few milliseconds
-    plan = {"method": "adf", "noise": "gaussian", "level": 5.0, "memory_gb": 0.00025}
+    plan = {"method": "adf", "noise": "gaussian", "level": 5.0, "memory_gb": 0.00025, "together": False}
 
     def stop(fraction, message):
         if fraction > 0:
