@@ -183,7 +183,9 @@ def view_of(image: Image) -> str:
 def _bound(image: Image, plan: Plan, method: Method, device: torch.device) -> Denoising:
     options = plan.options if plan.method == method.id else {}
     return Denoising.of(
-        image, replace(plan, method=method.id, dimensions=method.dimensions[0], options=options), device
+        image,
+        replace(plan, method=method.id, dimensions=method.dimensions[0], options=options, together=False),
+        device,
     )
 
 

@@ -102,7 +102,8 @@ def _for_part(plan: mr.Plan, whole: mr.Image, part: mr.Image) -> mr.Plan:
     """The plan with the level of the same noise in a part: levels refer to the maximum, and a part has another."""
     rician = model("rician")
     sigmas = [rician.bind(image.voxels, plan.level).sigma for image in (whole, part)]
-    return replace(plan, level=plan.level * sigmas[0] / sigmas[1])
+    together = plan.together and len(part.voxels) == len(whole.voxels)
+    return replace(plan, level=plan.level * sigmas[0] / sigmas[1], together=together)
 
 
 def draw(found: dict[str, dict[str, Any]], path: Path) -> None:

@@ -63,6 +63,14 @@ def test_a_series_of_magnetic_resonance_is_recommended_to_be_restored_together_a
     assert not mr.recommend(study, method="odct3d", noise="gaussian", level=NOISE, together=False).together
 
 
+@pytest.mark.parametrize(("modality", "noise"), [("MR", "gaussian"), ("NM", "poisson")])
+def test_the_method_is_still_chosen_where_frames_shall_be_together(modality, noise):
+    clean = mr.Image.from_array(series().voxels / 30, modality=modality)
+    study = mr.add_noise(clean, noise, 1.0, seed=1)
+    plan = mr.recommend(study, noise=noise, level=1.0, together=True, strength="auto")
+    assert plan.together
+
+
 def test_what_one_frame_alone_shows_stays_where_it_is_clear():
     clean = series()
     voxels = clean.voxels.copy()
