@@ -111,6 +111,7 @@ def restore(
     from ..pipeline import device as devices
     from ..pipeline.plan import recommend
     from ..pipeline.restore import restore as run
+    from ..pipeline.trust import demand_magnitude
     from ..pipeline.trust import trust as trust_of
     from ..service import beside
 
@@ -133,6 +134,8 @@ def restore(
         factor=factor,
         options=opt.by_name(options),
     )
+    if trust:
+        demand_magnitude(image)
     devices.resolve(plan.device)  # before the progress bar: its absence is one line
     screen.LOG.info("read: %s voxels, %s", screen.shown(image.voxels.shape), image.modality)
     screen.LOG.info("plan: %s, %s noise of %.4g; %s", plan.method, plan.noise, plan.level, plan.reason)

@@ -112,13 +112,17 @@ def _complex(image: Image, plan: Plan, progress: Progress | None) -> Result:
     """The restored complex study; the evidence is that of its parts, totals are those of its magnitude."""
     result = restore(parts(image), plan, progress=progress)
     after = joined(image, result.image.voxels)
-    spacing = image.spacing if image.spacing_known else None
-    report = replace(
-        result.report,
-        study=replace(result.report.study, size=image.voxels.shape),
-        totals=totals(image.voxels, after.voxels, spacing=spacing, unit=image.unit),
+    return Result(after, of_magnitude(result.report, image, after), image)
+
+
+def of_magnitude(report: Report, before: Image, after: Image) -> Report:
+    """The report on the parts of a complex study, with the size and the totals of its magnitude."""
+    spacing = before.spacing if before.spacing_known else None
+    return replace(
+        report,
+        study=replace(report.study, size=before.voxels.shape),
+        totals=totals(before.voxels, after.voxels, spacing=spacing, unit=before.unit),
     )
-    return Result(after, report, image)
 
 
 def run_plan(

@@ -209,8 +209,7 @@ def in_windows(denoising: Denoising, voxels: np.ndarray, limit: int, progress: C
         progress(done / restored.size)
         noisy, finer = source[window.read], window.enlarged(factor)
         if denoising.basis is not None:
-            so_far, share = done, target[finer.core].size
-            clean = denoising(noisy, lambda part: progress((so_far + part * share) / restored.size))  # noqa: B023
+            clean = denoising(noisy, _within(progress, done, target[finer.core].size, restored.size))
         elif denoising.dimensions == 2 and not denoising.method.frames:
             clean = denoising(noisy)
         else:  # frames are cut first, and of clips slices, so a window may still hold several
@@ -218,6 +217,11 @@ def in_windows(denoising: Denoising, voxels: np.ndarray, limit: int, progress: C
         target[finer.core] = clean[finer.inner]
         done += target[finer.core].size
     return restored
+
+
+def _within(progress: Callable[[float], None], done: int, share: int, whole: int) -> Callable[[float], None]:
+    """Told the fraction of a part, ``progress`` hears that of the whole."""
+    return lambda fraction: progress((done + fraction * share) / whole)
 
 
 def _stacked(denoising: Denoising, voxels: np.ndarray) -> np.ndarray:

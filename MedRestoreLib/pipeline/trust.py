@@ -64,7 +64,7 @@ def restore_with_maps(
         MedRestoreError: as ``restore``.
     """
     plan = revise(image, plan, **edits)
-    _demand_magnitude(image)
+    demand_magnitude(image)
     if plan.factor != 1:
         result = restore(image, plan, progress=progress)
         return result, {INVENTED: result.invented}
@@ -76,7 +76,8 @@ def restore_with_maps(
     return replace(result, report=made.report), {name: getattr(made, name) for name in maps_of(1)}
 
 
-def _demand_magnitude(image: Image) -> None:
+def demand_magnitude(image: Image) -> None:
+    """Raise InvalidPlan where a study is complex: it has no map of trust."""
     if image.phase is not None:
         raise InvalidPlan("a complex study has no map of trust; restore its magnitude to get one.", field="trust")
 
@@ -93,7 +94,7 @@ def trust(result: Result, plan: Plan, *, progress: Progress | None = None) -> Tr
         MedRestoreError: as ``restore``.
     """
     image, after = result.before, result.image.voxels
-    _demand_magnitude(image)
+    demand_magnitude(image)
     plan = revise(image, plan)
     if plan.factor != 1:  # no noise tells of what lies between pixels
         raise InvalidPlan("an enlarged study has no map of trust; Result.invented is its map.", field="factor")

@@ -15,7 +15,10 @@ import numpy as np
 from ..errors import Cancelled
 from ..image import Image
 from ..pipeline.plan import Plan, as_mask
+from ..pipeline.quadrature import joined, parts
+from ..pipeline.restore import of_magnitude
 from ..progress import Progress, ignore
+from ..reporting.report import Report
 from .conversation import GRACE_SECONDS, Conversation, Event, JobCancelled, JobDone, JobFailed, JobProgress
 from .exchange import Exchange, Upload, command, kill, search_path
 
@@ -54,6 +57,10 @@ class Worker:
             MedRestoreError: as ``restore`` raises; ``WorkerStopped`` when the process died.
             BaseException: whatever ``progress`` raises, once the worker has stopped working on the job.
         """
+        if image.phase is not None:
+            restored, told = self.restore(parts(image), plan, progress=progress, **edits)
+            after = joined(image, restored.voxels)
+            return after, of_magnitude(Report.from_dict(told), image, after).to_dict()
         exchange = self._running()
         mask = edits.pop("mask", None if plan is None else plan.mask)
         mask = None if mask is None else as_mask(mask, image)

@@ -63,3 +63,14 @@ def test_what_a_complex_study_cannot_have_is_refused(edits):
         mr.recommend(clean(), **edits)
     with pytest.raises(mr.InvalidPlan, match="complex"):
         mr.trust(mr.restore(clean(), method="adf", level=5.0), mr.recommend(clean(), method="adf", level=5.0))
+
+
+def test_a_worker_gives_the_same():
+    study = mr.add_noise(clean(), "gaussian", SIGMA, seed=1)
+    plan = mr.recommend(study, method="bm3d")
+    wanted = mr.restore(study, plan)
+    with mr.Worker() as worker:
+        restored, report = worker.restore(study, plan)
+    np.testing.assert_allclose(restored.voxels, wanted.image.voxels, atol=1e-3)
+    np.testing.assert_allclose(np.exp(1j * restored.phase), np.exp(1j * wanted.image.phase), atol=1e-3)
+    assert report["totals"]["total"] == pytest.approx(wanted.report.to_dict()["totals"]["total"])
