@@ -109,6 +109,7 @@ class Job(VTKObservationMixin):
         self._end()
         if self._steps is not None:
             self._steps.stop()
+            self._forgetResult()
         self.workers.cancel(self._request)
 
     def _progress(self, fraction: float, message: str) -> None:
@@ -117,10 +118,10 @@ class Job(VTKObservationMixin):
 
     def _restored(self, report: dict[str, Any]) -> None:
         """The worker is done: fetch the voxels in steps, then add the nodes."""
-        exchange = self.workers.first.exchange
         if self._isOver:
-            exchange.forget(self._request.id)
+            self._forgetResult()
             return
+        exchange = self.workers.first.exchange
         self._progress(RESTORED, _("Fetching the result"))
 
         def fetching() -> Iterator[None]:
@@ -131,9 +132,14 @@ class Job(VTKObservationMixin):
                 yield from self._output.removing()
 
         def failed(error: Exception) -> None:
+            self._forgetResult()
             self._fail(_("The result could not be fetched: {reason}").format(reason=error))
 
         self._steps = stepping.run(fetching(), lambda nothing: self._add(report), failed)
+
+    def _forgetResult(self) -> None:
+        """What was not fetched to its end leaves no file; steps that never began cannot tidy up themselves."""
+        self.workers.first.exchange.forget(self._request.id)
 
     def _add(self, report: dict[str, Any]) -> None:
         from MedRestoreLib import MedRestoreError, mrml

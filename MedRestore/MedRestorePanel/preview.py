@@ -169,9 +169,10 @@ class Preview(VTKObservationMixin):
         request = None
 
         def done(reply: dict[str, Any]) -> None:
+            voxels = self.workers.result(request, reply["id"])  # taken in any case: a file is left otherwise
             if self._request is not request:
                 return
-            self._show(place, self.workers.result(request, reply["id"])[0, 0])
+            self._show(place, voxels[0, 0])
             if do == "glance":
                 text = _("A first look, by {method} from the slices nearby. The exact one follows...")
                 self._say(text.format(method=self.study.lookedAtBy()))

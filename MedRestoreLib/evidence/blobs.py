@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..noise import Noise
+from ..progress import stop_if_asked
 from .matched import MARGIN, WIDTHS, Responses
 
 FWHM = 2.3548  # full width at half maximum over standard deviation of a Gaussian
@@ -105,12 +106,14 @@ def find(before: np.ndarray, after: np.ndarray, noise: Noise, grid: Grid) -> lis
     for start, judged, planes in _pieces(before.shape, volume):
         noisy, restored = (study.reshape(-1, *study.shape[2:])[planes] for study in (before, after))
         responses = Responses.of(noisy, restored, noise, volume=volume)
+        stop_if_asked()
         for (plane, row, column), number, score in _peaks(responses.z, thresholds, volume):
             if plane in judged:
                 change, polarity = responses.kind(number, (plane, row, column))
                 voxel = (*divmod(start + plane, before.shape[1]), row, column)
                 width = FWHM * WIDTHS[number] * pixel
                 places.append(Place(change, polarity, voxel, _position(voxel, grid), width, score))
+    stop_if_asked()
     return sorted(places, key=lambda place: -place.score)[:MOST]
 
 

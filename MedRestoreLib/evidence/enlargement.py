@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import resampling
+from ..progress import stop_if_asked
 
 CAUTION = "Enlarged is not measured: what is finer than the study's own pixels was interpolated or learned, not seen."
 
@@ -59,6 +60,7 @@ class Enlargement:
         largest, place = -1.0, (0, 0, 0, 0)
         squares = {"after": 0.0, "baseline": 0.0}
         for plane in np.ndindex(before.shape[:2]):
+            stop_if_asked()
             for name, study in (("after", after), ("baseline", baseline)):
                 difference = np.abs(resampling.reduced(study[plane], factor) - before[plane])[inner]
                 squares[name] += float(np.square(difference, dtype=np.float64).sum())
@@ -138,6 +140,7 @@ def finer_map(after: np.ndarray, factor: int) -> np.ndarray:
     flat = (FLAT * float(np.ptp(after))) ** 2
     result = np.empty(after.shape, np.float32)
     for plane in np.ndindex(after.shape[:2]):
+        stop_if_asked()
         values = after[plane]
         variance = around(np.square(values - around(values)))
         fine = around(np.square(finer_than(values, factor)))
@@ -151,6 +154,7 @@ def _finer_share(study: np.ndarray, factor: int) -> float:
     chosen = planes[np.linspace(0, len(planes) - 1, min(PLANES, len(planes))).round().astype(int)]
     fine = whole = 0.0
     for plane in chosen:
+        stop_if_asked()
         fine += float(np.square(finer_than(plane, factor), dtype=np.float64).sum())
         whole += float(np.square(plane - plane.mean(), dtype=np.float64).sum())
     return fine / whole if whole > 0 else 0.0

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..progress import stop_if_asked
 from .sampling import REGIONS, brightness_regions, sample_planes
 
 
@@ -85,6 +86,7 @@ def totals(before: np.ndarray, after: np.ndarray, *, spacing: tuple[float, float
     sums = [[float(f.sum(dtype=np.float64)) for f in study] for study in (before, after)]
     old, new = sample_planes(before), sample_planes(after)
     labels = brightness_regions(new)
+    stop_if_asked()
     volume = before.shape[1] > 1
     if spacing is None:
         voxel, size_unit = 1.0, "voxels" if volume else "pixels"

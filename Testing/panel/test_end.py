@@ -34,6 +34,26 @@ def test_cancel_leaves_nothing(user, head):
     user.apply()
 
 
+def test_cancel_before_the_first_voxel_is_fetched_leaves_no_file(user, head, monkeypatch):
+    import qt
+
+    from MedRestorePanel import stepping
+
+    def run(generator, *callbacks):
+        if generator.__name__ == "fetching":
+            qt.QTimer.singleShot(0, user.ui.applyButton.click)  # it comes before the first step
+        return begun(generator, *callbacks)
+
+    begun = stepping.run
+    user.open(head, method="adf")
+    before = user.exchanged()
+    monkeypatch.setattr(stepping, "run", run)
+    user.press("applyButton")
+    user.wait(lambda: "Cancelled" in user.ui.statusLabel.text)
+    idle(user)
+    assert user.exchanged() == before
+
+
 def test_a_job_goes_on_when_another_study_is_chosen(user, head):
     user.open(head, method="adf")
     other = add_head("other", seed=1)
