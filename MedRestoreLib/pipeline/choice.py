@@ -81,8 +81,7 @@ def choose(image: Image, plan: Plan, shapes: Collection[str]) -> Choice:
     noise = model(plan.noise).bind(image.voxels, plan.level)
     rows = catalogue.recommended(image.modality, plan.noise, shapes)
     fitting = [row for row in rows if not misfits(image, noise, row[0])]
-    # In a volume a method that works slice by slice does worse, and takes longest to try.
-    methods = [method for method, _ in fitting if method.dimensions[0] == fitting[0][0].dimensions[0]]
+    methods = [method for method, _ in fitting]
     ranking = () if len(methods) < 2 or plan.level_is_default else compare(image, plan, methods)
     if not ranking:
         return Choice(*fitting[0])
@@ -134,10 +133,12 @@ def compare(image: Image, plan: Plan, methods: Sequence[Method]) -> tuple[Candid
 def prefers_together(image: Image, plan: Plan) -> bool:
     """Whether the study's frames are better restored together by the plan's method, as the study itself tells.
 
-    By the risk in a piece of the study, of all its frames: see ``evidence.comparison``. Only MR is asked: there
-    frames show one object that stays in its place.
+    By the risk in a piece of the study, of all its frames: see ``evidence.comparison``; a slow method is represented by
+    the one that gives its first look. Only MR is asked: there frames show one object that stays in its place.
     """
     method = catalogue.find(plan.method)
+    if method.look:
+        method, plan = catalogue.find(method.look), replace(plan, method=method.look, options={})
     noise = model(plan.noise)
     series = image.modality == "MR" and checks.can_be_together(image, method) and noise.risk and devices.has_torch()
     if not series or plan.dimensions not in method.dimensions:

@@ -519,8 +519,8 @@
         <translation>PRI-NLM3D</translation>
     </message>
     <message>
-        <source>Averages voxels whose surroundings look alike in all three dimensions: first choice for MR volumes.</source>
-        <translation>Mittelt Voxel, deren Umgebungen sich in allen drei Dimensionen gleichen: erste Wahl für MR-Volumen.</translation>
+        <source>Averages voxels whose surroundings look alike: quick, and first choice for reconstructed SPECT.</source>
+        <translation>Mittelt Voxel, deren Umgebungen sich gleichen: schnell, und erste Wahl für rekonstruierte SPECT.</translation>
     </message>
     <message>
         <source>ODCT3D</source>
@@ -535,8 +535,8 @@
         <translation>BM4D</translation>
     </message>
     <message>
-        <source>BM3D in three dimensions: finds similar cubes; thorough on MR volumes, and slower.</source>
-        <translation>BM3D in drei Dimensionen: findet ähnliche Würfel; gründlich bei MR-Volumen und langsamer.</translation>
+        <source>BM3D in three dimensions: finds similar cubes and denoises them as one; first choice for MR volumes.</source>
+        <translation>BM3D in drei Dimensionen: findet ähnliche Würfel und entrauscht sie gemeinsam; erste Wahl für MR-Volumen.</translation>
     </message>
     <message>
         <source>Speckle-reducing anisotropic diffusion</source>
@@ -585,6 +585,14 @@
     <message>
         <source>Smooths inside regions and stops at edges: the fastest, for a first look or very large volumes.</source>
         <translation>Glättet innerhalb von Bereichen und hält an Kanten: die schnellste, für einen ersten Blick oder sehr große Volumen.</translation>
+    </message>
+    <message>
+        <source>Learned enlargement</source>
+        <translation>Gelernte Vergrößerung</translation>
+    </message>
+    <message>
+        <source>A small network adds what is likely between pixels; reduced again, the result is the study.</source>
+        <translation>Ein kleines Netz ergänzt zwischen den Pixeln, was wahrscheinlich ist; wieder verkleinert ist das Ergebnis die Studie.</translation>
     </message>
     <message>
         <source>Bicubic enlargement</source>

@@ -519,7 +519,7 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>Averages voxels whose surroundings look alike in all three dimensions: first choice for MR volumes.</source>
+        <source>Averages voxels whose surroundings look alike: quick, and first choice for reconstructed SPECT.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -535,7 +535,7 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>BM3D in three dimensions: finds similar cubes; thorough on MR volumes, and slower.</source>
+        <source>BM3D in three dimensions: finds similar cubes and denoises them as one; first choice for MR volumes.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -584,6 +584,14 @@
     </message>
     <message>
         <source>Smooths inside regions and stops at edges: the fastest, for a first look or very large volumes.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Learned enlargement</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A small network adds what is likely between pixels; reduced again, the result is the study.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
