@@ -54,7 +54,7 @@ def check(image: Image, plan: Plan) -> None:
 
 def can_be_together(image: Image, method: Method) -> bool:
     """Whether the method can restore the study's frames together: see ``series``."""
-    return len(image.voxels) >= series.LEAST_FRAMES and _rotates(method)
+    return len(image.voxels) >= series.LEAST_FRAMES and rotates(method)
 
 
 def _check_together(image: Image, method: Method) -> None:
@@ -65,11 +65,12 @@ def _check_together(image: Image, method: Method) -> None:
             f"{series.LEAST_FRAMES} frames are needed to restore them together, the study has {len(image.voxels)}.",
             field="together",
         )
-    able = _ids(row for row in catalogue.METHODS if _rotates(row))
+    able = _ids(row for row in catalogue.METHODS if rotates(row))
     raise InvalidPlan(f"{method.id} restores every frame for itself; methods that need not: {able}.", field="together")
 
 
-def _rotates(method: Method) -> bool:
+def rotates(method: Method) -> bool:
+    """Whether the method takes mixtures of frames, as ``series`` makes them."""
     return domains.find(method.domain).rotates and not method.learned
 
 

@@ -424,6 +424,14 @@
         <translation>Schicht für Schicht oder als Volumen.</translation>
     </message>
     <message>
+        <source>Frames:</source>
+        <translation>Bilder:</translation>
+    </message>
+    <message>
+        <source>Frames that show one object can help each other. What only one frame shows may then go where it is faint.</source>
+        <translation>Bilder, die dasselbe Objekt zeigen, können einander helfen. Was nur ein Bild zeigt, kann dann verschwinden, wo es schwach ist.</translation>
+    </message>
+    <message>
         <source>Options:</source>
         <translation>Optionen:</translation>
     </message>
@@ -732,6 +740,18 @@
     <message>
         <source>As recommended</source>
         <translation>Wie empfohlen</translation>
+    </message>
+    <message>
+        <source>Pieces of the series itself tell which is better.</source>
+        <translation>Ausschnitte der Serie selbst zeigen, was besser ist.</translation>
+    </message>
+    <message>
+        <source>Together</source>
+        <translation>Gemeinsam</translation>
+    </message>
+    <message>
+        <source>Each for itself</source>
+        <translation>Jedes für sich</translation>
     </message>
     <message>
         <source>So many times as many rows and columns. Slices and frames stay.</source>
@@ -1380,6 +1400,10 @@ den Ordner wheels kopieren und in Slicers Python-Konsole eingeben
     <message>
         <source>Dimensions</source>
         <translation>Dimensionen</translation>
+    </message>
+    <message>
+        <source>Frames</source>
+        <translation>Bilder</translation>
     </message>
     <message>
         <source>Enlarge</source>

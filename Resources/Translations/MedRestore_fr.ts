@@ -424,6 +424,14 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Frames:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Frames that show one object can help each other. What only one frame shows may then go where it is faint.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Options:</source>
         <translation type="unfinished"></translation>
     </message>
@@ -731,6 +739,18 @@
     </message>
     <message>
         <source>As recommended</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Pieces of the series itself tell which is better.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Together</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Each for itself</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -1376,6 +1396,10 @@ copy the folder wheels, and enter in Slicer's Python console
     </message>
     <message>
         <source>Dimensions</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Frames</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
