@@ -14,15 +14,15 @@ from ..evidence.adaptation import Adaptation
 from ..methods import catalogue
 from ..methods.row import Method
 from ..noise import Noise
+from . import domains
 from .denoising import Denoising
 
-DOMAINS = ("rate", "stabilised")  # of networks whose noise is known, so that a study can be divided
 WHOLE = 1e-3  # counts: what a count differs from a whole number at most
 
 
 def can_adapt(method: Method) -> bool:
     """Whether the method is a network that can be adapted to a study."""
-    return method.learned and method.domain in DOMAINS and method.dimensions == (2,)
+    return method.learned and domains.find(method.domain).divides and method.dimensions == (2,)
 
 
 def check_adapt(method: Method, noise: type[Noise], sure: bool) -> None:
@@ -65,8 +65,7 @@ def adapted(
     method, noise, domain = denoising.method, denoising.noise, denoising.domain
     values = (domain.forward(noise, voxels) - denoising.offset) / denoising.scale
     inside = noise.covers(voxels)
-    counts = method.domain == "rate"
-    if counts:
+    if domain.counts:
         whole = np.abs(voxels * noise.level - np.rint(voxels * noise.level)) < WHOLE
         if not whole.all():
             raise InvalidPlan(
@@ -76,10 +75,12 @@ def adapted(
             )
         inside &= values < domain.ceiling(noise, denoising.scale)
     planes, where = (study.reshape(-1, *study.shape[-2:]) for study in (values.astype(np.float32), inside))
-    thinning = adapting.Thinning(domain.sigma(noise, denoising.scale), None if counts else partial(_noise, noise))
+    thinning = adapting.Thinning(
+        domain.sigma(noise, denoising.scale), None if domain.counts else partial(_noise, noise)
+    )
     network = weights.find(method.weights_at()).load(denoising.device)
     done = adapting.adapt(network, planes, where, thinning, denoising.sigma, progress)
-    record = Adaptation(adapting.STEPS, done.change, done.error, done.loss, counts)
+    record = Adaptation(adapting.STEPS, done.change, done.error, done.loss, domain.counts)
     if record.kept:
         denoising = replace(denoising, implementation=method.load_with(done.network))
     return denoising, record
