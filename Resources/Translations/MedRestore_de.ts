@@ -531,6 +531,14 @@
         <translation>Dasselbe Netz, doppelt so breit: halb so schnell und bisher nicht besser.</translation>
     </message>
     <message>
+        <source>Sharpen and calm (blind)</source>
+        <translation>Schärfen und beruhigen (blind)</translation>
+    </message>
+    <message>
+        <source>A network takes out noise and blur of unknown kind; its option sharpen goes from 0 (calm only) to 1.</source>
+        <translation>Ein Netz nimmt Rauschen und Unschärfe unbekannter Art heraus; seine Option sharpen reicht von 0 (nur beruhigen) bis 1.</translation>
+    </message>
+    <message>
         <source>PRI-NLM3D</source>
         <translation>PRI-NLM3D</translation>
     </message>

@@ -531,6 +531,14 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Sharpen and calm (blind)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A network takes out noise and blur of unknown kind; its option sharpen goes from 0 (calm only) to 1.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>PRI-NLM3D</source>
         <translation type="unfinished"></translation>
     </message>
