@@ -63,7 +63,9 @@ SIMILAR_CUBES = "BM4D finds what looks alike in all three dimensions"
 
 UNET_ATT = 'After "Speckle suppression by attention and structural distillation" (in Chinese); changes are ours'
 STUDENT = 'After Zhao, Yuan and Fan, "Ultrasound super-resolution by video fusion" (in Chinese); changes are ours'
-BLIND = 'After "Blind ultrasound image enhancement via self-supervised physics-guided degradation", 2026; details are ours'
+BLIND = (
+    'After "Blind ultrasound image enhancement via self-supervised physics-guided degradation", 2026; details are ours'
+)
 MANJON = "Manjón, Coupé, Buades, Collins and Robles, Medical Image Analysis 16(1), 2012"
 
 # What the networks were measured on (Resources/cards).
