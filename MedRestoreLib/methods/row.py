@@ -13,7 +13,7 @@ from . import options
 from .validity import Validity
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
 class Denoiser(Protocol):
@@ -147,6 +147,10 @@ class Method:
         told |= {"factor": factor} if self.factors else {}
         function = _imported(self.implementation)
         return partial(function, **told) if told else function
+
+    def load_with(self, network: nn.Module) -> Denoiser:
+        """The function of a method that needs weights, with another network in place of the one that ships."""
+        return partial(_imported(self.implementation), weights=network)
 
     def parsed(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The options given, in the types that its function takes; imports the method.

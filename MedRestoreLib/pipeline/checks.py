@@ -17,6 +17,7 @@ from ..methods.row import Method
 from ..noise import IDS, Noise, model
 from . import device as devices
 from . import domains, series
+from .adaptation import check_adapt
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -45,6 +46,8 @@ def check(image: Image, plan: Plan) -> None:
         as_mask(plan.mask, image)
     if plan.together:
         _check_together(image, method)
+    if plan.adapt:
+        check_adapt(method, model(plan.noise), not plan.careful)
     if plan.memory_gb is not None and not (is_number(plan.memory_gb) and plan.memory_gb > 0):
         raise InvalidPlan(f"memory must be a positive number of gigabytes, got {plan.memory_gb}.", field="memory_gb")
     if method.learned:

@@ -25,6 +25,7 @@ from ..noise import Noise, model
 from ..noise.poisson import thin
 from . import checks, domains
 from . import device as devices
+from .adaptation import can_adapt
 from .denoising import Denoising
 from .evening import evened, unevenness
 
@@ -106,6 +107,23 @@ def enlarging(image: Image, plan: Plan) -> Choice:
             return Choice(method, f"{method.title} makes it {plan.factor} times larger")
     checks.check_fit(image, plan.noise, catalogue.making(plan.factor)[-1])
     raise InvalidPlan(f"no method that enlarges {plan.factor} times is meant for such studies.", field="factor")
+
+
+def adaptable(image: Image, plan: Plan) -> Choice:
+    """The network that is to be adapted to the study: one validated on such studies, if there is one.
+
+    Raises:
+        InvalidPlan: no network is both meant for such studies and able to be adapted.
+    """
+    noise = model(plan.noise).bind(image.voxels, plan.level)
+    able = [row for row in catalogue.METHODS if can_adapt(row) and row.installed()]
+    fit = [row for row in able if checks.is_meant_for(image, plan.noise, row)]
+    if not fit:
+        raise InvalidPlan(
+            f"no network can be adapted to {image.modality} studies with {plan.noise} noise.", field="adapt"
+        )
+    method = next((row for row in fit if not misfits(image, noise, row)), fit[-1])
+    return Choice(method, f"{method.title} is the network that can be adapted to such a study")
 
 
 def compare(image: Image, plan: Plan, methods: Sequence[Method]) -> tuple[Candidate, ...]:
