@@ -180,8 +180,14 @@ def dimensions(method: str = "") -> list[Choice]:
     return [Choice(_("As recommended"), "auto"), *(Choice(titles[number], str(number)) for number in able)]
 
 
-def frames() -> list[Choice]:
-    """Whether the frames of a series help each other."""
+def frames(method: str, count: int) -> list[Choice]:
+    """Whether so many frames of a series help each other; none where they are too few, or the method cannot."""
+    from MedRestoreLib.methods import catalogue
+    from MedRestoreLib.pipeline import checks, series
+
+    able = any(row.id == method and checks.rotates(row) for row in catalogue.METHODS)
+    if not able or count < series.LEAST_FRAMES:
+        return []
     return [
         Choice(_("As recommended"), "auto", _("Pieces of the series itself tell which is better.")),
         Choice(_("Together"), "together"),

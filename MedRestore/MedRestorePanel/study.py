@@ -54,7 +54,7 @@ class StudySection(VTKObservationMixin):
             "noise": choices.ChoiceConnector(ui.noiseComboBox),
             "level": LevelConnector(ui.levelSlider),
             "dimensions": choices.ChoiceConnector(ui.dimensionsComboBox),
-            "together": choices.ChoiceConnector(ui.togetherComboBox, choices.frames()),
+            "together": choices.ChoiceConnector(ui.togetherComboBox),
             "factor": choices.ChoiceConnector(ui.factorComboBox),
             "device": choices.ChoiceConnector(ui.deviceComboBox, choices.devices()),
             "maskSegment": choices.ChoiceConnector(ui.maskSegmentComboBox),
@@ -154,7 +154,7 @@ class StudySection(VTKObservationMixin):
             edits["level"] = p.level
         if p.dimensions != "auto":
             edits["dimensions"] = int(p.dimensions)
-        if p.together != "auto" and self.canBeTogether():
+        if p.together != "auto" and self._framesChoices():
             edits["together"] = p.together == "together"
         if p.adapt and self.canAdapt():
             edits["adapt"] = True
@@ -192,12 +192,9 @@ class StudySection(VTKObservationMixin):
         )
         self._recognise(noise=noise, factor=edits.get("factor"))
 
-    def canBeTogether(self) -> bool:
-        """Whether the study is a series whose frames the method can restore together."""
-        from MedRestoreLib.pipeline import checks, series
-
-        method, frames = self._method(), self._frames() if self._parameterNode.wholeSequence else 1
-        return method is not None and frames >= series.LEAST_FRAMES and checks.rotates(method)
+    def _framesChoices(self) -> list[choices.Choice]:
+        """Whether frames help each other; none where the study is no series, or the method cannot."""
+        return choices.frames(self._parameterNode.method, self._frames() if self._parameterNode.wholeSequence else 1)
 
     def canAdapt(self) -> bool:
         """Whether the method is a network that can learn on the study."""
@@ -269,9 +266,8 @@ class StudySection(VTKObservationMixin):
         from MedRestoreLib import mrml
 
         self.onChosen(node)
-        modality = mrml.modality_of(node)
         fields = {"method": "", "noise": "", "level": 0.0, "dimensions": "auto", "together": "auto", "factor": ""}
-        self._set(modality=modality, adapt=False, options="", **fields)
+        self._set(modality=mrml.modality_of(node), adapt=False, options="", **fields)
         self._recognise()
 
     def _newModality(self, node: slicer.vtkMRMLVolumeNode) -> None:
@@ -386,10 +382,9 @@ class StudySection(VTKObservationMixin):
         self.connectors["noise"].setChoices(choices.noises(p.method))
         self.connectors["dimensions"].setChoices(choices.dimensions(p.method))
         self.connectors["factor"].setChoices(choices.factors(p.method))
-        for widget in (ui.factorNameLabel, ui.factorComboBox):
-            widget.visible = self.enlarges()
-        for widget in (ui.togetherLabel, ui.togetherComboBox):
-            widget.visible = hasStudy and self.canBeTogether()
+        ui.factorNameLabel.visible = ui.factorComboBox.visible = self.enlarges()
+        self.connectors["together"].setChoices(self._framesChoices() if hasStudy else [])
+        ui.togetherLabel.visible = ui.togetherComboBox.visible = hasStudy and bool(self._framesChoices())
         ui.adaptCheckBox.visible = hasStudy and self.canAdapt()
         ui.recognisedLabel.text = self._message or (self._described() if hasStudy else "")
         ui.levelLabel.text = self._levelText()
@@ -398,11 +393,9 @@ class StudySection(VTKObservationMixin):
         ui.estimateButton.enabled = hasStudy and bool(p.noise) and not self.isReading
         for widget in (ui.methodComboBox, ui.noiseComboBox, ui.levelSlider, ui.modalityComboBox):
             widget.enabled = hasStudy
-        ui.wholeSequenceCheckBox.visible = hasStudy and self._frames() > 1
-        if ui.wholeSequenceCheckBox.visible:
-            ui.wholeSequenceCheckBox.text = _("Restore all {frames} frames of the sequence").format(
-                frames=self._frames()
-            )
+        frames = self._frames() if hasStudy else 1
+        ui.wholeSequenceCheckBox.visible = frames > 1
+        ui.wholeSequenceCheckBox.text = _("Restore all {frames} frames of the sequence").format(frames=frames)
 
     def _frames(self) -> int:
         from MedRestoreLib import mrml
@@ -452,6 +445,5 @@ class StudySection(VTKObservationMixin):
 
     def _estimate(self) -> dict[str, Any] | None:
         """What was read off the study about the noise model that is chosen."""
-        if self.recommended.get("noise") != self._parameterNode.noise:
-            return None
-        return self.recommended.get("estimate")
+        found = self.recommended
+        return found.get("estimate") if found.get("noise") == self._parameterNode.noise else None
