@@ -45,6 +45,7 @@ class MedRestoreParameterNode:
     factor: str
     options: str
     device: str = "auto"
+    precision: str = "auto"
     memory: Annotated[float, WithinRange(0.0, MOST_MEMORY)] = 0.0
     keepRemoved: bool = True
     trustMap: bool

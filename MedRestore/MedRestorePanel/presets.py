@@ -179,6 +179,7 @@ class PresetSection:
             and (p.factor or "1") == str(preset.factor)
             and p.options.replace(" ", "") == presets.options_to_text(preset.options).replace(" ", "")
             and p.device == preset.device
+            and p.precision == preset.precision
             and _near(p.memory, 0.0 if preset.memory_gb == presets.AUTO else preset.memory_gb)
         )
 
@@ -205,6 +206,7 @@ class PresetSection:
             factor=int(p.factor or 1),
             options={} if naming.anyMethod else presets.options_from_text(p.options),
             device=p.device,
+            precision=p.precision,
             memory_gb=p.memory or presets.AUTO,
         )
 

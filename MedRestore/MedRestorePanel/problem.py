@@ -34,6 +34,7 @@ CHOICES = (
     "dimensions",
     "factor",
     "device",
+    "precision",
     "memory",
     "wholeSequence",
 )

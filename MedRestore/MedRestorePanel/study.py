@@ -56,6 +56,7 @@ class StudySection(VTKObservationMixin):
             "dimensions": choices.ChoiceConnector(ui.dimensionsComboBox),
             "factor": choices.ChoiceConnector(ui.factorComboBox),
             "device": choices.ChoiceConnector(ui.deviceComboBox, choices.devices()),
+            "precision": choices.ChoiceConnector(ui.precisionComboBox, choices.precisions()),
             "maskSegment": choices.ChoiceConnector(ui.maskSegmentComboBox),
         }
         self._parameterNode = None
@@ -164,7 +165,8 @@ class StudySection(VTKObservationMixin):
     def computing(self) -> dict[str, Any]:
         """The plan's fields that are no matter of the study: how strong, and with which means."""
         p = self._parameterNode
-        return {"strength": p.strength, "device": p.device} | ({"memory_gb": p.memory} if p.memory > 0 else {})
+        means = {"strength": p.strength, "device": p.device, "precision": p.precision}
+        return means | ({"memory_gb": p.memory} if p.memory > 0 else {})
 
     def take(self, preset: Preset) -> None:
         """Choose what a preset decides; the method and the noise that it leaves open, and the level, are found anew."""
@@ -181,6 +183,7 @@ class StudySection(VTKObservationMixin):
             factor=str(preset.factor) if preset.factor != 1 else "",
             options=presets.options_to_text(preset.options),
             device=preset.device,
+            precision=preset.precision,
             memory=min(float(edits.get("memory_gb", 0.0)), MOST_MEMORY),
         )
         self._recognise(noise=noise, factor=edits.get("factor"))
