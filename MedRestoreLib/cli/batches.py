@@ -31,6 +31,7 @@ def batch(
     memory_gb: opt.MemoryGb = None,
     dimensions: opt.Dimensions = None,
     together: opt.Together = None,
+    adapt: opt.Adapt = False,
     factor: opt.Factor = None,
     options: opt.Options = None,
     modality: opt.Modality = "",
@@ -67,6 +68,7 @@ def batch(
         "memory_gb": memory_gb,
         "dimensions": dimensions,
         "together": together,
+        "adapt": adapt or None,
         "factor": factor,
         "options": opt.by_name(options),
     }
