@@ -11,6 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from .choices import Choice, ChoiceConnector, heading
+from .parameters import computing
 from .words import explained
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class PresetSection:
     def edits(self, name: str) -> dict[str, Any]:
         """What a preset decides, for a study that nobody looks at; without one, how strong and with which means."""
         preset = self._presets.get(name)
-        return self.study.computing() if preset is None else preset.edits()
+        return computing(self._parameterNode) if preset is None else preset.edits()
 
     def onPreset(self) -> None:
         """A person chose one in the box."""

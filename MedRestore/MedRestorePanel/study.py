@@ -11,7 +11,7 @@ from slicer.util import VTKObservationMixin
 
 from . import choices
 from .level import LevelConnector
-from .parameters import MOST_MEMORY
+from .parameters import MOST_MEMORY, computing, frameCount
 from .words import explained, ofLibrary
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class StudySection(VTKObservationMixin):
             MedRestoreError: the options are not written as options are.
         """
         p = self._parameterNode
-        edits = {"method": p.method, "noise": p.noise, **self.computing()}
+        edits = {"method": p.method, "noise": p.noise, **computing(p)}
         if p.level > 0:  # else the method finds it by itself
             edits["level"] = p.level
         if p.dimensions != "auto":
@@ -166,12 +166,6 @@ class StudySection(VTKObservationMixin):
 
             edits["options"] = presets.options_from_text(p.options)
         return edits
-
-    def computing(self) -> dict[str, Any]:
-        """The plan's fields that are no matter of the study: how strong, and with which means."""
-        p = self._parameterNode
-        means = {"strength": p.strength, "device": p.device, "precision": p.precision}
-        return means | ({"memory_gb": p.memory} if p.memory > 0 else {})
 
     def take(self, preset: Preset) -> None:
         """Choose what a preset decides; the method and the noise that it leaves open, and the level, are found anew."""
@@ -199,7 +193,7 @@ class StudySection(VTKObservationMixin):
         """Whether the study is a series whose frames the method can restore together."""
         from MedRestoreLib.pipeline import checks, series
 
-        method, frames = self._method(), self._frames() if self._parameterNode.wholeSequence else 1
+        method, frames = self._method(), frameCount(self._parameterNode) if self._parameterNode.wholeSequence else 1
         return method is not None and frames >= series.LEAST_FRAMES and checks.rotates(method)
 
     def canAdapt(self) -> bool:
@@ -401,17 +395,11 @@ class StudySection(VTKObservationMixin):
         ui.estimateButton.enabled = hasStudy and bool(p.noise) and not self.isReading
         for widget in (ui.methodComboBox, ui.noiseComboBox, ui.levelSlider, ui.modalityComboBox):
             widget.enabled = hasStudy
-        ui.wholeSequenceCheckBox.visible = hasStudy and self._frames() > 1
+        ui.wholeSequenceCheckBox.visible = hasStudy and frameCount(self._parameterNode) > 1
         if ui.wholeSequenceCheckBox.visible:
             ui.wholeSequenceCheckBox.text = _("Restore all {frames} frames of the sequence").format(
-                frames=self._frames()
+                frames=frameCount(self._parameterNode)
             )
-
-    def _frames(self) -> int:
-        from MedRestoreLib import mrml
-
-        sequence = mrml.sequence_of(self._parameterNode.inputVolume)[1]
-        return sequence.GetNumberOfDataNodes() if sequence is not None else 1
 
     def _described(self) -> str:
         """Size and spacing."""
