@@ -122,6 +122,7 @@ METHODS = (
         bytes_per_voxel=220,
         recommended_for=(FirstChoice("DnCNN for bone scans was trained for it", modalities=("NM",)),),
         validity=BONE_SCANS,
+        bfloat16=True,
         weights="dncnn_bone",
     ),
     network(
@@ -151,6 +152,7 @@ METHODS = (
         bytes_per_voxel=370,
         recommended_for=(FirstChoice("UNet-Att was trained for it", ULTRASOUND),),
         validity=BREASTS,
+        bfloat16=True,
         weights="unet_att",
     ),
     network(

@@ -452,6 +452,14 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Precision:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>In which precision networks calculate.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Memory of a tile (GB):</source>
         <translation type="unfinished"></translation>
     </message>
@@ -799,6 +807,26 @@
     </message>
     <message>
         <source>{device}: none found</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>bfloat16 for networks that it makes much faster and changes by far less than the noise.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Exact (float32)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The same result on every processor, but for rounding.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Fast (bfloat16)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>For every network; slower on processors without bfloat16.</source>
         <translation type="unfinished"></translation>
     </message>
 </context>
@@ -1432,6 +1460,10 @@ copy the folder wheels, and enter in Slicer's Python console
     </message>
     <message>
         <source>Device</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Precision</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
