@@ -27,7 +27,7 @@ def rate(images: torch.Tensor, sigma: float, *, weights: str) -> torch.Tensor:
     Raises:
         WeightsMissing: the weights are absent or damaged.
     """
-    network = _network(files.find(weights), images.device)
+    network = loaded(files.find(weights), images.device)
     level = images.new_full((len(images),), sigma)
     return network(images.contiguous(memory_format=torch.channels_last), level)
 
@@ -47,7 +47,7 @@ def linear(images: torch.Tensor, sigma: float, *, weights: str, reference: float
     Raises:
         WeightsMissing: the weights are absent or damaged.
     """
-    network = _network(files.find(weights), images.device)
+    network = loaded(files.find(weights), images.device)
     return network(images.contiguous(memory_format=torch.channels_last))
 
 
@@ -65,7 +65,7 @@ def stabilised(images: torch.Tensor, sigma: float, *, weights: str) -> torch.Ten
     Raises:
         WeightsMissing: the weights are absent or damaged.
     """
-    network = _network(files.find(weights), images.device)
+    network = loaded(files.find(weights), images.device)
     level = images.new_full((len(images),), sigma)
     return network(images.contiguous(memory_format=torch.channels_last), level)
 
@@ -87,12 +87,12 @@ def calm_and_sharp(
     Raises:
         WeightsMissing: the weights are absent or damaged.
     """
-    network = _network(files.find(weights), images.device)
+    network = loaded(files.find(weights), images.device)
     return blended(network.pair(images.contiguous(memory_format=torch.channels_last)), sharpen)
 
 
 @lru_cache(maxsize=4)
-def _network(row: files.Weights, device: torch.device) -> torch.nn.Module:
+def loaded(row: files.Weights, device: torch.device) -> torch.nn.Module:
     """The network, loaded once for each device and line of the manifest, which holds the file's SHA-256.
 
     It can be stopped between its layers.
