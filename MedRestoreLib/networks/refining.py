@@ -1,6 +1,6 @@
-"""A network that refines what a classical method made of a volume, slice by slice, with the slices around.
+"""A network that refines what two other methods made of a volume, slice by slice, with the slices around.
 
-The classical method sees far: it averages what is alike in all three dimensions. The network sees what anatomy looks
+A classical method averages what is alike in all three dimensions; a network of single slices knows what images look
 like. Networks after or before non-local filters: Manjon and Coupe, Patch-MI 2018. Sub-images and layers without biases
 as in ``bias_free``.
 """
@@ -20,9 +20,9 @@ GROUND = 9  # side of the squares whose mean is taken off the pilot: grey itself
 class Refining(nn.Module):
     """Neighbouring noisy slices, their pilots and the noise's standard deviation in, the middle slice restored out.
 
-    ``(N, 2 (2 around + 1), H, W)``, first the noisy slices and then what another method made of them, of any scale, and
-    ``(N,)`` on that scale. It begins as that method. It is homogeneous, as ``bias_free.BiasFree``, and sees differences
-    only: what is added to all slices is added to the result.
+    ``(N, 2 (2 around + 1) + 1, H, W)`` of any scale: the noisy slices, what one method made of them, and what another
+    made of the middle one; and ``(N,)`` on that scale. It begins as the first method. It is homogeneous, as
+    ``bias_free.BiasFree``, and sees differences only: what is added to all slices is added to the result.
 
     Args:
         width: channels at half the resolution.
@@ -34,7 +34,7 @@ class Refining(nn.Module):
     def __init__(self, width: int = 48, pairs: int = 6, fine: int = 16, around: int = 2) -> None:
         super().__init__()
         self.around = around
-        seen = 2 * (2 * around + 1) + 1
+        seen = 2 * (2 * around + 1) + 2
         self.first = convolution(4 * seen, width)
         self.pairs = nn.ModuleList(Pair(width) for _ in range(pairs))
         self.expand = convolution(width, 4 * fine)
@@ -45,11 +45,12 @@ class Refining(nn.Module):
     def forward(self, stacks: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
         rows, columns = stacks.shape[2:]
         stacks = mirrored(stacks, 2)
-        noisy, pilots = stacks.chunk(2, 1)
+        count = 2 * self.around + 1
+        noisy, pilots, second = stacks.split((count, count, 1), 1)
         pilot = pilots[:, self.around : self.around + 1]
         ground = avg_pool2d(pilot, GROUND, stride=1, padding=GROUND // 2, count_include_pad=False)
         others = [pilots[:, : self.around] - pilot, pilots[:, self.around + 1 :] - pilot]
-        seen = torch.cat((noisy - pilot, *others, pilot - ground, plane(level, stacks)), 1)
+        seen = torch.cat((noisy - pilot, *others, second - pilot, pilot - ground, plane(level, stacks)), 1)
         x = self.first(pixel_unshuffle(seen, 2)).relu_()
         for pair in self.pairs:
             x = pair(x)

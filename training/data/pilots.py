@@ -1,4 +1,4 @@
-"""Acquired blocks of MR with their pilots: what BM4D makes of them, which a network then refines.
+"""Acquired blocks of MR with pilots, which a network then refines: what BM4D and the general network make of them.
 
 A pilot takes a second, so blocks are acquired once and kept on disk. They are on the stabilised scale, where the noise
 has variance 1, as the pipeline shows them to a method.
@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from MedRestoreLib import weights
 from MedRestoreLib.methods.bm4d import bm4d
+from MedRestoreLib.methods.refined import SECOND, along_all_axes
 from MedRestoreLib.noise import Spectrum, rice
 from MedRestoreLib.noise.spectrum import BANDS
 from training.simulate import magnetic as scanner
@@ -27,6 +29,8 @@ MARGIN = (2, 12)  # beside it: slices, and pixels, which k-space's filters wrap 
 LEVELS = (0.008, 0.17)  # standard deviation of the noise over the block's white
 GAUSSIAN, WHITE = 0.35, 0.5  # shares of blocks that are no magnitudes, and whose noise is white
 AROUND = 2  # slices before and after the one that is restored
+COUNT = 2 * AROUND + 1
+SEEN = 2 * COUNT + 1
 TRIES = 4  # to cut out a patch that shows something
 SHOWN = 5.0  # standard deviations: brighter is an object
 
@@ -37,12 +41,13 @@ class Acquired:
 
     noisy: np.ndarray
     pilot: np.ndarray
+    second: np.ndarray
     clean: np.ndarray
 
     def stack(self, middle: int) -> np.ndarray:
-        """The noisy slices around one and then their pilots, ``(2 (2 AROUND + 1), rows, columns)``."""
+        """The noisy slices around one, their pilots, and its second pilot, ``(SEEN, rows, columns)``."""
         window = slice(middle - AROUND, middle + AROUND + 1)
-        return np.concatenate((self.noisy[window], self.pilot[window]))
+        return np.concatenate((self.noisy[window], self.pilot[window], self.second[middle][None]))
 
 
 class Pilots(Volumes):
@@ -88,12 +93,12 @@ class Pilots(Volumes):
         for _ in range(TRIES):
             row, column = rng.integers(SIDE - self.patch + 1, size=2)
             cut = images[:, row : row + self.patch, column : column + self.patch]
-            if (cut[-1] > SHOWN).mean() > rng.random():  # air teaches little
+            left = np.square(cut[3 * AROUND + 1] - cut[-1]).mean()  # by the pilot: much, where the truth has noise, too
+            if (cut[-1] > SHOWN).mean() * (1 - left) > rng.random():  # air teaches little
                 break
         cut = np.rot90(cut, rng.integers(4), (1, 2))[:, :: rng.choice((1, -1))]
         if rng.random() < 0.5:  # the slices in the other order
-            count = 2 * AROUND + 1
-            cut = np.concatenate((cut[:count][::-1], cut[count:-1][::-1], cut[-1:]))
+            cut = np.concatenate((cut[:COUNT][::-1], cut[COUNT : 2 * COUNT][::-1], cut[2 * COUNT :]))
         return {"stack": np.ascontiguousarray(cut[:-1]), "clean": np.ascontiguousarray(cut[-1])}
 
     def acquired(self, split: str, number: int) -> Acquired:
@@ -108,7 +113,7 @@ def _acquire(source: Pilots, split: str, number: int) -> None:
     rng = np.random.default_rng((SPLITS.index(split), number))
     depth, side = DEPTH + 2 * MARGIN[0], SIDE + 2 * MARGIN[1]
     found = acquired(source.block(rng, depth, side, split), rng)
-    integers = np.clip(np.rint(np.stack((found.noisy, found.pilot, found.clean)) * STEPS), -32768, 32767)
+    integers = np.clip(np.rint(np.stack((found.noisy, found.pilot, found.second, found.clean)) * STEPS), -32768, 32767)
     disk.save(source._block_file(split, number), integers.astype(np.int16))
 
 
@@ -130,18 +135,23 @@ def acquired(clean: np.ndarray, rng: np.random.Generator) -> Acquired:
         slice(margin, length - margin) for margin, length in zip((MARGIN[0], *2 * MARGIN[1:]), shape, strict=True)
     )
     noisy, target = (np.ascontiguousarray(values[cut], np.float32) for values in (noisy, target))
-    return Acquired(noisy, pilot_of(noisy, None if drawn is None else spectrum_of(drawn)), target)
+    first, second = pilots_of(noisy, None if drawn is None else spectrum_of(drawn))
+    return Acquired(noisy, first, second, target)
 
 
-def pilot_of(noisy: np.ndarray, spectrum: Spectrum | None) -> np.ndarray:
-    """What BM4D makes of a stabilised block ``(slices, rows, columns)``."""
+def pilots_of(noisy: np.ndarray, spectrum: Spectrum | None) -> tuple[np.ndarray, np.ndarray]:
+    """What BM4D and the general network make of a stabilised block ``(slices, rows, columns)``."""
     from scipy.ndimage import uniform_filter
 
     means = uniform_filter(noisy, (1, 3, 3))
     low, scale = float(means.min()), float(max(np.ptp(means), 1.0))
-    scaled = torch.from_numpy((noisy - np.float32(low)) / np.float32(scale))[None, None]
+    scaled = torch.from_numpy((noisy - np.float32(low)) / np.float32(scale))
+    general = weights.find(SECOND).load()
     with torch.inference_mode():
-        return bm4d(scaled, 1 / scale, spectrum=spectrum)[0, 0].numpy() * np.float32(scale) + np.float32(low)
+        first = bm4d(scaled[None, None], 1 / scale, spectrum=spectrum)[0, 0]
+        second = along_all_axes(general, scaled, (spectrum.as_white if spectrum else 1) / scale)
+    first, second = (found * scale + low for found in (first, second))
+    return first.numpy(), second.numpy()
 
 
 def spectrum_of(gains: object) -> Spectrum:

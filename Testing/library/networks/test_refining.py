@@ -21,11 +21,11 @@ def network():
 
 
 def stacks(rows: int, columns: int, batch: int = 2) -> torch.Tensor:
-    return torch.rand(batch, 10, rows, columns, generator=torch.Generator().manual_seed(rows))
+    return torch.rand(batch, 11, rows, columns, generator=torch.Generator().manual_seed(rows))
 
 
 def test_it_has_as_many_parameters_as_the_card_says():
-    assert sum(parameter.numel() for parameter in Refining().parameters()) == 299_520
+    assert sum(parameter.numel() for parameter in Refining().parameters()) == 301_392
 
 
 def test_untrained_it_gives_the_pilot_of_the_middle_slice_in_any_size():
@@ -51,7 +51,7 @@ def test_every_slice_and_the_level_are_heeded(network):
     images, level = stacks(32, 32, batch=1), torch.tensor([0.1])
     before = network(images, level)
     assert not torch.equal(network(images, 2 * level), before)
-    for number in range(10):
+    for number in range(11):
         changed = images.clone()
         changed[:, number] += torch.rand(32, 32)
         assert not torch.equal(network(changed, level), before), number
