@@ -32,6 +32,8 @@ CHOICES = (
     "level",
     "strength",
     "dimensions",
+    "together",
+    "adapt",
     "factor",
     "device",
     "memory",

@@ -21,6 +21,8 @@ def _fields() -> dict[str, str]:
         "mask": _("Only inside"),
         "strength": _("Strength"),
         "dimensions": _("Dimensions"),
+        "together": _("Frames"),
+        "adapt": _("Adapt the network to this study"),
         "factor": _("Enlarge"),
         "options": _("Options"),
         "device": _("Device"),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from .. import weights as files
 from ..noise import Spectrum
 from .bm4d import bm4d
 from .learned import loaded
@@ -16,7 +15,9 @@ AT_ONCE = 1 << 18  # voxels that a network is shown at once, which bounds its me
 
 
 @checked
-def refined(volumes: Tensor, sigma: float, *, weights: str, spectrum: Spectrum | None = None) -> Tensor:
+def refined(
+    volumes: Tensor, sigma: float, *, weights: str | torch.nn.Module, spectrum: Spectrum | None = None
+) -> Tensor:
     """Denoise volumes that carry Gaussian noise, white or of a known spectrum.
 
     The pilots are BM4D and the mean of the general network along the three axes. The slices beyond the first and the
@@ -26,7 +27,7 @@ def refined(volumes: Tensor, sigma: float, *, weights: str, spectrum: Spectrum |
         volumes: float32 ``(N, 1, D, H, W)``, nominally in [0, 1], on any device; sides of at least 4. The N volumes are
             independent of each other.
         sigma: standard deviation of the noise on the same scale.
-        weights: their name in the manifest.
+        weights: their name in the manifest, or the network itself.
         spectrum: of coloured noise, which BM4D is told. None: white.
 
     Returns:
@@ -35,7 +36,7 @@ def refined(volumes: Tensor, sigma: float, *, weights: str, spectrum: Spectrum |
     Raises:
         WeightsMissing: the weights are absent or damaged.
     """
-    network, general = (loaded(files.find(name), volumes.device) for name in (weights, SECOND))
+    network, general = (loaded(name, volumes.device) for name in (weights, SECOND))
     pilots = bm4d(volumes, sigma, spectrum=spectrum)
     white = sigma if spectrum is None else sigma * spectrum.as_white
     restored = torch.empty_like(volumes)
@@ -49,7 +50,7 @@ def refined(volumes: Tensor, sigma: float, *, weights: str, spectrum: Spectrum |
     return restored
 
 
-def along_all_axes(network: torch.nn.Module, volume: Tensor, sigma: float) -> Tensor:
+def along_all_axes(network: nn.Module, volume: Tensor, sigma: float) -> Tensor:
     """The mean of what a network of single slices makes of a volume ``(D, H, W)`` cut along each of its axes."""
     total = torch.zeros_like(volume)
     for axis in range(3):

@@ -424,6 +424,14 @@
         <translation>Schicht für Schicht oder als Volumen.</translation>
     </message>
     <message>
+        <source>Frames:</source>
+        <translation>Bilder:</translation>
+    </message>
+    <message>
+        <source>Frames that show one object can help each other. What only one frame shows may then go where it is faint.</source>
+        <translation>Bilder, die dasselbe Objekt zeigen, können einander helfen. Was nur ein Bild zeigt, kann dann verschwinden, wo es schwach ist.</translation>
+    </message>
+    <message>
         <source>Options:</source>
         <translation>Optionen:</translation>
     </message>
@@ -462,6 +470,14 @@
     <message>
         <source>Two volumes beside the result: how far the truth may lie from it, and where it owes more to the method than to the data.</source>
         <translation>Zwei Volumen neben dem Ergebnis: wie weit die Wahrheit von ihm entfernt sein kann, und wo es mehr der Methode als den Daten verdankt.</translation>
+    </message>
+    <message>
+        <source>Adapt the network to this study</source>
+        <translation>Netz an diese Studie anpassen</translation>
+    </message>
+    <message>
+        <source>The network first learns on the study itself, some seconds to a minute, and is used so only if a part of the study that was held out says that it is better. The preview shows it as it ships.</source>
+        <translation>Das Netz lernt zuerst an der Studie selbst, einige Sekunden bis eine Minute, und wird nur dann so verwendet, wenn ein zurückgehaltener Teil der Studie sagt, dass es besser ist. Die Vorschau zeigt es, wie es ausgeliefert wird.</translation>
     </message>
     <message>
         <source>Install what restoring needs...</source>
@@ -519,8 +535,8 @@
         <translation>PRI-NLM3D</translation>
     </message>
     <message>
-        <source>Averages voxels whose surroundings look alike in all three dimensions: first choice for MR volumes.</source>
-        <translation>Mittelt Voxel, deren Umgebungen sich in allen drei Dimensionen gleichen: erste Wahl für MR-Volumen.</translation>
+        <source>Averages voxels whose surroundings look alike: quick, and first choice for reconstructed SPECT.</source>
+        <translation>Mittelt Voxel, deren Umgebungen sich gleichen: schnell, und erste Wahl für rekonstruierte SPECT.</translation>
     </message>
     <message>
         <source>ODCT3D</source>
@@ -535,8 +551,8 @@
         <translation>BM4D</translation>
     </message>
     <message>
-        <source>BM3D in three dimensions: finds similar cubes; thorough on MR volumes, and slower.</source>
-        <translation>BM3D in drei Dimensionen: findet ähnliche Würfel; gründlich bei MR-Volumen und langsamer.</translation>
+        <source>BM3D in three dimensions: finds similar cubes and denoises them as one; first choice for MR volumes.</source>
+        <translation>BM3D in drei Dimensionen: findet ähnliche Würfel und entrauscht sie gemeinsam; erste Wahl für MR-Volumen.</translation>
     </message>
     <message>
         <source>Speckle-reducing anisotropic diffusion</source>
@@ -585,6 +601,14 @@
     <message>
         <source>Smooths inside regions and stops at edges: the fastest, for a first look or very large volumes.</source>
         <translation>Glättet innerhalb von Bereichen und hält an Kanten: die schnellste, für einen ersten Blick oder sehr große Volumen.</translation>
+    </message>
+    <message>
+        <source>Learned enlargement</source>
+        <translation>Gelernte Vergrößerung</translation>
+    </message>
+    <message>
+        <source>A small network adds what is likely between pixels; reduced again, the result is the study.</source>
+        <translation>Ein kleines Netz ergänzt zwischen den Pixeln, was wahrscheinlich ist; wieder verkleinert ist das Ergebnis die Studie.</translation>
     </message>
     <message>
         <source>Bicubic enlargement</source>
@@ -724,6 +748,18 @@
     <message>
         <source>As recommended</source>
         <translation>Wie empfohlen</translation>
+    </message>
+    <message>
+        <source>Pieces of the series itself tell which is better.</source>
+        <translation>Ausschnitte der Serie selbst zeigen, was besser ist.</translation>
+    </message>
+    <message>
+        <source>Together</source>
+        <translation>Gemeinsam</translation>
+    </message>
+    <message>
+        <source>Each for itself</source>
+        <translation>Jedes für sich</translation>
     </message>
     <message>
         <source>So many times as many rows and columns. Slices and frames stay.</source>
@@ -1372,6 +1408,14 @@ den Ordner wheels kopieren und in Slicers Python-Konsole eingeben
     <message>
         <source>Dimensions</source>
         <translation>Dimensionen</translation>
+    </message>
+    <message>
+        <source>Frames</source>
+        <translation>Bilder</translation>
+    </message>
+    <message>
+        <source>Adapt the network to this study</source>
+        <translation>Netz an diese Studie anpassen</translation>
     </message>
     <message>
         <source>Enlarge</source>

@@ -21,7 +21,6 @@ def install(monkeypatch: pytest.MonkeyPatch, trained: bool) -> dict[str, torch.n
     made = {"tested": Refining(width=8), "general": BiasFree(width=8)}
     if trained:
         torch.nn.init.normal_(made["tested"].last.weight, std=0.05)
-    monkeypatch.setattr("MedRestoreLib.methods.refined.files.find", lambda name: name)
     monkeypatch.setattr("MedRestoreLib.methods.refined.loaded", lambda name, device: made[name].requires_grad_(False))
     return made
 
