@@ -11,6 +11,8 @@ from MedRestoreLib.methods.refined import along_all_axes, refined
 from MedRestoreLib.networks.bias_free import BiasFree
 from MedRestoreLib.networks.refining import Refining
 from Testing.support import phantoms
+from Testing.support.denoising import psnr
+from training.data.magnetic import KINDS
 from training.data.pilots import spectrum_of
 from training.simulate.magnetic import fermi
 
@@ -69,3 +71,12 @@ def test_the_second_pilot_is_the_mean_of_three_cuts_through_the_volume(networks)
     sagittal = network(volume.permute(2, 0, 1)[:, None], torch.full((10,), 0.1))[:, 0].permute(1, 2, 0)
     found = along_all_axes(network, volume, 0.1)
     torch.testing.assert_close(found, (axial + coronal + sagittal) / 3, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["patient04_study1_FLAIR", "patient04_study1_T2W"], ids=["FLAIR", "T2w"])
+def test_the_weights_that_ship_are_above_bm4d_on_a_patient_that_training_never_saw(data_folder, name):
+    whole = KINDS["clinical_heads"].read(data_folder / "mri" / "ms_slovenia" / f"{name}.nii.gz")
+    clean = whole[8:22, 40:104, 30:94]
+    noisy = torch.from_numpy(phantoms.noisy(clean, 0.09))[None, None]
+    ours, theirs = refined(noisy, 0.09, weights="volume")[0, 0].numpy(), bm4d(noisy, 0.09)[0, 0].numpy()
+    assert psnr(ours, clean) > psnr(theirs, clean) + 0.15
