@@ -15,7 +15,9 @@ from training.trainers.loop import train
 
 @pytest.fixture(scope="module")
 def pilots(data_folder, tmp_path_factory):
-    made = Pilots(tmp_path_factory.mktemp("pilots"), shares={"clinical_heads": 1, "shapes": 1}, blocks=2, held_out=1)
+    made = Pilots(
+        tmp_path_factory.mktemp("pilots"), shares={"clinical_heads": 1, "shapes": 1}, blocks=2, held_out=1, processes=1
+    )
     made.prepare()
     return made
 
@@ -55,7 +57,13 @@ def test_the_expectation_is_what_the_unbiased_inverse_inverts():
 
 
 def test_the_recipe_trains_and_its_score_is_the_gain_over_the_pilot(data_folder, tmp_path):
-    settings = ["data.arguments.blocks=2", "data.arguments.held_out=1", "schedule.steps=3", "schedule.batch=2"]
+    settings = [
+        "data.arguments.blocks=2",
+        "data.arguments.held_out=1",
+        "data.arguments.processes=1",
+        "schedule.steps=3",
+        "schedule.batch=2",
+    ]
     settings += ["validation.every=3", "validation.patients=1", "network.arguments.width=8"]
     wanted = recipe.read("volume", settings)
     out = train(wanted, tmp_path / "out", tmp_path, device="cpu")

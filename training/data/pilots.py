@@ -6,6 +6,7 @@ has variance 1, as the pipeline shows them to a method.
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,7 @@ class Pilots(Volumes):
         blocks: of the training split; each is used for all its slices, turned at random.
         patch: side of the square patches that are cut out of a block, pixels.
         held_out: blocks of the validation split.
+        processes: that acquire blocks; 0: one per core.
         key: of the data that an earlier training used.
     """
 
@@ -73,10 +75,12 @@ class Pilots(Volumes):
         blocks: int,
         patch: int = 64,
         held_out: int = 48,
+        processes: int = 0,
         key: str = "",
     ) -> None:
         super().__init__(cache, shares=shares, patch=patch, depth=DEPTH, key=key)
         self.counts = {"train": blocks, "validation": held_out, "test": 0}  # tests are made on whole studies
+        self.processes = processes
         self.blocks = self.folder / f"pilots-{self.key}"
 
     @classmethod
@@ -87,7 +91,7 @@ class Pilots(Volumes):
         super().prepare(splits)
         jobs = [(self, split, number) for split in splits for number in range(self.counts[split])]
         if missing := [job for job in jobs if not self._block_file(*job[1:]).exists()]:
-            disk.fill(self.blocks, _acquire, missing, 1, "Acquiring blocks")
+            disk.fill(self.blocks, _acquire, missing, self.processes, "Acquiring blocks")
 
     def sample(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         block = self.acquired("train", int(rng.integers(self.counts["train"])))
@@ -113,6 +117,8 @@ class Pilots(Volumes):
 
 
 def _acquire(source: Pilots, split: str, number: int) -> None:
+    if multiprocessing.parent_process() is not None:  # the others have the other cores
+        torch.set_num_threads(1)
     rng = np.random.default_rng((SPLITS.index(split), number))
     depth, side = DEPTH + 2 * MARGIN[0], SIDE + 2 * MARGIN[1]
     found = acquired(source.block(rng, depth, side, split), rng)
