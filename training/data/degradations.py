@@ -119,7 +119,7 @@ def gaussian(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degra
 
 
 def as_is(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degraded:
-    """No noise is added: a real frame has its own speckle."""
+    """No noise is added: a real frame has its own speckle, and some sources acquire their samples."""
     return {"noisy": clean}
 
 
@@ -230,6 +230,13 @@ MODELS: dict[str, Model] = {
         tuple(("gaussian", at) for at in (7.65, 15.0, 25.0, 38.25)),
     ),
     "as_is": Model(as_is, "real frames with the speckle that they have", "linear", 1.0, (("as_is", 0.0),)),
+    "acquired": Model(  # by the source: see data/pilots.py
+        as_is,
+        "Rician or Gaussian, white, or coloured by zero-filling or a Fermi filter, stabilised: its variance is 1",
+        "stabilised",
+        1.0,
+        (("acquired", 1.0),),
+    ),
     "mixed": Model(
         mixed,
         "half x (1 + n), half simulated B-mode",
