@@ -9,109 +9,94 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn.functional import interpolate, relu
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from .blocks import mirrored, plane, start_at_zero
 
 FOLD = 4  # the content has a quarter of the image's rows and columns
+PIXELS = FOLD * FOLD  # that a place of the content stands for
 
 
 class Disentangled(nn.Module):
-    """Noisy images and their noise's standard deviation in, clean images out; 1.6 million parameters.
+    """Noisy images and their noise's standard deviation in, clean images out; 1.4 million parameters.
 
-    ``(N, 1, H, W)`` nominally in [0, 1], with white Gaussian noise of ``(N,)``; the same shape out.
+    ``(N, 1, H, W)`` of any scale, with white Gaussian noise of ``(N,)`` on that scale; the same shape out. Convolutions
+    without bias make it homogeneous: an image and a level that are k times as large give k times the result.
 
-    Departures from the paper, in which instance normalisation loses the grey levels and the generator gets a noise code:
+    Departures from the paper, where instance normalisation loses the grey levels and the generator gets a noise code:
 
-    - The generator predicts the noise over its standard deviation; it is subtracted, and grey levels hold.
-    - It gets the content alone, so no noise passes it by way of a code.
+    - The generator predicts the noise, which is subtracted: grey levels hold.
+    - It gets the content and the image, and no noise code by which noise could pass.
+    - Pixels are folded into channels instead of strided convolutions, which take long to learn to tell pixels apart.
     - No normalisation: the result at a place depends on its surroundings alone.
 
     Args:
-        width: channels at full resolution; four times as many at a quarter of it.
-        blocks: residual blocks of the encoder, and of the generator beside its first.
+        width: channels of the content.
+        blocks: residual blocks of the encoder, and of the generator.
+        fine: channels at full resolution.
     """
 
-    def __init__(self, width: int = 32, blocks: int = 2) -> None:
+    def __init__(self, width: int = 96, blocks: int = 4, fine: int = 16) -> None:
         super().__init__()
-        self.encoder = ContentEncoder(2, width, blocks, norm=False)
-        self.generator = Generator(width, blocks, norm=False)
-        start_at_zero(self.generator)
+        self.encoder = ContentEncoder(width, blocks)
+        self.generator = Generator(width, blocks, fine)
 
     def forward(self, images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
-        return images - level.view(-1, 1, 1, 1) * self.noise_in(images, level)
-
-    def noise_in(self, images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
-        """The noise over its standard deviation, a tensor like ``images``."""
         rows, columns = images.shape[2:]
-        noise = self.generator(self.content(images, level))
-        return noise[..., :rows, :columns].to(images.dtype)
+        seen = mirrored(torch.cat((images, plane(level, images)), 1), FOLD)
+        noise = self.generator(self.encoder(seen), seen)
+        return images - noise[..., :rows, :columns].to(images.dtype)
 
     def content(self, images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
-        """``(N, 4 width, H / 4, W / 4)``, of sizes rounded up."""
+        """``(N, width, H / 4, W / 4)``, of sizes rounded up."""
         return self.encoder(mirrored(torch.cat((images, plane(level, images)), 1), FOLD))
 
 
 class ContentEncoder(nn.Module):
-    """Images ``(N, inputs, H, W)`` to ``(N, 4 width, H / 4, W / 4)``; H and W are multiples of 4.
+    """Images and planes of their level ``(N, 2, H, W)`` to ``(N, width, H / 4, W / 4)``."""
 
-    Args:
-        norm: instance normalisation, as in the paper.
-    """
-
-    def __init__(self, inputs: int, width: int, blocks: int, *, norm: bool) -> None:
+    def __init__(self, width: int, blocks: int) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Conv2d(inputs, width, 7, padding=3, padding_mode="reflect"), nn.LeakyReLU(0.01)]
-        for channels in (width, 2 * width):
-            layers.append(nn.Conv2d(channels, 2 * channels, 3, 2, padding=1))
-            layers += [*([nn.InstanceNorm2d(2 * channels)] if norm else []), nn.ReLU(inplace=True)]
-        self.layers = nn.Sequential(*layers, *(Residual(4 * width, norm=norm) for _ in range(blocks)))
+        self.first = convolution(2 * PIXELS, width)
+        self.blocks = nn.Sequential(*(Residual(width) for _ in range(blocks)))
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.layers(images)
+    def forward(self, seen: torch.Tensor) -> torch.Tensor:
+        return self.blocks(self.first(pixel_unshuffle(seen, FOLD)).relu_())
 
 
 class Generator(nn.Module):
-    """Content ``(N, 4 width, H / 4, W / 4)`` and a noise code to one channel ``(N, 1, H, W)`` of any range.
+    """Content ``(N, width, H / 4, W / 4)`` to one channel ``(N, 1, H, W)``; begins as zero.
 
-    Args:
-        code: channels of the noise code, which joins the features at every resolution; 0 for none.
-        norm: instance normalisation, layer normalisation on the way up, as in the paper.
+    Its last layers see images and levels ``(N, 2, H, W)`` again: folded pixels alone leave a pattern of 4 x 4.
     """
 
-    def __init__(self, width: int, blocks: int, *, code: int = 0, norm: bool) -> None:
+    def __init__(self, width: int, blocks: int, fine: int) -> None:
         super().__init__()
-        self.first = Residual(4 * width, norm=norm)
-        channels = 4 * width + code
-        self.blocks = nn.Sequential(*(Residual(channels, norm=norm) for _ in range(blocks)))
-        self.up = nn.ModuleList()
-        for _ in range(2):
-            half = (channels + code) // 2
-            layers: list[nn.Module] = [nn.ConvTranspose2d(channels + code, half, 4, 2, padding=1)]
-            self.up.append(nn.Sequential(*layers, *([nn.GroupNorm(1, half)] if norm else []), nn.ReLU(inplace=True)))
-            channels = half
-        self.last = nn.Conv2d(channels + code, 1, 3, padding=1)
+        self.blocks = nn.Sequential(*(Residual(width) for _ in range(blocks)))
+        self.expand = convolution(width, PIXELS * fine // 4)
+        self.fine = convolution(fine // 4 + 2, fine)
+        self.last = convolution(fine, 1)
+        start_at_zero(self)
 
-    def forward(self, content: torch.Tensor, code: torch.Tensor | None = None) -> torch.Tensor:
-        """``code``: ``(N, code, 1, 1)`` for the whole image or ``(N, code, H / 4, W / 4)``."""
-        x = self.blocks(_joined(self.first(content), code))
-        for up in self.up:
-            x = up(_joined(x, code))
-        return self.last(_joined(x, code))
+    def forward(self, content: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+        x = pixel_shuffle(self.expand(self.blocks(content)), FOLD)
+        return self.last(self.fine(torch.cat((x, seen.to(x.dtype)), 1)).relu_())
 
 
 class Residual(nn.Module):
-    """``x + convolution(ReLU(convolution(x)))``, both with instance normalisation if ``norm``."""
+    """``x + convolution(ReLU(convolution(x)))``, then ReLU; begins as the identity."""
 
-    def __init__(self, channels: int, *, norm: bool) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first, self.second = (nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
-        self.norm = nn.InstanceNorm2d(channels) if norm else nn.Identity()
+        self.first, self.last = convolution(channels, channels), convolution(channels, channels)
+        start_at_zero(self)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + self.norm(self.second(relu(self.norm(self.first(x)))))
+        return (x + self.last(self.first(x).relu_())).relu_()
 
 
-def _joined(x: torch.Tensor, code: torch.Tensor | None) -> torch.Tensor:
-    """Features with the code as further channels, repeated to their size."""
-    return x if code is None else torch.cat((x, interpolate(code, x.shape[2:]).to(x.dtype)), 1)
+def convolution(inputs: int, outputs: int) -> nn.Conv2d:
+    """3x3, without bias."""
+    made = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+    nn.init.kaiming_normal_(made.weight, nonlinearity="relu")
+    return made

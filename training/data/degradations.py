@@ -2,8 +2,8 @@
 
 Levels of counts are 1 to 50 grey values of 255: the noise's standard deviation where the image is 1 (``p_peak``), or
 the noise's mean and its variance (``p_lit``). Levels of speckle are standard deviations relative to the signal, 0.1 to
-0.8. Levels of Gaussian noise are standard deviations in grey values of 255, those of Rician noise percent of the study's
-maximum. They are not comparable and share no table.
+0.8. Levels of Gaussian noise are standard deviations in grey values of 255. Levels of Rician noise are percent of the
+study's maximum. They are not comparable and share no table.
 """
 
 from __future__ import annotations

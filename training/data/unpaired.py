@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from training.recipe import RecipeError
+
 from . import SPLITS, Origin
 from .magnetic import LIMITS, Volumes
 
@@ -18,7 +20,7 @@ DATA = (
 
 
 class UnpairedSlices(Volumes):
-    """``clean`` is a slice of one half of the subjects, to which noise is added; ``other``, of the other half, stays clean.
+    """``clean``, to which noise is added, is a slice of one half of the subjects; ``other``, of the other, stays clean.
 
     Args:
         cache: folder that holds the volumes.
@@ -38,13 +40,12 @@ class UnpairedSlices(Volumes):
         patch: int = 96,
         key: str = "",
     ) -> None:
-        self.halves = [
-            Volumes(cache, shares=shares, patch=patch, contrasts=tuple(names)) for names in (noisy, clean)
-        ]
+        self.halves = [Volumes(cache, shares=shares, patch=patch, contrasts=tuple(names)) for names in (noisy, clean)]
         super().__init__(cache, shares=shares, patch=patch, contrasts=tuple(contrasts))
         keys = [self.key, *(half.key for half in self.halves)]
         self.key = hashlib.sha256(" ".join(keys).encode()).hexdigest()[:12]
-        self.check(key)
+        if key and key != self.key:
+            raise RecipeError("the studies are not those that the training began with; set MEDRESTORE_DATA to them.")
 
     @classmethod
     def origin(cls, **arguments: object) -> Origin:
