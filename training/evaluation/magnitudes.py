@@ -133,7 +133,7 @@ def offset(noisy: np.ndarray, level: float) -> np.ndarray:
 def stabilised(run: Callable[[torch.Tensor, float], torch.Tensor], noisy: np.ndarray, level: float) -> np.ndarray:
     """``run(images, sigma)`` between the variance-stabilising transform and its inverse, as the library calls it."""
     noise = Rician(level=level, reference=1.0)
-    low, scale = STABILISED.range(noise, noisy)
+    low, scale = STABILISED.range(noise, noisy[None])
     images = torch.from_numpy((STABILISED.forward(noise, noisy) - low) / np.float32(scale))
     with torch.inference_mode():
         restored = run(images.float(), STABILISED.sigma(noise, scale)).float().numpy()
