@@ -5,7 +5,8 @@ Its losses are terms of this trainer, weighted:
 
 ===============  =====================================================================================
 adversarial      translated images pass for images of the other domain; ``kind`` is "log" or "squares"
-cycle            absolute differences of images translated there and back
+cycle            absolute differences of images translated there and back; ``balance`` divides those of each sample
+                 by (level / 0.15) to its power, so that weak noise counts as much as strong noise
 kl               divergence of noise codes from the standard normal distribution
 identity         absolute differences of images that are translated into the domain that they have
 perceptual       squared differences of features: ``pairs`` "paper" compares the synthetic noisy image with the
@@ -28,6 +29,7 @@ from ..recipe import Recipe, RecipeError
 from .batches import Batches
 from .supervised import Supervised, autocast
 
+TYPICAL = 0.15  # level that ``balance`` leaves as it is
 TERMS = ("adversarial", "cycle", "kl", "identity", "perceptual")
 Domains = tuple[Tensor, Tensor]  # clean, noisy
 
@@ -55,6 +57,7 @@ class Unpaired(Supervised):
         adversarial = options.get("adversarial", {})
         self.discrimination = DISCRIMINATION[adversarial.get("kind", "squares")]
         self.pools = [Pool(adversarial.get("pool", 0)) for _ in critics]
+        self.balance = options.get("cycle", {}).get("balance", 0.0)
         perceptual = options.get("perceptual", {"back_end": "random"})
         self.pairs = perceptual.pop("pairs", "mended")
         self.perceptual = Perceptual(**perceptual).to(device) if "perceptual" in self.weights else None
@@ -78,7 +81,8 @@ class Unpaired(Supervised):
             found = self.partner.translated(self.network, noisy, clean, level)
             scores = [critic(made, level) for critic, made in zip(self.critics, found[:2], strict=True)]
         terms = {"adversarial": sum(self.discrimination(score.float(), True) for score in scores)}
-        terms["cycle"] = (found.fakehh - clean).abs().mean() + (found.fakell - noisy).abs().mean()
+        apart = ((found.fakehh - clean).abs() + (found.fakell - noisy).abs()).mean((1, 2, 3))
+        terms["cycle"] = (apart * (level / TYPICAL) ** -self.balance).mean()
         if "kl" in self.weights:
             terms["kl"] = found.kl
         if "identity" in self.weights:
