@@ -33,7 +33,7 @@ def test_a_noisy_image_has_the_psnr_of_its_level_and_air_adds_to_the_full_frame(
 
 
 def test_a_perfect_result_is_as_far_from_a_reference_on_another_scale_as_the_scales_are(drawn):
-    found = magnitudes.measure(lambda noisy, level: drawn.clean, [drawn], (5.0,))
+    found = magnitudes.measure(lambda noisy, level: drawn.clean, [drawn], (5.0,), explained=True)
     assert found["psnr"]["T1w slices 5"]["drawn"] > 100
     apart = (p3.SCALES["T1w"] - 1) * float(np.sqrt(np.mean(drawn.clean**2)))
     printed = found["psnr_full"]["T1w slices as printed 5"]["drawn"]

@@ -23,7 +23,7 @@ from ..data import GREY
 from ..data.degradations import MODELS
 from ..data.magnetic import Volumes
 from ..recipe import RecipeError
-from ..tables.p3 import PRINTED, SCALES
+from ..tables.p3 import EXPLAINED, PRINTED, SCALES
 from ..tables.results import Result, Values
 from . import methods
 from .protocols import HeldOut
@@ -66,11 +66,14 @@ def results(names: Sequence[str], test: HeldOut) -> Iterator[Result]:
     """One for each method: baselines, trainings' folders, weights that ship. Raises RecipeError."""
     for name in names:
         restore, about, seed, title = _method(name, test)
-        values = measure(restore, list(cases(test)), test.rules.levels, deep=name in DEEP)
+        explained = title in EXPLAINED
+        values = measure(restore, list(cases(test)), test.rules.levels, deep=name in DEEP, explained=explained)
         yield Result("magnitudes", test.protocol, title, values, seed, {**about, "data": test.source.key})
 
 
-def measure(restore: Restorer, cases: Sequence[Case], levels: Sequence[float], *, deep: bool = False) -> Values:
+def measure(
+    restore: Restorer, cases: Sequence[Case], levels: Sequence[float], *, deep: bool = False, explained: bool = False
+) -> Values:
     """Quantity → "GROUP LEVEL" → case → mean over slices.
 
     "psnr" (peak 1, dB) and "ssim" of the foreground, "psnr_full" and "ssim_full" of the full frame, "dark" and
@@ -78,6 +81,7 @@ def measure(restore: Restorer, cases: Sequence[Case], levels: Sequence[float], *
 
     Args:
         deep: a method of volumes, for which single slices are left out.
+        explained: measure groups "as printed", too.
     """
     found: Values = {}
     for case in cases:
@@ -85,7 +89,7 @@ def measure(restore: Restorer, cases: Sequence[Case], levels: Sequence[float], *
             continue
         for level in levels:
             _add(found, case.group, level, case, restore, level, 1.0)
-            if case.single:
+            if case.single and explained:
                 sigma = level * float(case.clean.mean())
                 _add(found, f"{case.group} {PRINTED}", level, case, restore, sigma, SCALES[case.group[:3]])
     return found
