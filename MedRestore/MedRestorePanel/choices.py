@@ -180,6 +180,15 @@ def dimensions(method: str = "") -> list[Choice]:
     return [Choice(_("As recommended"), "auto"), *(Choice(titles[number], str(number)) for number in able)]
 
 
+def frames() -> list[Choice]:
+    """Whether the frames of a series help each other."""
+    return [
+        Choice(_("As recommended"), "auto", _("Pieces of the series itself tell which is better.")),
+        Choice(_("Together"), "together"),
+        Choice(_("Each for itself"), "apart"),
+    ]
+
+
 def factors(method: str = "") -> list[Choice]:
     """How many times larger a method can make a study; none for a method that keeps the grid."""
     from MedRestoreLib.methods import catalogue

@@ -28,6 +28,7 @@ class MedRestoreParameterNode:
     An empty ``modality``, ``method`` or ``noise`` is not decided yet. ``level`` is in the noise model's unit.
     ``options`` are the method's own parameters, as ``presets.options_from_text`` reads them.
     ``factor`` is how many times larger a method that enlarges makes the study; "" for other methods.
+    ``together`` is "together", "apart", or "auto": whether frames help each other.
     ``memory`` is in GB, 0 for the device's default. ``lastOutput`` is the result that Compare, Evidence and Segments
     look at, and that the next one replaces where ``replaceResult`` is set and it was made from the input.
     """
@@ -42,6 +43,7 @@ class MedRestoreParameterNode:
     level: float
     strength: Annotated[float, WithinRange(0.0, 1.0)] = 1.0
     dimensions: str = "auto"
+    together: str = "auto"
     factor: str
     options: str
     device: str = "auto"

@@ -176,6 +176,7 @@ class PresetSection:
             and level
             and _near(p.strength, preset.strength)
             and p.dimensions == str(preset.dimensions)
+            and p.together == "auto"  # of a series, which no preset decides
             and (p.factor or "1") == str(preset.factor)
             and p.options.replace(" ", "") == presets.options_to_text(preset.options).replace(" ", "")
             and p.device == preset.device

@@ -32,6 +32,7 @@ CHOICES = (
     "level",
     "strength",
     "dimensions",
+    "together",
     "factor",
     "device",
     "memory",

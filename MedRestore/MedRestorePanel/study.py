@@ -54,6 +54,7 @@ class StudySection(VTKObservationMixin):
             "noise": choices.ChoiceConnector(ui.noiseComboBox),
             "level": LevelConnector(ui.levelSlider),
             "dimensions": choices.ChoiceConnector(ui.dimensionsComboBox),
+            "together": choices.ChoiceConnector(ui.togetherComboBox, choices.frames()),
             "factor": choices.ChoiceConnector(ui.factorComboBox),
             "device": choices.ChoiceConnector(ui.deviceComboBox, choices.devices()),
             "maskSegment": choices.ChoiceConnector(ui.maskSegmentComboBox),
@@ -153,6 +154,8 @@ class StudySection(VTKObservationMixin):
             edits["level"] = p.level
         if p.dimensions != "auto":
             edits["dimensions"] = int(p.dimensions)
+        if p.together != "auto" and self.canBeTogether():
+            edits["together"] = p.together == "together"
         if self.enlarges():
             edits["factor"] = self._factor()
         if p.options.strip():
@@ -178,12 +181,20 @@ class StudySection(VTKObservationMixin):
             level=float(edits.get("level", 0.0)),
             strength=float(preset.strength),
             dimensions=str(preset.dimensions),
+            together="auto",
             factor=str(preset.factor) if preset.factor != 1 else "",
             options=presets.options_to_text(preset.options),
             device=preset.device,
             memory=min(float(edits.get("memory_gb", 0.0)), MOST_MEMORY),
         )
         self._recognise(noise=noise, factor=edits.get("factor"))
+
+    def canBeTogether(self) -> bool:
+        """Whether the study is a series whose frames the method can restore together."""
+        from MedRestoreLib.pipeline import checks, series
+
+        method, frames = self._method(), self._frames() if self._parameterNode.wholeSequence else 1
+        return method is not None and frames >= series.LEAST_FRAMES and checks.rotates(method)
 
     def enlarges(self) -> bool:
         """Whether the method makes the study larger."""
@@ -249,7 +260,8 @@ class StudySection(VTKObservationMixin):
 
         self.onChosen(node)
         modality = mrml.modality_of(node)
-        self._set(modality=modality, method="", noise="", level=0.0, dimensions="auto", factor="", options="")
+        fields = {"method": "", "noise": "", "level": 0.0, "dimensions": "auto", "together": "auto", "factor": ""}
+        self._set(modality=modality, options="", **fields)
         self._recognise()
 
     def _newModality(self, node: slicer.vtkMRMLVolumeNode) -> None:
@@ -366,6 +378,8 @@ class StudySection(VTKObservationMixin):
         self.connectors["factor"].setChoices(choices.factors(p.method))
         for widget in (ui.factorNameLabel, ui.factorComboBox):
             widget.visible = self.enlarges()
+        for widget in (ui.togetherLabel, ui.togetherComboBox):
+            widget.visible = hasStudy and self.canBeTogether()
         ui.recognisedLabel.text = self._message or (self._described() if hasStudy else "")
         ui.levelLabel.text = self._levelText()
         ui.whyLabel.text = self._reasons()

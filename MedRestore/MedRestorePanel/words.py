@@ -21,6 +21,7 @@ def _fields() -> dict[str, str]:
         "mask": _("Only inside"),
         "strength": _("Strength"),
         "dimensions": _("Dimensions"),
+        "together": _("Frames"),
         "factor": _("Enlarge"),
         "options": _("Options"),
         "device": _("Device"),

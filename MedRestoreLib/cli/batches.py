@@ -30,6 +30,7 @@ def batch(
     memory_gb: opt.MemoryGb = None,
     dimensions: opt.Dimensions = None,
     together: opt.Together = None,
+    adapt: opt.Adapt = False,
     factor: opt.Factor = None,
     options: opt.Options = None,
     modality: opt.Modality = "",
@@ -65,6 +66,7 @@ def batch(
         "memory_gb": memory_gb,
         "dimensions": dimensions,
         "together": together,
+        "adapt": adapt or None,
         "factor": factor,
         "options": opt.by_name(options),
     }

@@ -56,6 +56,10 @@ Together = Annotated[
     bool | None,
     typer.Option("--together/--apart", help="Whether frames of one object help each other; left out, the study tells."),
 ]
+Adapt = Annotated[
+    bool,
+    typer.Option("--adapt", help="A network first learns on the study; used so only if the study says it is better."),
+]
 Factor = Annotated[
     int | None, typer.Option(metavar="2|3|4", help="Enlarge: so many times as many rows and columns. Not for counts.")
 ]

@@ -94,6 +94,7 @@ def restore(
     memory_gb: opt.MemoryGb = None,
     dimensions: opt.Dimensions = None,
     together: opt.Together = None,
+    adapt: opt.Adapt = False,
     factor: opt.Factor = None,
     options: opt.Options = None,
     series: opt.Series = "",
@@ -111,7 +112,7 @@ def restore(
     from ..pipeline import device as devices
     from ..pipeline.plan import recommend
     from ..pipeline.restore import restore as run
-    from ..pipeline.trust import demand_magnitude
+    from ..pipeline.trust import check_trust
     from ..pipeline.trust import trust as trust_of
     from ..service import beside
 
@@ -131,11 +132,12 @@ def restore(
         memory_gb=memory_gb,
         dimensions=dimensions,
         together=together,
+        adapt=adapt or None,
         factor=factor,
         options=opt.by_name(options),
     )
     if trust:
-        demand_magnitude(image)
+        check_trust(image, plan)
     devices.resolve(plan.device)  # before the progress bar: its absence is one line
     screen.LOG.info("read: %s voxels, %s", screen.shown(image.voxels.shape), image.modality)
     screen.LOG.info("plan: %s, %s noise of %.4g; %s", plan.method, plan.noise, plan.level, plan.reason)

@@ -15,6 +15,8 @@ import numpy as np
 from .. import modalities
 from ..errors import UnsupportedImage
 from ..image import Image, Source
+from .complex_numbers import with_imaginary, with_phase
+from .complex_series import MAGNITUDE_AND_PHASE, paired
 from .dicom_frames import layout
 from .dicom_geometry import Plane, pixel_spacing, place
 from .dicom_pixels import padding_of, read_pixels
@@ -25,7 +27,7 @@ from .payload import Budget
 from .quiet import quiet_pydicom
 from .series import Series, choose, list_series, naming, parts_of_file, slices_of
 from .sidecar import not_magnitude
-from .stacks import Slice, arrange, parts_of
+from .stacks import Slice, arrange, name_magnitude, parts_of
 
 _PARTS_OF_COMPLEX = ("phase", "real part", "imaginary part")
 
@@ -37,25 +39,54 @@ def read_folder(folder: Path, budget: Budget, series: str | None = None) -> Imag
 
 def read_series(series: Series, budget: Budget) -> Image:
     """The image of a series that ``list_series`` found."""
+    if series.parts:
+        return _complex(series, budget)
     if len(series.files) == 1:
         return read_file(series.files[0], budget, chosen=series)
     return _read_series(series.files, budget)
 
 
-def read_file(path: Path, budget: Budget, series: str | None = None, chosen: Series | None = None) -> Image:
-    """The image of one file, or one part of it where it holds several things."""
+def _complex(series: Series, budget: Budget) -> Image:
+    """The complex image of two parts."""
+    first, second = (
+        read_file(part.files[0], budget, chosen=part, of_complex=True)
+        if len(part.files) == 1
+        else _read_series(part.files, budget, of_complex=True)
+        for part in series.parts
+    )
+    try:
+        if series.part == MAGNITUDE_AND_PHASE:
+            return with_phase(first, second)
+        for header in first.source.headers:
+            name_magnitude(header)
+        return with_imaginary(first, second)
+    except UnsupportedImage as error:
+        message = f"{series.files[0].parent}: {error}"
+        if series.part != MAGNITUDE_AND_PHASE:
+            raise UnsupportedImage(message) from error
+        message = f"{message} Or choose the magnitude alone, '{series.parts[0].uid}'."
+        raise UnsupportedImage(message, field="series") from error
+
+
+def read_file(
+    path: Path, budget: Budget, series: str | None = None, chosen: Series | None = None, of_complex: bool = False
+) -> Image:
+    """The image of one file, or one part of it where it holds several things; ``of_complex``: of complex numbers."""
     with quiet_pydicom():
         header = _image_header(path, budget)
         slices = slices_of(path, header)
         if chosen is None:
-            found = parts_of_file(path, header, slices)
-            chosen = choose(found, series if len(found) > 1 else None, path)
+            found = paired(parts_of_file(path, header, slices), {path: header})
+            chosen = choose(found, series if len(found) > 1 or found[0].parts else None, path)
+        if chosen.parts:
+            return _complex(chosen, budget)
         with naming(path):
+            if not of_complex:
+                _demand_values(path, slices[0] if chosen.frames is None else slices[chosen.frames[0]])
             return _read_file(path, header, slices, chosen.frames, budget)
 
 
 def _read_file(path: Path, header: Any, slices: list[Slice], frames: tuple[int, ...] | None, budget: Budget) -> Image:
-    _demand_values(path, slices[0] if frames is None else slices[frames[0]])
     stored = read_pixels(path, header, budget)
     if frames is not None:
         stored = stored[list(frames)]
@@ -75,11 +106,12 @@ def _restrict(header: Any, frames: tuple[int, ...]) -> None:
     header.NumberOfFrames = len(frames)
 
 
-def _read_series(files: Sequence[Path], budget: Budget) -> Image:
+def _read_series(files: Sequence[Path], budget: Budget, of_complex: bool = False) -> Image:
     with quiet_pydicom():
         headers = [_image_header(path, budget) for path in files]
         slices = [slices_of(path, header, k)[0] for k, (path, header) in enumerate(zip(files, headers, strict=True))]
-        _demand_values(files[0], slices[0])
+        if not of_complex:
+            _demand_values(files[0], slices[0])
         parts = parts_of(slices, text(headers[0], "Modality"))
         if len(parts) > 1:
             raise UnsupportedImage(f"{files[0].parent} holds images that make no single volume; give one file.")

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UnsupportedImage
+from .complex_series import paired
 from .headers import is_dicom, read_header, text, whole
 from .quiet import quiet_pydicom
-from .stacks import Slice, arrange, parts_of
+from .stacks import LABELS, Slice, arrange, parts_of
 from .stacks import slices_of as slices_of_header
 
 _TAGS = (
     "AcquisitionDate",
-    "AcquisitionNumber",
     "BitsAllocated",
     "Columns",
     "ComplexImageComponent",
@@ -45,6 +45,7 @@ _TAGS = (
     "SharedFunctionalGroupsSequence",
     "StudyDate",
     "StudyInstanceUID",
+    *LABELS,
 )
 _LONGEST_DESCRIPTION = 40
 
@@ -64,6 +65,8 @@ class Series:
         frames: which frames of its one file a part holds; None: all.
         description: Series Description, at most 40 characters; "" when absent, or when it holds the patient's name.
         date: of the series, YYYY-MM-DD; "" when absent.
+        parts: of complex numbers, magnitude and phase or real and imaginary part: the two series that it is made of,
+            which can be chosen by their own UIDs, too. Empty for others.
     """
 
     uid: str
@@ -77,6 +80,7 @@ class Series:
     frames: tuple[int, ...] | None = None
     description: str = ""
     date: str = ""
+    parts: tuple[Series, ...] = ()
 
 
 def why_unreadable(path: Path) -> str:
@@ -100,8 +104,9 @@ def why_unreadable(path: Path) -> str:
 def list_series(folder: str | Path, *, recursive: bool = True) -> list[Series]:
     """The series of images in a folder, and in its subfolders unless not ``recursive``, by series number.
 
-    A series that holds several things (magnitude and phase, images of several sizes) is listed in its parts. Copies
-    are listed once. What cannot be read is passed over; ``unreadable`` lists it.
+    A series that holds several things (water and fat, images of several sizes) is listed in its parts; magnitude and
+    phase, or real and imaginary part, of one acquisition are listed as one. Copies are listed once. What cannot be read
+    is passed over; ``unreadable`` lists it.
 
     Raises:
         UnsupportedImage: the folder does not exist, holds no DICOM image, or a damaged one.
@@ -132,6 +137,7 @@ def series_of(paths: Iterable[Path]) -> list[Series]:
             if "Rows" in header and "SeriesInstanceUID" in header:
                 found[str(header.SeriesInstanceUID)].append((path, header))
         series = [one for uid, members in _joined(found).items() for one in _divided(uid, _without_copies(members))]
+        series = paired(series, {path: header for members in found.values() for path, header in members})
     return sorted(series, key=lambda one: (one.number is None, one.number or 0, one.uid))
 
 
@@ -194,6 +200,9 @@ def choose(found: Sequence[Series], series: str | None, place: Path) -> Series:
     for index, one in enumerate(found, 1):
         if series in (str(index), one.uid):
             return one
+        for part in one.parts:
+            if series == part.uid:
+                return part
     lines = "; ".join(f"{index}: {describe(one)}" for index, one in enumerate(found, 1))
     problem = "holds several series" if series is None else f"has no series '{series}'"
     raise UnsupportedImage(f"{place} {problem}; choose one by its number ({lines}).", field="series")

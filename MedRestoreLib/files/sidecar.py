@@ -7,25 +7,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..errors import UnsupportedImage
 from ..image import Image
+from .complex_numbers import turn_of, with_phase
 from .series import why_unreadable
 from .stacks import COMPONENTS, MAGNITUDE
 
 _ENTITY = re.compile(r"(?:^|_)part-(mag|phase|real|imag)(?:_|\.|$)")
 _NAMED = re.compile(r"_(?:ph|phase|phase[12]|phasediff|pha)$")
 _PARTS = {"mag": MAGNITUDE, "phase": "phase", "real": "real part", "imag": "imaginary part"}
-# What a turn is stored as: radians, also times 1000 (GE); degrees; whole numbers of 10, 12, 13 (signed 12) and 16 bits.
-_TURNS = (2 * math.pi, 2000 * math.pi, 360.0, 1023.0, 4095.0, 8190.0, 65535.0)
-_CLOSE = 0.005  # of a turn: noise alone reaches as far as that
 _LONGEST = 1 << 20  # bytes of a sidecar
 
 
@@ -52,26 +47,6 @@ def heeded(image: Image, path: Path, read: Callable[[Path], Image]) -> Image:
     return image
 
 
-def with_phase(magnitude: Image, phase: Image) -> Image:
-    """A complex study of its magnitude and its phase.
-
-    Args:
-        phase: on the same grid, in radians, degrees, or the whole numbers that scanners store a turn as.
-
-    Raises:
-        UnsupportedImage: the grids differ, the magnitude is negative somewhere, or the phase is none.
-    """
-    if magnitude.voxels.shape != phase.voxels.shape or not magnitude.same_grid(phase):
-        raise UnsupportedImage("magnitude and phase do not lie on the same grid; give those of one acquisition.")
-    if magnitude.voxels.min() < 0:
-        raise UnsupportedImage("the magnitude is negative somewhere; give the magnitude of complex numbers.")
-    turn = _turn(phase)
-    if turn is None:
-        raise UnsupportedImage("the values of the phase fill no turn; give it in radians, or as the scanner stored it.")
-    radians = phase.voxels * np.float32(2 * math.pi / turn)
-    return dataclasses.replace(magnitude, phase=radians)
-
-
 def _with_phase_beside(magnitude: Image, path: Path, read: Callable[[Path], Image]) -> Image:
     """The study with the phase that BIDS puts beside it, in a file of the same name; as it is, where none fits."""
     other = path.with_name(_ENTITY.sub(lambda found: found[0].replace("part-mag", "part-phase"), path.name))
@@ -81,12 +56,6 @@ def _with_phase_beside(magnitude: Image, path: Path, read: Callable[[Path], Imag
         return with_phase(magnitude, read(other))
     except UnsupportedImage:
         return magnitude
-
-
-def _turn(phase: Image) -> float | None:
-    """What a turn is stored as in the values of a phase; None where they fill none."""
-    span = float(phase.voxels.max()) - float(phase.voxels.min())
-    return next((turn for turn in _TURNS if abs(span - turn) <= _CLOSE * turn), None)
 
 
 def sidecar_of(path: Path) -> Path | None:
@@ -114,7 +83,7 @@ def _part(stem: str, beside: dict[str, Any], image: Image) -> str:
         if len(found) == 1:
             return found.pop()
     if _NAMED.search(stem.lower()):
-        return "" if _turn(image) is None else "phase"
+        return "" if turn_of(image) is None else "phase"
     return ""
 
 

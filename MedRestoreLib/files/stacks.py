@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from .. import modalities
 from ..errors import UnsupportedImage
 from .dicom_geometry import SAME, Plane, frame_plane, place, plane_of
-from .headers import group, number, numbers, text, texts, whole
+from .headers import group, items, number, numbers, text, texts, whole
 
 COMPONENTS = {
     "M": "magnitude",
@@ -30,6 +31,15 @@ COMPONENTS = {
     "IMAGINARY": "imaginary part",
 }
 MAGNITUDE = "magnitude"
+LABELS = (  # what may set frames of classic images apart
+    "EchoTime",
+    "InversionTime",
+    "FlipAngle",
+    "DiffusionBValue",
+    "DiffusionGradientOrientation",
+    "TemporalPositionIdentifier",
+    "AcquisitionNumber",
+)
 _GE = (0x0043, "GEMS_PARM_01", 0x2F)  # private: 0 magnitude, 1 phase, 2 real, 3 imaginary
 _GE_COMPONENTS = ("magnitude", "phase", "real part", "imaginary part")
 _VIEWS = ("NM", "PT")  # images of these without a place in space are views of one acquisition
@@ -103,17 +113,23 @@ def component_of(header: Any, kinds: Sequence[str]) -> str:
     return _GE_COMPONENTS[code] if 0 < code < 4 else ""
 
 
+def name_magnitude(header: Any) -> None:
+    """Write into a header that the image is a magnitude; it may have said that it is another part."""
+    groups = [*items(header, "SharedFunctionalGroupsSequence"), *items(header, "PerFrameFunctionalGroupsSequence")]
+    frame_types = [one for group in groups for one in items(group, "MRImageFrameTypeSequence")]
+    for home, name in ((header, "ImageType"), *((one, "FrameType") for one in frame_types)):
+        if kinds := texts(home, name):
+            others = [("M" if kind.upper() in COMPONENTS else kind) for kind in kinds[2:]]
+            setattr(home, name, [*kinds[:2], *others])
+        if "ComplexImageComponent" in home:
+            home.ComplexImageComponent = "MAGNITUDE"
+    creators, owner, element = _GE
+    with suppress(KeyError):
+        del header.private_block(creators, owner)[element]
+
+
 def _labels(header: Any) -> tuple[Any, ...]:
-    names = (
-        "EchoTime",
-        "InversionTime",
-        "FlipAngle",
-        "DiffusionBValue",
-        "DiffusionGradientOrientation",
-        "TemporalPositionIdentifier",
-        "AcquisitionNumber",
-    )
-    return tuple(numbers(header, name) or None for name in names)
+    return tuple(numbers(header, name) or None for name in LABELS)
 
 
 def _enhanced_slice(header: Any, frame: Any, file: int, index: int, shape: tuple[int, ...]) -> Slice:

@@ -62,7 +62,7 @@ def bm4d(volumes: Tensor, sigma: float, *, profile: Profile = "auto", spectrum: 
         profile: "normal", "high_noise" (larger groups of less similar cubes), or "auto": high_noise above sigma = 0.1,
             or where coloured noise is that strong at low frequencies.
         spectrum: of coloured noise: every coefficient of a group has its own variance, which depends on how far its
-            cubes lie apart; it takes two to four times as long. None: white.
+            cubes lie apart; it takes up to twice as long. None: white.
 
     Returns:
         A tensor like ``volumes``. On a CPU the same input gives the same bits.

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..noise import Spectrum
-from .transforms import haar
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,32 +65,31 @@ class GroupNoise:
         Returns:
             ``(size, groups, numbers)``: Haar along the group, its mean first.
         """
+        size, groups = members.shape
         lags, numbers = self.table.shape[0], self.table.shape[-1]
-        first, second = _pairs(len(members))
-        if not len(first):
-            return self.of_block.expand(1, members.shape[1], numbers).clone()
-        rows = torch.zeros((len(first), members.shape[1]), dtype=torch.int64, device=members.device)
-        step = 1
-        for side, factor in zip(reversed(shape), (1, lags, lags**2), strict=False):
-            coordinate = members // step % side
-            rows += (coordinate[first] - coordinate[second]).abs_() * factor
-            step *= side
-        together = self.table.view(-1, numbers).index_select(0, rows.flatten()).view(len(first), -1)
-        found = (_products(len(members)).to(members.device) @ together).view(-1, members.shape[1], numbers)
+        table, coordinates = self.table.view(-1, numbers), _coordinates(members.T, shape)
+        # Covariances of the pairs within each run of so many blocks, summed.
+        within, length = table.new_zeros(size, groups, numbers), 1
+        found = []
+        while length < size:  # the Haar transform subtracts the second half of a longer run from the first
+            rows = torch.zeros(groups, size // (2 * length), length, length, dtype=torch.int64, device=members.device)
+            for coordinate in coordinates:
+                first, second = coordinate.view(groups, -1, 2, length).unbind(2)
+                rows.mul_(lags).add_((first[..., None] - second[..., None, :]).abs_())
+            rows = rows.transpose(0, 1).reshape(-1, length**2)
+            between = F.embedding_bag(rows, table, mode="sum").view(-1, groups, numbers)
+            within = within[0::2] + within[1::2]
+            found.insert(0, (within - between) / length)
+            within, length = within + between, 2 * length
+        spectra = torch.cat([within * (2 / size), *found])
         # The variance of a weighted sum is never negative, that of a table of few bands almost.
-        return found.add_(self.of_block).clamp_(min=1e-4)
+        return spectra.add_(self.of_block).clamp_(min=1e-4)
 
 
-@cache
-def _pairs(size: int) -> tuple[Tensor, Tensor]:
-    """Both members of every pair of a group."""
-    first, second = torch.triu_indices(size, size, 1)
-    return first, second
-
-
-@cache
-def _products(size: int) -> Tensor:
-    """How often the covariance of a pair counts in each coefficient of the Haar transform, ``(size, pairs)``."""
-    first, second = _pairs(size)
-    matrix = haar(size)
-    return 2 * matrix[:, first] * matrix[:, second]
+def _coordinates(positions: Tensor, shape: Sequence[int]) -> list[Tensor]:
+    """Along each axis, of positions in a flattened array of ``shape``."""
+    found = []
+    for side in reversed(shape):
+        found.insert(0, positions % side)
+        positions = positions // side
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import torch
+from torch import nn
 
 from .. import weights as files
 from ..progress import stop_if_asked
@@ -12,14 +13,14 @@ from .options import Share
 from .sharpening import blended
 
 
-def rate(images: torch.Tensor, sigma: float, *, weights: str) -> torch.Tensor:
+def rate(images: torch.Tensor, sigma: float, *, weights: str | nn.Module) -> torch.Tensor:
     """Restore counts by a network of the domain "rate", such as ``networks.counts.CountsNetwork``.
 
     Args:
         images: float32 ``(N, 1, rows, columns)``: counts over K, the counts expected where the clean study is
             brightest.
         sigma: 1/sqrt(K), the standard deviation of the noise where the clean image is 1.
-        weights: their name in the manifest.
+        weights: their name in the manifest, or a network that has them.
 
     Returns:
         The expected counts over K, a tensor like ``images``; never negative.
@@ -27,7 +28,7 @@ def rate(images: torch.Tensor, sigma: float, *, weights: str) -> torch.Tensor:
     Raises:
         WeightsMissing: the weights are absent or damaged.
     """
-    network = _network(files.find(weights), images.device)
+    network = _network(weights, images.device)
     level = images.new_full((len(images),), sigma)
     return network(images.contiguous(memory_format=torch.channels_last), level)
 
@@ -47,17 +48,17 @@ def linear(images: torch.Tensor, sigma: float, *, weights: str, reference: float
     Raises:
         WeightsMissing: the weights are absent or damaged.
     """
-    network = _network(files.find(weights), images.device)
+    network = _network(weights, images.device)
     return network(images.contiguous(memory_format=torch.channels_last))
 
 
-def stabilised(images: torch.Tensor, sigma: float, *, weights: str) -> torch.Tensor:
+def stabilised(images: torch.Tensor, sigma: float, *, weights: str | nn.Module) -> torch.Tensor:
     """Restore whatever has been stabilised by a network that is told the level, such as ``networks.bias_free``.
 
     Args:
         images: float32 ``(N, 1, rows, columns)`` with white Gaussian noise, nominally in [0, 1].
         sigma: standard deviation of the noise on the same scale.
-        weights: their name in the manifest.
+        weights: their name in the manifest, or a network that has them.
 
     Returns:
         A tensor like ``images``.
@@ -65,13 +66,18 @@ def stabilised(images: torch.Tensor, sigma: float, *, weights: str) -> torch.Ten
     Raises:
         WeightsMissing: the weights are absent or damaged.
     """
-    network = _network(files.find(weights), images.device)
+    network = _network(weights, images.device)
     level = images.new_full((len(images),), sigma)
     return network(images.contiguous(memory_format=torch.channels_last), level)
 
 
 def calm_and_sharp(
-    images: torch.Tensor, sigma: float, *, weights: str, sharpen: Share = 0.0, reference: float | None = None
+    images: torch.Tensor,
+    sigma: float,
+    *,
+    weights: str,
+    sharpen: Share = 0.0,
+    reference: float | None = None,
 ) -> torch.Tensor:
     """Denoise and deblur ultrasound by a blind network with two images, such as ``networks.swin_conv.SwinConvUNet``.
 
@@ -87,12 +93,16 @@ def calm_and_sharp(
     Raises:
         WeightsMissing: the weights are absent or damaged.
     """
-    network = _network(files.find(weights), images.device)
+    network = _network(weights, images.device)
     return blended(network.pair(images.contiguous(memory_format=torch.channels_last)), sharpen)
 
 
+def _network(weights: str | nn.Module, device: torch.device) -> nn.Module:
+    return weights if isinstance(weights, nn.Module) else _shipped(files.find(weights), device)
+
+
 @lru_cache(maxsize=4)
-def _network(row: files.Weights, device: torch.device) -> torch.nn.Module:
+def _shipped(row: files.Weights, device: torch.device) -> nn.Module:
     """The network, loaded once for each device and line of the manifest, which holds the file's SHA-256.
 
     It can be stopped between its layers.

@@ -13,7 +13,7 @@ from . import options
 from .validity import Validity
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 
 class Denoiser(Protocol):
@@ -92,7 +92,8 @@ class Method:
         frames: how many frames before and after one it looks at, which are then whole and in their order in time; 0
             where each plane is for itself.
         blind: it ignores ``Plan.level``, which only the report uses.
-        look: a quicker method for the same studies, which gives the first look at a slice in this one's stead; or "".
+        look: a quicker method for the same studies, or "". In this one's stead it gives the first look at a slice, and
+            tells whether frames are better restored together.
         validity: the studies that a learned method was measured on; None for methods without learning.
         weights: name of its weights in the manifest, which its function gets as ``weights``; "" for methods without.
             Where they differ from factor to factor, ``{factor}`` stands for it.
@@ -146,6 +147,10 @@ class Method:
         told |= {"factor": factor} if self.factors else {}
         function = _imported(self.implementation)
         return partial(function, **told) if told else function
+
+    def load_with(self, network: nn.Module) -> Denoiser:
+        """The function of a method that needs weights, with another network in place of the one that ships."""
+        return partial(_imported(self.implementation), weights=network)
 
     def parsed(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The options given, in the types that its function takes; imports the method.

@@ -50,7 +50,7 @@ def export_dicom(restored: slicer.vtkMRMLNode, folder: str | Path) -> Path:
     image = image_of(whole_study(restored))
     label = catalogue.find(restored.GetAttribute(METHOD)).title
     for series in series_of(files):  # files of one series may hold several things: the one that was restored
-        source = studies.read(series)
+        source = studies.read(series.parts[0] if series.parts else series)
         restored_source = _on_grid_of(source, image)
         if restored_source is not None:
             return studies.write(restored_source, folder, derivation=report["derivation"], label=label)

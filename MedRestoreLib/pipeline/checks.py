@@ -17,6 +17,7 @@ from ..methods.row import Method
 from ..noise import IDS, Noise, model
 from . import device as devices
 from . import domains, series
+from .adaptation import check_adapt
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -45,6 +46,8 @@ def check(image: Image, plan: Plan) -> None:
         as_mask(plan.mask, image)
     if plan.together:
         _check_together(image, method)
+    if plan.adapt:
+        check_adapt(method, model(plan.noise), not plan.careful)
     if plan.memory_gb is not None and not (is_number(plan.memory_gb) and plan.memory_gb > 0):
         raise InvalidPlan(f"memory must be a positive number of gigabytes, got {plan.memory_gb}.", field="memory_gb")
     if method.learned:
@@ -54,7 +57,7 @@ def check(image: Image, plan: Plan) -> None:
 
 def can_be_together(image: Image, method: Method) -> bool:
     """Whether the method can restore the study's frames together: see ``series``."""
-    return len(image.voxels) >= series.LEAST_FRAMES and _rotates(method)
+    return len(image.voxels) >= series.LEAST_FRAMES and rotates(method)
 
 
 def _check_together(image: Image, method: Method) -> None:
@@ -65,11 +68,12 @@ def _check_together(image: Image, method: Method) -> None:
             f"{series.LEAST_FRAMES} frames are needed to restore them together, the study has {len(image.voxels)}.",
             field="together",
         )
-    able = _ids(row for row in catalogue.METHODS if _rotates(row))
+    able = _ids(row for row in catalogue.METHODS if rotates(row))
     raise InvalidPlan(f"{method.id} restores every frame for itself; methods that need not: {able}.", field="together")
 
 
-def _rotates(method: Method) -> bool:
+def rotates(method: Method) -> bool:
+    """Whether the method takes mixtures of frames, as ``series`` makes them."""
     return domains.find(method.domain).rotates and not method.learned
 
 

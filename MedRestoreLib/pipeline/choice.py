@@ -25,6 +25,7 @@ from ..noise import Noise, model
 from ..noise.poisson import thin
 from . import checks, domains
 from . import device as devices
+from .adaptation import can_adapt
 from .denoising import Denoising
 from .evening import evened, unevenness
 
@@ -81,8 +82,7 @@ def choose(image: Image, plan: Plan, shapes: Collection[str]) -> Choice:
     noise = model(plan.noise).bind(image.voxels, plan.level)
     rows = catalogue.recommended(image.modality, plan.noise, shapes)
     fitting = [row for row in rows if not misfits(image, noise, row[0])]
-    # In a volume a method that works slice by slice does worse, and takes longest to try.
-    methods = [method for method, _ in fitting if method.dimensions[0] == fitting[0][0].dimensions[0]]
+    methods = [method for method, _ in fitting]
     ranking = () if len(methods) < 2 or plan.level_is_default else compare(image, plan, methods)
     if not ranking:
         return Choice(*fitting[0])
@@ -107,6 +107,23 @@ def enlarging(image: Image, plan: Plan) -> Choice:
             return Choice(method, f"{method.title} makes it {plan.factor} times larger")
     checks.check_fit(image, plan.noise, catalogue.making(plan.factor)[-1])
     raise InvalidPlan(f"no method that enlarges {plan.factor} times is meant for such studies.", field="factor")
+
+
+def adaptable(image: Image, plan: Plan) -> Choice:
+    """The network that is to be adapted to the study: one validated on such studies, if there is one.
+
+    Raises:
+        InvalidPlan: no network is both meant for such studies and able to be adapted.
+    """
+    noise = model(plan.noise).bind(image.voxels, plan.level)
+    able = [row for row in catalogue.METHODS if can_adapt(row) and row.installed()]
+    fit = [row for row in able if checks.is_meant_for(image, plan.noise, row)]
+    if not fit:
+        raise InvalidPlan(
+            f"no network can be adapted to {image.modality} studies with {plan.noise} noise.", field="adapt"
+        )
+    method = next((row for row in fit if not misfits(image, noise, row)), fit[-1])
+    return Choice(method, f"{method.title} is the network that can be adapted to such a study")
 
 
 def compare(image: Image, plan: Plan, methods: Sequence[Method]) -> tuple[Candidate, ...]:
@@ -134,10 +151,12 @@ def compare(image: Image, plan: Plan, methods: Sequence[Method]) -> tuple[Candid
 def prefers_together(image: Image, plan: Plan) -> bool:
     """Whether the study's frames are better restored together by the plan's method, as the study itself tells.
 
-    By the risk in a piece of the study, of all its frames: see ``evidence.comparison``. Only MR is asked: there
-    frames show one object that stays in its place.
+    By the risk in a piece of the study, of all its frames: see ``evidence.comparison``; a slow method is represented by
+    the one that gives its first look. Only MR is asked: there frames show one object that stays in its place.
     """
     method = catalogue.find(plan.method)
+    if method.look:
+        method, plan = catalogue.find(method.look), replace(plan, method=method.look, options={})
     noise = model(plan.noise)
     series = image.modality == "MR" and checks.can_be_together(image, method) and noise.risk and devices.has_torch()
     if not series or plan.dimensions not in method.dimensions:

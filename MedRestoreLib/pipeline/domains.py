@@ -39,6 +39,8 @@ class Domain(ABC):
     rotates: ClassVar[bool] = (
         False  # noise is the same in every frame and in any rotation of the frames: see ``series``
     )
+    divides: ClassVar[bool] = False  # a study can be divided into parts of independent noise: see ``adaptation``
+    counts: ClassVar[bool] = False  # values are counts, but for the scale
     fills_borders: ClassVar[bool] = False  # black borders are shown to the method as the tissue's mirror image
 
     @abstractmethod
@@ -82,6 +84,7 @@ class Stabilised(Domain):
     """Additive noise of one standard deviation, by the noise model's transform and its exact unbiased inverse."""
 
     rotates = True
+    divides = True
 
     def range(self, noise: Noise, voxels: np.ndarray) -> tuple[float, float]:
         return unit_range(noise.stabilise(sample_planes(voxels)))
@@ -125,6 +128,9 @@ class Rate(Domain):
     was that the networks were trained on. Its counts above K, whose noise is the least of all, pass as they are. The
     method returns expected counts over K, so nothing is inverted.
     """
+
+    divides = True
+    counts = True
 
     def range(self, noise: Noise, voxels: np.ndarray) -> tuple[float, float]:
         means = local_means(noise.stabilise(sample_planes(voxels)))

@@ -26,7 +26,7 @@ from .checks import (
     find_method,
     find_noise,
 )
-from .choice import Candidate, Choice, choose, compare, enlarging, is_reconstruction, prefers_together
+from .choice import Candidate, Choice, adaptable, choose, compare, enlarging, is_reconstruction, prefers_together
 from .estimates import estimated
 from .quadrature import joined, parts
 
@@ -74,6 +74,8 @@ class Plan:
         dimensions: 2 (slice by slice) or 3.
         together: frames are restored through their principal components, so that each gains by what others show of
             the same object; see ``series``. ``recommend`` does so where the study itself prefers it.
+        adapt: a network goes on learning on this study before it restores it, some seconds to a minute. It is used so
+            if the study itself says that this is better; see ``adaptation``.
         factor: how many times as many rows and columns the result has; 1 keeps the grid. Slices and frames stay.
         mask: None, or bool ``(slices, rows, columns)``: restore inside only; the edge is feathered inwards.
         device: "auto", "cpu", "cuda" or "mps".
@@ -96,6 +98,7 @@ class Plan:
     strength: float = 1.0
     dimensions: int = 2
     together: bool = False
+    adapt: bool = False
     factor: int = 1
     mask: np.ndarray | None = field(default=None, repr=False)
     device: str = "auto"
@@ -215,7 +218,7 @@ def revise(image: Image, plan: Plan | None, **edits: Any) -> Plan:
     same_noise = edits.get("noise", plan.noise) == plan.noise
     if not (same_method and same_noise):
         kept = ["method", "noise", "strength", "mask", "device", "memory_gb"]
-        kept += ["options", "dimensions", "together", "factor"] if same_method else []
+        kept += ["options", "dimensions", "together", "adapt", "factor"] if same_method else []
         same_level = same_noise and "level" not in edits and not plan.level_is_default
         kept += ["level", "estimate", "remove_bias"] if same_level else []
         kept += SHAPES if same_noise else []
@@ -318,6 +321,8 @@ def _choice(image: Image, plan: Plan, best_strength: bool) -> Choice:
         choice = Choice(method, "the method was given")
     elif plan.factor != 1:
         return enlarging(image, plan)
+    elif plan.adapt:
+        return adaptable(image, plan)
     else:
         choice = choose(image, plan, _shapes(image))
     if best_strength and not choice.ranking and not plan.level_is_default and plan.factor == 1:

@@ -8,6 +8,7 @@ import platform
 import numpy as np
 
 from .. import weights
+from ..evidence.adaptation import Adaptation
 from ..evidence.audit import audit
 from ..evidence.enlargement import CAUTION as NOT_MEASURED
 from ..evidence.enlargement import Enlargement
@@ -53,7 +54,7 @@ _COLOUR_KEPT = "Only the brightness (luma) was restored; colour was kept."
 _COLOUR_INTERPOLATED = "Only the brightness (luma) was enlarged by the method; colour was interpolated."
 
 
-def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
+def build_report(image: Image, plan: Plan, run: Run, seconds: float, adaptation: Adaptation | None = None) -> Report:
     """Everything that happened, with the evidence.
 
     Args:
@@ -61,6 +62,7 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
         plan: what was to be done.
         run: what was done; its voxels are the study after.
         seconds: of the restoration.
+        adaptation: of the network; None where it is the one that ships.
     """
     denoising = run.denoising
     method, noise = denoising.method, denoising.noise
@@ -94,7 +96,7 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
             software=f"MedRestore {__version__}",
             method=method.title,
             citation=method.citation,
-            weights=_described(method.weights_at(plan.factor)),
+            weights=_described(method.weights_at(plan.factor), adaptation),
             device=devices.full_name(denoising.device),
             precision="float32",
             totals_factors=run.totals_factors,
@@ -105,11 +107,13 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float) -> Report:
         ),
         notes=(
             *run.notes,
+            *(() if adaptation is None else (adaptation.sentence,)),
             *((NOT_MEASURED,) if enlargement else noise.caveats),
             *(note for note in (level.caution, unused, "" if image.colour is None else colour) if note),
         ),
         cautions=(*_cautions(level, run), *_few_counts(image, noise), *_outside(image, denoising)),
         enlargement=enlargement,
+        adaptation=adaptation,
     )
 
 
@@ -222,9 +226,10 @@ def _given(plan: Plan) -> str:
     return f"The level was given{plan.noise_words and f'; the noise is {plan.noise_words}'}."
 
 
-def _described(name: str) -> str | None:
+def _described(name: str, adaptation: Adaptation | None) -> str | None:
     """A network's weights for the report; None for methods without."""
-    return f"{name}, SHA-256 {weights.find(name).sha256}" if name else None
+    changed = ", adapted to this study" if adaptation is not None and adaptation.kept else ""
+    return f"{name}, SHA-256 {weights.find(name).sha256}{changed}" if name else None
 
 
 def _torch_version() -> str:

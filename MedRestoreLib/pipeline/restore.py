@@ -26,6 +26,7 @@ from ..progress import Progress, heard, ignore
 from ..reporting.report import Report
 from . import borders
 from . import device as devices
+from .adaptation import adapted
 from .blending import blend, feathered
 from .denoising import Denoising
 from .evening import evened, unevenness
@@ -33,6 +34,8 @@ from .plan import Plan, revise
 from .quadrature import joined, parts
 from .reports import build_report
 from .tiles import Run, run_tiled
+
+ADAPTED = 0.7  # share of the work, where a network is adapted first
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,16 +97,21 @@ def restore(image: Image, plan: Plan | None = None, *, progress: Progress | None
         weights = None if plan.mask is None else feathered_on(plan, image.spacing)
         title = denoising.method.title
         uneven = unevenness(plan, image.voxels)
+        record, done, work = None, 0.0, "Restoring" if plan.factor == 1 else "Enlarging"
+        if plan.adapt:
+            done = ADAPTED
+            even = evened(image.voxels, uneven)
+            denoising, record = adapted(denoising, even, lambda fraction: say(done * fraction, f"Adapting {title}"))
         run = run_plan(
             denoising,
             image.voxels,
             plan,
             weights,
-            lambda fraction: say(0.9 * fraction, f"{'Restoring' if plan.factor == 1 else 'Enlarging'} with {title}"),
+            lambda fraction: say(done + (0.9 - done) * fraction, f"{work} with {title}"),
             uneven,
         )
         say(0.9, "Gathering evidence")
-        report = build_report(image, plan, run, time.perf_counter() - start)
+        report = build_report(image, plan, run, time.perf_counter() - start, record)
         say(1.0, "Done")
     return Result(image.enlarged(plan.factor, run.voxels), report, image)
 

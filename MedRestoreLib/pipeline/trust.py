@@ -64,7 +64,7 @@ def restore_with_maps(
         MedRestoreError: as ``restore``.
     """
     plan = revise(image, plan, **edits)
-    demand_magnitude(image)
+    check_trust(image, plan)
     if plan.factor != 1:
         result = restore(image, plan, progress=progress)
         return result, {INVENTED: result.invented}
@@ -76,10 +76,14 @@ def restore_with_maps(
     return replace(result, report=made.report), {name: getattr(made, name) for name in maps_of(1)}
 
 
-def demand_magnitude(image: Image) -> None:
-    """Raise InvalidPlan where a study is complex: it has no map of trust."""
+def check_trust(image: Image, plan: Plan) -> None:
+    """Raise InvalidPlan where there is no map of trust: of complex studies, and of networks adapted to a study."""
     if image.phase is not None:
         raise InvalidPlan("a complex study has no map of trust; restore its magnitude to get one.", field="trust")
+    if plan.adapt:
+        raise InvalidPlan(
+            "the map of trust was measured on networks as they ship; leave trust away, or adapt.", field="adapt"
+        )
 
 
 def trust(result: Result, plan: Plan, *, progress: Progress | None = None) -> Trust:
@@ -94,8 +98,8 @@ def trust(result: Result, plan: Plan, *, progress: Progress | None = None) -> Tr
         MedRestoreError: as ``restore``.
     """
     image, after = result.before, result.image.voxels
-    demand_magnitude(image)
     plan = revise(image, plan)
+    check_trust(image, plan)
     if plan.factor != 1:  # no noise tells of what lies between pixels
         raise InvalidPlan("an enlarged study has no map of trust; Result.invented is its map.", field="factor")
     other = other_method(image, plan)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import OutputError
+from ..evidence.adaptation import Adaptation
 from ..evidence.enlargement import Enlargement
 from ..evidence.findings import Audit
 from ..evidence.gain import Gain
@@ -142,6 +143,7 @@ class Report:
         cautions: why the result is to be used with care whatever the other evidence says, as parts of a sentence.
         trust: the map of trust in numbers; None where none was made.
         enlargement: how an enlarged study agrees with what was measured; None where the grid was kept.
+        adaptation: whether a network that was adapted to the study is better there; None where none was.
     """
 
     study: Study
@@ -155,6 +157,7 @@ class Report:
     cautions: tuple[str, ...] = ()
     trust: Trusted | None = None
     enlargement: Enlargement | None = None
+    adaptation: Adaptation | None = None
 
     @property
     def judgement(self) -> Verdict:
@@ -198,6 +201,7 @@ class Report:
             f"{self.plan['method']}, {self.noise.model} noise, level {self.noise.level:.4g}, "
             f"strength {self.plan['strength']:g}{f', deblurred (sharpen {sharpen:g})' if sharpen else ''}"
             f"{', frames together' if self.plan.get('together') else ''}"
+            f"{', network adapted to the study' if self.adaptation is not None and self.adaptation.kept else ''}"
         )
 
     @classmethod
@@ -220,6 +224,7 @@ class Report:
             cautions=tuple(values.get("cautions", ())),  # former reports have none
             trust=Trusted(**values["trust"]) if values.get("trust") else None,
             enlargement=Enlargement.from_dict(values["enlargement"]) if values.get("enlargement") else None,
+            adaptation=Adaptation.from_dict(values["adaptation"]) if values.get("adaptation") else None,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -240,6 +245,7 @@ class Report:
                 "cautions": self.cautions,
                 "trust": None if self.trust is None else asdict(self.trust),
                 "enlargement": None if self.enlargement is None else self.enlargement.to_dict(),
+                "adaptation": None if self.adaptation is None else self.adaptation.to_dict(),
                 "caution": CAUTION,
             }
         )

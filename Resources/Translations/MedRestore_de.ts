@@ -424,6 +424,14 @@
         <translation>Schicht für Schicht oder als Volumen.</translation>
     </message>
     <message>
+        <source>Frames:</source>
+        <translation>Bilder:</translation>
+    </message>
+    <message>
+        <source>Frames that show one object can help each other. What only one frame shows may then go where it is faint.</source>
+        <translation>Bilder, die dasselbe Objekt zeigen, können einander helfen. Was nur ein Bild zeigt, kann dann verschwinden, wo es schwach ist.</translation>
+    </message>
+    <message>
         <source>Options:</source>
         <translation>Optionen:</translation>
     </message>
@@ -519,8 +527,8 @@
         <translation>PRI-NLM3D</translation>
     </message>
     <message>
-        <source>Averages voxels whose surroundings look alike in all three dimensions: first choice for MR volumes.</source>
-        <translation>Mittelt Voxel, deren Umgebungen sich in allen drei Dimensionen gleichen: erste Wahl für MR-Volumen.</translation>
+        <source>Averages voxels whose surroundings look alike: quick, and first choice for reconstructed SPECT.</source>
+        <translation>Mittelt Voxel, deren Umgebungen sich gleichen: schnell, und erste Wahl für rekonstruierte SPECT.</translation>
     </message>
     <message>
         <source>ODCT3D</source>
@@ -535,8 +543,8 @@
         <translation>BM4D</translation>
     </message>
     <message>
-        <source>BM3D in three dimensions: finds similar cubes; thorough on MR volumes, and slower.</source>
-        <translation>BM3D in drei Dimensionen: findet ähnliche Würfel; gründlich bei MR-Volumen und langsamer.</translation>
+        <source>BM3D in three dimensions: finds similar cubes and denoises them as one; first choice for MR volumes.</source>
+        <translation>BM3D in drei Dimensionen: findet ähnliche Würfel und entrauscht sie gemeinsam; erste Wahl für MR-Volumen.</translation>
     </message>
     <message>
         <source>Speckle-reducing anisotropic diffusion</source>
@@ -585,6 +593,14 @@
     <message>
         <source>Smooths inside regions and stops at edges: the fastest, for a first look or very large volumes.</source>
         <translation>Glättet innerhalb von Bereichen und hält an Kanten: die schnellste, für einen ersten Blick oder sehr große Volumen.</translation>
+    </message>
+    <message>
+        <source>Learned enlargement</source>
+        <translation>Gelernte Vergrößerung</translation>
+    </message>
+    <message>
+        <source>A small network adds what is likely between pixels; reduced again, the result is the study.</source>
+        <translation>Ein kleines Netz ergänzt zwischen den Pixeln, was wahrscheinlich ist; wieder verkleinert ist das Ergebnis die Studie.</translation>
     </message>
     <message>
         <source>Bicubic enlargement</source>
@@ -724,6 +740,18 @@
     <message>
         <source>As recommended</source>
         <translation>Wie empfohlen</translation>
+    </message>
+    <message>
+        <source>Pieces of the series itself tell which is better.</source>
+        <translation>Ausschnitte der Serie selbst zeigen, was besser ist.</translation>
+    </message>
+    <message>
+        <source>Together</source>
+        <translation>Gemeinsam</translation>
+    </message>
+    <message>
+        <source>Each for itself</source>
+        <translation>Jedes für sich</translation>
     </message>
     <message>
         <source>So many times as many rows and columns. Slices and frames stay.</source>
@@ -1372,6 +1400,10 @@ den Ordner wheels kopieren und in Slicers Python-Konsole eingeben
     <message>
         <source>Dimensions</source>
         <translation>Dimensionen</translation>
+    </message>
+    <message>
+        <source>Frames</source>
+        <translation>Bilder</translation>
     </message>
     <message>
         <source>Enlarge</source>

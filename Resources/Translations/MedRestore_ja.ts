@@ -424,6 +424,14 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Frames:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Frames that show one object can help each other. What only one frame shows may then go where it is faint.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Options:</source>
         <translation type="unfinished"></translation>
     </message>
@@ -519,7 +527,7 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>Averages voxels whose surroundings look alike in all three dimensions: first choice for MR volumes.</source>
+        <source>Averages voxels whose surroundings look alike: quick, and first choice for reconstructed SPECT.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -535,7 +543,7 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>BM3D in three dimensions: finds similar cubes; thorough on MR volumes, and slower.</source>
+        <source>BM3D in three dimensions: finds similar cubes and denoises them as one; first choice for MR volumes.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -584,6 +592,14 @@
     </message>
     <message>
         <source>Smooths inside regions and stops at edges: the fastest, for a first look or very large volumes.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Learned enlargement</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A small network adds what is likely between pixels; reduced again, the result is the study.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -723,6 +739,18 @@
     </message>
     <message>
         <source>As recommended</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Pieces of the series itself tell which is better.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Together</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Each for itself</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -1368,6 +1396,10 @@ copy the folder wheels, and enter in Slicer's Python console
     </message>
     <message>
         <source>Dimensions</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Frames</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

@@ -72,20 +72,17 @@ def test_an_incomplete_frame_is_named(tmp_path: Path) -> None:
     assert "there are 2 at 2.50 mm and 3 elsewhere" in message_of(folder)
 
 
-def test_magnitude_and_phase_in_one_series_are_parts_to_choose(tmp_path: Path) -> None:
+def test_magnitude_and_phase_in_one_series_are_one_and_the_magnitude_can_be_chosen(tmp_path: Path) -> None:
     stored = frames(2)
     marks = [{"ImageType": ["ORIGINAL", "PRIMARY", kind, "ND"]} for kind in "MP"]
     folder = four_dimensional(tmp_path / "in", stored, marks)
-    assert [(one.part, one.images) for one in sorted(list_series(folder), key=lambda one: one.part)] == [
-        ("magnitude", 4),
-        ("phase", 4),
-    ]
+    (pair,) = list_series(folder)
+    assert (pair.part, pair.images, pair.uid) == ("magnitude and phase", 8, "1.2.3.4")
+    magnitude, phase = pair.parts
     text = message_of(folder)
-    assert "magnitude" in text
-    assert "phase" in text
-    chosen = next(one for one in list_series(folder) if one.part == "magnitude")
-    np.testing.assert_array_equal(read(folder, series=chosen.uid).stored()[0], stored[0])
-    phase = next(one for one in list_series(folder) if one.part == "phase")
+    assert "fill no turn" in text
+    assert f"choose the magnitude alone, '{magnitude.uid}'" in text
+    np.testing.assert_array_equal(read(folder, series=magnitude.uid).stored()[0], stored[0])
     assert "phase of a complex image" in message_of(folder, series=phase.uid)
 
 
@@ -187,7 +184,7 @@ def test_times_of_enhanced_frames(tmp_path: Path) -> None:
     assert read(save(enhanced(frames().reshape(-1, 20, 16), about), tmp_path / "a.dcm")).frame_times == (0, 1500, 3000)
 
 
-def test_magnitude_and_phase_in_one_enhanced_object_are_parts(tmp_path: Path) -> None:
+def test_magnitude_and_phase_in_one_enhanced_object_are_one(tmp_path: Path) -> None:
     stored = frames(2)
     about = [
         {
@@ -198,10 +195,10 @@ def test_magnitude_and_phase_in_one_enhanced_object_are_parts(tmp_path: Path) ->
         for z in range(4)
     ]
     path = save(enhanced(stored.reshape(-1, 20, 16), about), tmp_path / "in.dcm")
-    assert "choose one by its number (1: MR 20x16, 4 images, series number 1, magnitude; 2:" in message_of(path)
-    image = read(path, series="1")
+    assert "choose the magnitude alone, '1.2.3.4/magnitude'" in message_of(path)
+    image = read(path, series="1.2.3.4/magnitude")
     np.testing.assert_array_equal(image.stored()[0], stored[0])
-    assert "phase" in message_of(path, series="2")
+    assert "phase" in message_of(path, series="1.2.3.4/phase")
     back = read(write(image.with_voxels(image.voxels * np.float32(0.5)), tmp_path / "out.dcm"))
     np.testing.assert_allclose(back.voxels[0], stored[0] / 2.0, atol=0.02)
     header = back.source.headers[0]

@@ -1,0 +1,92 @@
+"""A network adapted to one study before it restores it, and used only if the study itself says that this is better."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from .. import weights
+from ..errors import InvalidPlan
+from ..evidence.adaptation import Adaptation
+from ..methods import catalogue
+from ..methods.row import Method
+from ..noise import Noise
+from . import domains
+from .denoising import Denoising
+
+WHOLE = 1e-3  # counts: what a count differs from a whole number at most
+
+
+def can_adapt(method: Method) -> bool:
+    """Whether the method is a network that can be adapted to a study."""
+    return method.learned and domains.find(method.domain).divides and method.dimensions == (2,)
+
+
+def check_adapt(method: Method, noise: type[Noise], sure: bool) -> None:
+    """Raise InvalidPlan unless a network can be adapted to studies with such noise.
+
+    Args:
+        sure: the noise level was given, or its estimate is sure.
+    """
+    if not can_adapt(method):
+        able = ", ".join(row.id for row in catalogue.METHODS if can_adapt(row))
+        raise InvalidPlan(f"{method.id} cannot be adapted to a study; networks that can: {able}.", field="adapt")
+    if not noise.risk:
+        raise InvalidPlan(
+            f"{noise.title.lower()} noise is correlated: no part of a study is independent of the rest, and no network "
+            "can be adapted to it.",
+            field="adapt",
+        )
+    if not sure:
+        raise InvalidPlan(
+            "a network is adapted only where the noise level is sure; give the level, or leave adapt away.",
+            field="level",
+        )
+
+
+def adapted(
+    denoising: Denoising, voxels: np.ndarray, progress: Callable[[float], None] = lambda fraction: None
+) -> tuple[Denoising, Adaptation]:
+    """The denoising with its network adapted to the study, or as it was where that is not surely better.
+
+    Args:
+        denoising: bound to the study, with a method of ``can_adapt``.
+        voxels: the study with even noise, float32 ``(frames, slices, rows, columns)``.
+        progress: called with the fraction done; what it raises ends the work.
+
+    Raises:
+        InvalidPlan: counts that are no whole numbers cannot be divided.
+    """
+    from ..methods import adapting
+
+    method, noise, domain = denoising.method, denoising.noise, denoising.domain
+    values = (domain.forward(noise, voxels) - denoising.offset) / denoising.scale
+    inside = noise.covers(voxels)
+    if domain.counts:
+        whole = np.abs(voxels * noise.level - np.rint(voxels * noise.level)) < WHOLE
+        if not whole.all():
+            raise InvalidPlan(
+                "the counts are no whole numbers (scaled, interpolated or filtered): they cannot be divided, and no "
+                "network can be adapted to them.",
+                field="adapt",
+            )
+        inside &= values < domain.ceiling(noise, denoising.scale)
+    planes, where = (study.reshape(-1, *study.shape[-2:]) for study in (values.astype(np.float32), inside))
+    thinning = adapting.Thinning(
+        domain.sigma(noise, denoising.scale), None if domain.counts else partial(_noise, noise)
+    )
+    network = weights.find(method.weights_at()).load(denoising.device)
+    done = adapting.adapt(network, planes, where, thinning, denoising.sigma, progress)
+    record = Adaptation(adapting.STEPS, done.change, done.error, done.loss, domain.counts)
+    if record.kept:
+        denoising = replace(denoising, implementation=method.load_with(done.network))
+    return denoising, record
+
+
+def _noise(noise: Noise, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Noise of planes ``(n, rows, columns)`` on the stabilised scale, of standard deviation 1."""
+    white = rng.standard_normal(shape, dtype=np.float32)
+    return white if noise.spectrum is None else noise.spectrum.in_plane.coloured(white[:, None])[:, 0]
