@@ -29,6 +29,7 @@ class MedRestoreParameterNode:
     ``options`` are the method's own parameters, as ``presets.options_from_text`` reads them.
     ``factor`` is how many times larger a method that enlarges makes the study; "" for other methods.
     ``together`` is "together", "apart", or "auto": whether frames help each other.
+    ``adapt``: a network learns on the study first.
     ``memory`` is in GB, 0 for the device's default. ``lastOutput`` is the result that Compare, Evidence and Segments
     look at, and that the next one replaces where ``replaceResult`` is set and it was made from the input.
     """
@@ -44,6 +45,7 @@ class MedRestoreParameterNode:
     strength: Annotated[float, WithinRange(0.0, 1.0)] = 1.0
     dimensions: str = "auto"
     together: str = "auto"
+    adapt: bool
     factor: str
     options: str
     device: str = "auto"

@@ -177,6 +177,7 @@ class PresetSection:
             and _near(p.strength, preset.strength)
             and p.dimensions == str(preset.dimensions)
             and p.together == "auto"  # of a series, which no preset decides
+            and not (p.adapt and self.study.canAdapt())
             and (p.factor or "1") == str(preset.factor)
             and p.options.replace(" ", "") == presets.options_to_text(preset.options).replace(" ", "")
             and p.device == preset.device

@@ -33,6 +33,7 @@ CHOICES = (
     "strength",
     "dimensions",
     "together",
+    "adapt",
     "factor",
     "device",
     "memory",

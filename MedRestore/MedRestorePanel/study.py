@@ -156,6 +156,8 @@ class StudySection(VTKObservationMixin):
             edits["dimensions"] = int(p.dimensions)
         if p.together != "auto" and self.canBeTogether():
             edits["together"] = p.together == "together"
+        if p.adapt and self.canAdapt():
+            edits["adapt"] = True
         if self.enlarges():
             edits["factor"] = self._factor()
         if p.options.strip():
@@ -182,6 +184,7 @@ class StudySection(VTKObservationMixin):
             strength=float(preset.strength),
             dimensions=str(preset.dimensions),
             together="auto",
+            adapt=False,
             factor=str(preset.factor) if preset.factor != 1 else "",
             options=presets.options_to_text(preset.options),
             device=preset.device,
@@ -195,6 +198,13 @@ class StudySection(VTKObservationMixin):
 
         method, frames = self._method(), self._frames() if self._parameterNode.wholeSequence else 1
         return method is not None and frames >= series.LEAST_FRAMES and checks.rotates(method)
+
+    def canAdapt(self) -> bool:
+        """Whether the method is a network that can learn on the study."""
+        from MedRestoreLib.pipeline import adaptation
+
+        method = self._method()
+        return method is not None and adaptation.can_adapt(method)
 
     def enlarges(self) -> bool:
         """Whether the method makes the study larger."""
@@ -261,7 +271,7 @@ class StudySection(VTKObservationMixin):
         self.onChosen(node)
         modality = mrml.modality_of(node)
         fields = {"method": "", "noise": "", "level": 0.0, "dimensions": "auto", "together": "auto", "factor": ""}
-        self._set(modality=modality, options="", **fields)
+        self._set(modality=modality, adapt=False, options="", **fields)
         self._recognise()
 
     def _newModality(self, node: slicer.vtkMRMLVolumeNode) -> None:
@@ -380,6 +390,7 @@ class StudySection(VTKObservationMixin):
             widget.visible = self.enlarges()
         for widget in (ui.togetherLabel, ui.togetherComboBox):
             widget.visible = hasStudy and self.canBeTogether()
+        ui.adaptCheckBox.visible = hasStudy and self.canAdapt()
         ui.recognisedLabel.text = self._message or (self._described() if hasStudy else "")
         ui.levelLabel.text = self._levelText()
         ui.whyLabel.text = self._reasons()

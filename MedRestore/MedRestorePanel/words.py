@@ -22,6 +22,7 @@ def _fields() -> dict[str, str]:
         "strength": _("Strength"),
         "dimensions": _("Dimensions"),
         "together": _("Frames"),
+        "adapt": _("Adapt the network to this study"),
         "factor": _("Enlarge"),
         "options": _("Options"),
         "device": _("Device"),

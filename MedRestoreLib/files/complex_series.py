@@ -39,13 +39,14 @@ def paired(found: Sequence[Series], headers: Mapping[Path, Any]) -> list[Series]
     for one in found:
         if said.get(id(one)) and (place := _place(one, headers)):
             alike[place][said[id(one)]].append(one)
-    pairs = {}
+    pairs: dict[int, Series | None] = {}
     for parts in alike.values():
         for title, names in _PAIRS.items():
             if all(len(parts[name]) == 1 for name in names):
                 first, second = (parts[name][0] for name in names)
                 pairs[id(first)], pairs[id(second)] = _together(title, names, first, second), None
-    return [one for single in found if (one := pairs.get(id(single), single)) is not None]
+    paired = (pairs.get(id(single), single) for single in found)
+    return [one for one in paired if one is not None]
 
 
 def _together(title: str, names: tuple[str, str], first: Series, second: Series) -> Series:

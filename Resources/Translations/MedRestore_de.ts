@@ -472,6 +472,14 @@
         <translation>Zwei Volumen neben dem Ergebnis: wie weit die Wahrheit von ihm entfernt sein kann, und wo es mehr der Methode als den Daten verdankt.</translation>
     </message>
     <message>
+        <source>Adapt the network to this study</source>
+        <translation>Netz an diese Studie anpassen</translation>
+    </message>
+    <message>
+        <source>The network first learns on the study itself, some seconds to a minute, and is used so only if a part of the study that was held out says that it is better. The preview shows it as it ships.</source>
+        <translation>Das Netz lernt zuerst an der Studie selbst, einige Sekunden bis eine Minute, und wird nur dann so verwendet, wenn ein zurückgehaltener Teil der Studie sagt, dass es besser ist. Die Vorschau zeigt es, wie es ausgeliefert wird.</translation>
+    </message>
+    <message>
         <source>Install what restoring needs...</source>
         <translation>Nötiges installieren...</translation>
     </message>
@@ -1404,6 +1412,10 @@ den Ordner wheels kopieren und in Slicers Python-Konsole eingeben
     <message>
         <source>Frames</source>
         <translation>Bilder</translation>
+    </message>
+    <message>
+        <source>Adapt the network to this study</source>
+        <translation>Netz an diese Studie anpassen</translation>
     </message>
     <message>
         <source>Enlarge</source>

@@ -472,6 +472,14 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Adapt the network to this study</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The network first learns on the study itself, some seconds to a minute, and is used so only if a part of the study that was held out says that it is better. The preview shows it as it ships.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Install what restoring needs...</source>
         <translation type="unfinished"></translation>
     </message>
@@ -1400,6 +1408,10 @@ copy the folder wheels, and enter in Slicer's Python console
     </message>
     <message>
         <source>Frames</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Adapt the network to this study</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
