@@ -1,8 +1,8 @@
 """What an image shows, without its noise: a content encoder and a generator, trained on images without partners.
 
-The idea is that of "Unsupervised MRI denoising by disentangled representation" (in Chinese, with an English abstract),
-which carries Lu, Chen and Chellappa, CVPR 2019 (unpaired deblurring) over to noise. What is needed in training alone,
-and the paper's own form, are in ``training.networks.disentangled``.
+The idea is that of a paper on unsupervised denoising of MR (in Chinese; "P3" in ``training``), which carries Lu, Chen
+and Chellappa, CVPR 2019 (deblurring without pairs) over to noise. What is needed in training alone, and the paper's own
+form, are in ``training.networks``.
 """
 
 from __future__ import annotations

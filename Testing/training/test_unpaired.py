@@ -96,14 +96,6 @@ def test_stabilised_noise_has_one_strength_around_its_target(level):
 # Networks
 
 
-def test_the_recommended_form_scales_with_its_image_and_begins_by_changing_nothing():
-    network, images, level = Disentangled(width=8, blocks=1), torch.rand(2, 1, 21, 34), torch.tensor([0.1, 0.2])
-    torch.testing.assert_close(network(images, level), images)
-    for parameter in network.parameters():
-        torch.nn.init.normal_(parameter, std=0.1)
-    torch.testing.assert_close(network(3 * images, 3 * level), 3 * network(images, level), rtol=1e-4, atol=1e-4)
-
-
 def test_a_code_has_a_number_for_each_pixel_and_begins_as_the_noise_itself():
     noise = torch.randn(2, 1, 16, 24)
     code = NoiseEncoder(8)(noise)
