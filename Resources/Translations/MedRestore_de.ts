@@ -595,6 +595,14 @@
         <translation>Ein Netz, das an Bildern vieler Arten trainiert wurde und den Rauschpegel erfährt: für einzelne MR-Schichten.</translation>
     </message>
     <message>
+        <source>Disentangled network</source>
+        <translation>Entflechtendes Netz</translation>
+    </message>
+    <message>
+        <source>A network trained on heads without pairs of noisy and clean images: below BM3D, and here to compare.</source>
+        <translation>Ein Netz, das an Köpfen ohne Paare aus verrauschtem und rauschfreiem Bild trainiert wurde: schlechter als BM3D, hier zum Vergleich.</translation>
+    </message>
+    <message>
         <source>BM3D</source>
         <translation>BM3D</translation>
     </message>

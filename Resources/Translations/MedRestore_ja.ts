@@ -595,6 +595,14 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Disentangled network</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A network trained on heads without pairs of noisy and clean images: below BM3D, and here to compare.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>BM3D</source>
         <translation type="unfinished"></translation>
     </message>
