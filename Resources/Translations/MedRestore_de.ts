@@ -547,6 +547,14 @@
         <translation>Ein Netz nimmt Rauschen und Unschärfe unbekannter Art heraus; seine Option sharpen reicht von 0 (nur beruhigen) bis 1.</translation>
     </message>
     <message>
+        <source>BM4D, refined</source>
+        <translation>BM4D, verfeinert</translation>
+    </message>
+    <message>
+        <source>BM4D, joined with the general network and refined by a third from five slices: for MR volumes.</source>
+        <translation>BM4D, verbunden mit dem allgemeinen Netz und verfeinert von einem dritten aus fünf Schichten: für MR-Volumen.</translation>
+    </message>
+    <message>
         <source>PRI-NLM3D</source>
         <translation>PRI-NLM3D</translation>
     </message>

@@ -547,6 +547,14 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>BM4D, refined</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>BM4D, joined with the general network and refined by a third from five slices: for MR volumes.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>PRI-NLM3D</source>
         <translation type="unfinished"></translation>
     </message>
