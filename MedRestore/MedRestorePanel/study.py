@@ -11,7 +11,7 @@ from slicer.util import VTKObservationMixin
 
 from . import choices
 from .level import LevelConnector
-from .parameters import MOST_MEMORY
+from .parameters import MOST_MEMORY, computing, frameCount
 from .words import explained, ofLibrary
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class StudySection(VTKObservationMixin):
             "together": choices.ChoiceConnector(ui.togetherComboBox),
             "factor": choices.ChoiceConnector(ui.factorComboBox),
             "device": choices.ChoiceConnector(ui.deviceComboBox, choices.devices()),
+            "precision": choices.ChoiceConnector(ui.precisionComboBox, choices.precisions()),
             "maskSegment": choices.ChoiceConnector(ui.maskSegmentComboBox),
         }
         self._parameterNode = None
@@ -149,7 +150,7 @@ class StudySection(VTKObservationMixin):
             MedRestoreError: the options are not written as options are.
         """
         p = self._parameterNode
-        edits = {"method": p.method, "noise": p.noise, **self.computing()}
+        edits = {"method": p.method, "noise": p.noise, **computing(p)}
         if p.level > 0:  # else the method finds it by itself
             edits["level"] = p.level
         if p.dimensions != "auto":
@@ -165,11 +166,6 @@ class StudySection(VTKObservationMixin):
 
             edits["options"] = presets.options_from_text(p.options)
         return edits
-
-    def computing(self) -> dict[str, Any]:
-        """The plan's fields that are no matter of the study: how strong, and with which means."""
-        p = self._parameterNode
-        return {"strength": p.strength, "device": p.device} | ({"memory_gb": p.memory} if p.memory > 0 else {})
 
     def take(self, preset: Preset) -> None:
         """Choose what a preset decides; the method and the noise that it leaves open, and the level, are found anew."""
@@ -188,13 +184,15 @@ class StudySection(VTKObservationMixin):
             factor=str(preset.factor) if preset.factor != 1 else "",
             options=presets.options_to_text(preset.options),
             device=preset.device,
+            precision=preset.precision,
             memory=min(float(edits.get("memory_gb", 0.0)), MOST_MEMORY),
         )
         self._recognise(noise=noise, factor=edits.get("factor"))
 
     def _framesChoices(self) -> list[choices.Choice]:
         """Whether frames help each other; none where the study is no series, or the method cannot."""
-        return choices.frames(self._parameterNode.method, self._frames() if self._parameterNode.wholeSequence else 1)
+        frames = frameCount(self._parameterNode) if self._parameterNode.wholeSequence else 1
+        return choices.frames(self._parameterNode.method, frames)
 
     def canAdapt(self) -> bool:
         """Whether the method is a network that can learn on the study."""
@@ -393,15 +391,9 @@ class StudySection(VTKObservationMixin):
         ui.estimateButton.enabled = hasStudy and bool(p.noise) and not self.isReading
         for widget in (ui.methodComboBox, ui.noiseComboBox, ui.levelSlider, ui.modalityComboBox):
             widget.enabled = hasStudy
-        frames = self._frames() if hasStudy else 1
+        frames = frameCount(self._parameterNode) if hasStudy else 1
         ui.wholeSequenceCheckBox.visible = frames > 1
         ui.wholeSequenceCheckBox.text = _("Restore all {frames} frames of the sequence").format(frames=frames)
-
-    def _frames(self) -> int:
-        from MedRestoreLib import mrml
-
-        sequence = mrml.sequence_of(self._parameterNode.inputVolume)[1]
-        return sequence.GetNumberOfDataNodes() if sequence is not None else 1
 
     def _described(self) -> str:
         """Size and spacing."""

@@ -63,6 +63,9 @@ SIMILAR_CUBES = "BM4D finds what looks alike in all three dimensions"
 
 UNET_ATT = 'After "Speckle suppression by attention and structural distillation" (in Chinese); changes are ours'
 STUDENT = 'After Zhao, Yuan and Fan, "Ultrasound super-resolution by video fusion" (in Chinese); changes are ours'
+BLIND = (
+    'After "Blind ultrasound image enhancement via self-supervised physics-guided degradation", 2026; details are ours'
+)
 MANJON = "Manjón, Coupé, Buades, Collins and Robles, Medical Image Analysis 16(1), 2012"
 
 # What the networks were measured on (Resources/cards).
@@ -74,6 +77,7 @@ BONE_SCANS = Validity(
     views=("STATIC", "WHOLE BODY"),
 )
 BREASTS = Validity("ultrasound frames of breasts", ("US",))
+ECHOES = Validity("ultrasound frames of breasts, fetal heads and hips of infants", ("US",))
 CLIPS = Validity("clips of lungs, muscle and phantoms of wires, and frames of breasts", ("US",))
 SLICES = Validity("slices of MR, most of them of heads", ("MR",))
 
@@ -118,6 +122,7 @@ METHODS = (
         bytes_per_voxel=220,
         recommended_for=(FirstChoice("DnCNN for bone scans was trained for it", modalities=("NM",)),),
         validity=BONE_SCANS,
+        bfloat16=True,
         weights="dncnn_bone",
     ),
     network(
@@ -147,7 +152,23 @@ METHODS = (
         bytes_per_voxel=370,
         recommended_for=(FirstChoice("UNet-Att was trained for it", ULTRASOUND),),
         validity=BREASTS,
+        bfloat16=True,
         weights="unet_att",
+    ),
+    network(
+        "linear",
+        id="swin_conv",
+        title="Sharpen and calm (blind)",
+        summary="A network takes out noise and blur of unknown kind; its option sharpen goes from 0 (calm only) to 1.",
+        citation=BLIND,
+        implementation="learned:calm_and_sharp",
+        modalities=ULTRASOUND,
+        reach=195,  # the strict bound is below
+        align=64,
+        bytes_per_voxel=520,
+        deblurs=True,
+        validity=ECHOES,
+        weights="swin_conv",
     ),
     Method(
         id="prinlm3d",

@@ -17,6 +17,7 @@ from MedRestoreLib.noise import poisson
 from MedRestoreLib.noise.bmode import simulate_envelope
 from MedRestoreLib.noise.gaussian import Gaussian
 from MedRestoreLib.noise.speckle import Speckle
+from MedRestoreLib.pipeline.domains import NOISE_ABOVE
 from MedRestoreLib.pipeline.plan import BMODE_DYNAMIC_RANGE_DB
 
 from . import GREY, WHITE
@@ -38,9 +39,16 @@ LETTERS, BRIGHT_TEXT, DIM_TEXT, BOX_GREY = (0.25, 0.8), 0.6, 0.15, (-0.15, 0.15)
 Degraded = dict[str, np.ndarray]
 
 
-def p_peak(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degraded:
-    """``Poisson(K clean) / K`` with K = (255 / level)²: K counts are expected where ``clean`` is 1; not clipped."""
-    return {"noisy": poisson.add_peak(clean, poisson.peak_counts(level), rng)}
+def p_peak(clean: np.ndarray, level: float, rng: np.random.Generator, capped: bool = False) -> Degraded:
+    """``Poisson(K clean) / K`` with K = (255 / level)²: K counts are expected where ``clean`` is 1.
+
+    ``capped``: what exceeds the scale by more than the noise does is cut off, as the library does before a network.
+    """
+    noisy = poisson.add_peak(clean, poisson.peak_counts(level), rng)
+    if not capped:
+        return {"noisy": noisy}
+    most = np.float32(1 + NOISE_ABOVE * level / GREY)
+    return {"noisy": np.minimum(noisy, most), "clean": np.minimum(clean, most)}
 
 
 def p_lit(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degraded:

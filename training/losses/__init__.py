@@ -23,6 +23,7 @@ LOSSES = {
     "fusion": "fusion:FusionLoss",
     "noise": "pixel:NoiseSquares",
     "poisson_nll": "pixel:PoissonLikelihood",
+    "lesion_uptake": "pixel:LesionUptake",
     "perceptual": "perceptual:Perceptual",
     "level_classes": "classes:LevelClasses",
     "segmentation": "classes:Segmentation",
