@@ -77,6 +77,8 @@ class Method:
         patch: the smallest side of an image that it takes, voxels.
         bytes_per_voxel: peak working memory per voxel.
         least_bytes: and what it takes besides, on one thread, however small the image: tables of chunks.
+        window_gb: working memory of a window on a CPU where nobody limits it; 0 for the device's usual. More where the
+            reach is so large that small windows would cost more time than memory.
         stencil: each voxel comes of its surroundings by the same arithmetic, wherever it stands, so that windows of
             any size give the same bytes.
         align: windows must begin at multiples of this, voxels, so that they share the whole image's grid of blocks.
@@ -117,6 +119,7 @@ class Method:
     bytes_per_voxel: int
     least_bytes: int = 0
     align: int = 1
+    window_gb: float = 0.0
     stencil: bool = False
     recommended_for: tuple[FirstChoice, ...] = ()
     coloured: bool = False

@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from .plan import Plan
 
 
-# Methods that do not know spectra are told no more than this times the variance: beyond, they blur.
-LOUDEST = 2.0
-
-
 @dataclass(frozen=True, eq=False)
 class Denoising:
     """A method with all that it is told about one study. Called on voxels, or parts of them, it restores them.
@@ -81,8 +77,7 @@ class Denoising:
     def sigma(self) -> float:
         """The noise level as the method takes it."""
         sigma, spectrum = self.domain.sigma(self.noise, self.scale), self.noise.spectrum
-        # Structure is in low frequencies, and so is what a method must tell it from.
-        return sigma if spectrum is None or self.method.coloured else sigma * min(spectrum.plateau, LOUDEST) ** 0.5
+        return sigma if spectrum is None or self.method.coloured else sigma * spectrum.as_white
 
     @property
     def reach(self) -> int:

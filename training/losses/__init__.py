@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LOSSES = {
     "mse": "pixel:MeanSquares",
     "charbonnier": "pixel:Charbonnier",
+    "over_pilot": "pixel:OverPilot",
     "calm_and_sharp": "pixel:CalmAndSharp",
     "enlarged": "enlarged:Enlarged",
     "fusion": "fusion:FusionLoss",

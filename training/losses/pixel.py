@@ -59,6 +59,27 @@ class Charbonnier(Weighted):
         return torch.sqrt((output - batch["clean"]).square() + self.epsilon**2).mean(dim=(1, 2, 3))
 
 
+class OverPilot(Charbonnier):
+    """``Charbonnier`` over that of the pilot that the network refines, so that faint and strong noise count alike.
+
+    A patch of which the pilot is nearly right counts no more than one with an error of ``LEAST``.
+
+    Args:
+        balance, epsilon: see ``Charbonnier``.
+        pilot: which slice of ``stack`` it is.
+    """
+
+    LEAST = 0.1  # standard deviations of the noise
+
+    def __init__(self, balance: float = 0.0, epsilon: float = 1e-3, pilot: int = 7) -> None:
+        super().__init__(balance, epsilon)
+        self.pilot = pilot
+
+    def per_sample(self, output: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        before = super().per_sample(batch["stack"][:, self.pilot : self.pilot + 1], batch)
+        return super().per_sample(output, batch) / before.clamp_min(self.LEAST)
+
+
 class CalmAndSharp(Charbonnier):
     """``Charbonnier`` of both outputs of a network with ``output = "pair"``, against ``calm`` and ``clean``.
 
