@@ -1,7 +1,8 @@
 """Presets: what a site has found good, under a name, in a file that can be shared.
 
     {"medrestorePreset": 1, "name": "Bone scan, gentle", "method": "bm3d", "noise": "poisson", "level": "auto",
-     "strength": 0.7, "dimensions": "auto", "factor": 1, "options": {}, "device": "auto", "memory_gb": "auto",
+     "strength": 0.7, "dimensions": "auto", "factor": 1, "options": {}, "device": "auto", "precision": "auto",
+     "memory_gb": "auto",
      "note": ""}
 
 "auto" leaves a field open: the method, the noise and the level are then those that are recommended for each study.
@@ -28,7 +29,7 @@ ENDING = ".medrestore.json"
 _MARK = "medrestorePreset"
 _LARGEST = 1_000_000  # bytes; a preset with a power spectrum as an option has some thousands
 _LONGEST_NAME = 80
-_MAY_BE_OPEN = ("method", "noise", "level", "dimensions", "device", "memory_gb")
+_MAY_BE_OPEN = ("method", "noise", "level", "dimensions", "device", "precision", "memory_gb")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Preset:
         factor: how many times as many rows and columns, 1 to keep the grid.
         options: the method's own parameters, which it checks itself when a plan is made.
         device: "auto", "cpu", "cuda" or "mps".
+        precision: "auto", "float32" or "bfloat16".
         memory_gb: working memory of a tile, or "auto".
         note: what it is for.
 
@@ -64,6 +66,7 @@ class Preset:
     factor: int = 1
     options: Mapping[str, Any] = field(default_factory=dict)
     device: str = AUTO
+    precision: str = AUTO
     memory_gb: float | str = AUTO
     note: str = ""
 
@@ -90,12 +93,13 @@ class Preset:
         if self.options and method is None:
             _refuse("options need the method that they belong to", "method")
         device.check_name(self.device)
+        device.check_precision(self.precision)
         memory: Any = self.memory_gb
         if memory != AUTO and not (_is_number(memory) and memory > 0):
             _refuse(f"memory_gb is 'auto' or a number above 0, not {self.memory_gb!r}", "memory_gb")
 
     def _check_texts(self) -> None:
-        for name in ("name", "method", "noise", "device", "note"):
+        for name in ("name", "method", "noise", "device", "precision", "note"):
             if not isinstance(getattr(self, name), str):
                 _refuse(f"{name} is a text, not {getattr(self, name)!r}", name)
         if not self.name.strip() or not self.name.isprintable() or len(self.name) > _LONGEST_NAME:
@@ -103,9 +107,7 @@ class Preset:
 
     def edits(self) -> dict[str, Any]:
         """What it decides, as ``recommend`` and ``restore`` take it."""
-        decided = {
-            name: getattr(self, name) for name in ("method", "noise", "level", "dimensions", "device", "memory_gb")
-        }
+        decided = {name: getattr(self, name) for name in _MAY_BE_OPEN}
         edits = {"strength": self.strength} | {name: value for name, value in decided.items() if value != AUTO}
         edits |= {"factor": self.factor} if self.factor != 1 else {}
         return edits | ({"options": dict(self.options)} if self.options else {})

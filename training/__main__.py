@@ -183,11 +183,14 @@ def export(
     training: TrainingFolder,
     name: Annotated[str, typer.Argument(help="Of the weights, such as emanet_bone.")],
     target: Annotated[Path | None, typer.Option(help="Folder; Resources/weights by default.")] = None,
+    earlier: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="An earlier training: write the mean of both weights.")
+    ] = None,
 ) -> None:
     """Write a training's network as float16 safetensors, with its row in the manifest."""
     from .shipping.export import weights_of
 
-    typer.echo(f"Written: {weights_of(training, name, target)}")
+    typer.echo(f"Written: {weights_of(training, name, target, earlier)}")
 
 
 @app.command()

@@ -180,8 +180,14 @@ def dimensions(method: str = "") -> list[Choice]:
     return [Choice(_("As recommended"), "auto"), *(Choice(titles[number], str(number)) for number in able)]
 
 
-def frames() -> list[Choice]:
-    """Whether the frames of a series help each other."""
+def frames(method: str, count: int) -> list[Choice]:
+    """Whether so many frames of a series help each other; none where they are too few, or the method cannot."""
+    from MedRestoreLib.methods import catalogue
+    from MedRestoreLib.pipeline import checks, series
+
+    able = any(row.id == method and checks.rotates(row) for row in catalogue.METHODS)
+    if not able or count < series.LEAST_FRAMES:
+        return []
     return [
         Choice(_("As recommended"), "auto", _("Pieces of the series itself tell which is better.")),
         Choice(_("Together"), "together"),
@@ -214,6 +220,16 @@ def devices(names: Mapping[str, str] | None = None) -> list[Choice]:
         else:
             items.append(heading(_("{device}: none found").format(device=title)))
     return items
+
+
+def precisions() -> list[Choice]:
+    """In which precision networks calculate."""
+    measured = _("bfloat16 for networks that it makes much faster and changes by far less than the noise.")
+    return [
+        Choice(_("Automatic"), "auto", measured),
+        Choice(_("Exact (float32)"), "float32", _("The same result on every processor, but for rounding.")),
+        Choice(_("Fast (bfloat16)"), "bfloat16", _("For every network; slower on processors without bfloat16.")),
+    ]
 
 
 def segments(segmentation: slicer.vtkMRMLSegmentationNode | None = None) -> list[Choice]:

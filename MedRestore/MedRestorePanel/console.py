@@ -28,8 +28,8 @@ class MedRestoreLogic(ScriptedLoadableModuleLogic):
         restored = logic.restore(volumeNode, method="bm3d", level=12.0)
 
     ``edits`` are the fields of ``MedRestoreLib.Plan``: method, noise, level, strength, dimensions, factor, device,
-    memory_gb, options. Every method raises ``MedRestoreLib.MedRestoreError`` with a sentence that says what to do; the
-    scene is then as it was.
+    precision, memory_gb, options. Every method raises ``MedRestoreLib.MedRestoreError`` with a sentence that says what
+    to do; the scene is then as it was.
     """
 
     def getParameterNode(self) -> MedRestoreParameterNode:

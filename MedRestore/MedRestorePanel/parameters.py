@@ -2,7 +2,7 @@
 
 # No ``from __future__ import annotations`` here: Slicer's wrapper reads the annotations of the class when it is made.
 import enum
-from typing import Annotated
+from typing import Annotated, Any
 
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
@@ -49,6 +49,7 @@ class MedRestoreParameterNode:
     factor: str
     options: str
     device: str = "auto"
+    precision: str = "auto"
     memory: Annotated[float, WithinRange(0.0, MOST_MEMORY)] = 0.0
     keepRemoved: bool = True
     trustMap: bool
@@ -62,3 +63,18 @@ class MedRestoreParameterNode:
     alikeMethod: AlikeMethod
     alikeLower: float
     alikeUpper: float
+
+
+def computing(parameterNode: MedRestoreParameterNode) -> dict[str, Any]:
+    """The plan's fields that are no matter of the study: how strong, and with which means."""
+    p = parameterNode
+    means = {"strength": p.strength, "device": p.device, "precision": p.precision}
+    return means | ({"memory_gb": p.memory} if p.memory > 0 else {})
+
+
+def frameCount(parameterNode: MedRestoreParameterNode) -> int:
+    """How many frames the sequence of the input has; 1 for a volume alone."""
+    from MedRestoreLib import mrml
+
+    sequence = mrml.sequence_of(parameterNode.inputVolume)[1]
+    return sequence.GetNumberOfDataNodes() if sequence is not None else 1

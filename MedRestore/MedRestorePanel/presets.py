@@ -11,6 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from .choices import Choice, ChoiceConnector, heading
+from .parameters import computing
 from .words import explained
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class PresetSection:
     def edits(self, name: str) -> dict[str, Any]:
         """What a preset decides, for a study that nobody looks at; without one, how strong and with which means."""
         preset = self._presets.get(name)
-        return self.study.computing() if preset is None else preset.edits()
+        return computing(self._parameterNode) if preset is None else preset.edits()
 
     def onPreset(self) -> None:
         """A person chose one in the box."""
@@ -181,6 +182,7 @@ class PresetSection:
             and (p.factor or "1") == str(preset.factor)
             and p.options.replace(" ", "") == presets.options_to_text(preset.options).replace(" ", "")
             and p.device == preset.device
+            and p.precision == preset.precision
             and _near(p.memory, 0.0 if preset.memory_gb == presets.AUTO else preset.memory_gb)
         )
 
@@ -207,6 +209,7 @@ class PresetSection:
             factor=int(p.factor or 1),
             options={} if naming.anyMethod else presets.options_from_text(p.options),
             device=p.device,
+            precision=p.precision,
             memory_gb=p.memory or presets.AUTO,
         )
 

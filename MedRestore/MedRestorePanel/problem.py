@@ -36,6 +36,7 @@ CHOICES = (
     "adapt",
     "factor",
     "device",
+    "precision",
     "memory",
     "wholeSequence",
 )

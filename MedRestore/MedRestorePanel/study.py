@@ -11,7 +11,7 @@ from slicer.util import VTKObservationMixin
 
 from . import choices
 from .level import LevelConnector
-from .parameters import MOST_MEMORY
+from .parameters import MOST_MEMORY, computing, frameCount
 from .words import explained, ofLibrary
 
 if TYPE_CHECKING:
@@ -54,9 +54,10 @@ class StudySection(VTKObservationMixin):
             "noise": choices.ChoiceConnector(ui.noiseComboBox),
             "level": LevelConnector(ui.levelSlider),
             "dimensions": choices.ChoiceConnector(ui.dimensionsComboBox),
-            "together": choices.ChoiceConnector(ui.togetherComboBox, choices.frames()),
+            "together": choices.ChoiceConnector(ui.togetherComboBox),
             "factor": choices.ChoiceConnector(ui.factorComboBox),
             "device": choices.ChoiceConnector(ui.deviceComboBox, choices.devices()),
+            "precision": choices.ChoiceConnector(ui.precisionComboBox, choices.precisions()),
             "maskSegment": choices.ChoiceConnector(ui.maskSegmentComboBox),
         }
         self._parameterNode = None
@@ -149,12 +150,12 @@ class StudySection(VTKObservationMixin):
             MedRestoreError: the options are not written as options are.
         """
         p = self._parameterNode
-        edits = {"method": p.method, "noise": p.noise, **self.computing()}
+        edits = {"method": p.method, "noise": p.noise, **computing(p)}
         if p.level > 0:  # else the method finds it by itself
             edits["level"] = p.level
         if p.dimensions != "auto":
             edits["dimensions"] = int(p.dimensions)
-        if p.together != "auto" and self.canBeTogether():
+        if p.together != "auto" and self._framesChoices():
             edits["together"] = p.together == "together"
         if p.adapt and self.canAdapt():
             edits["adapt"] = True
@@ -165,11 +166,6 @@ class StudySection(VTKObservationMixin):
 
             edits["options"] = presets.options_from_text(p.options)
         return edits
-
-    def computing(self) -> dict[str, Any]:
-        """The plan's fields that are no matter of the study: how strong, and with which means."""
-        p = self._parameterNode
-        return {"strength": p.strength, "device": p.device} | ({"memory_gb": p.memory} if p.memory > 0 else {})
 
     def take(self, preset: Preset) -> None:
         """Choose what a preset decides; the method and the noise that it leaves open, and the level, are found anew."""
@@ -188,16 +184,15 @@ class StudySection(VTKObservationMixin):
             factor=str(preset.factor) if preset.factor != 1 else "",
             options=presets.options_to_text(preset.options),
             device=preset.device,
+            precision=preset.precision,
             memory=min(float(edits.get("memory_gb", 0.0)), MOST_MEMORY),
         )
         self._recognise(noise=noise, factor=edits.get("factor"))
 
-    def canBeTogether(self) -> bool:
-        """Whether the study is a series whose frames the method can restore together."""
-        from MedRestoreLib.pipeline import checks, series
-
-        method, frames = self._method(), self._frames() if self._parameterNode.wholeSequence else 1
-        return method is not None and frames >= series.LEAST_FRAMES and checks.rotates(method)
+    def _framesChoices(self) -> list[choices.Choice]:
+        """Whether frames help each other; none where the study is no series, or the method cannot."""
+        frames = frameCount(self._parameterNode) if self._parameterNode.wholeSequence else 1
+        return choices.frames(self._parameterNode.method, frames)
 
     def canAdapt(self) -> bool:
         """Whether the method is a network that can learn on the study."""
@@ -269,9 +264,8 @@ class StudySection(VTKObservationMixin):
         from MedRestoreLib import mrml
 
         self.onChosen(node)
-        modality = mrml.modality_of(node)
         fields = {"method": "", "noise": "", "level": 0.0, "dimensions": "auto", "together": "auto", "factor": ""}
-        self._set(modality=modality, adapt=False, options="", **fields)
+        self._set(modality=mrml.modality_of(node), adapt=False, options="", **fields)
         self._recognise()
 
     def _newModality(self, node: slicer.vtkMRMLVolumeNode) -> None:
@@ -386,10 +380,9 @@ class StudySection(VTKObservationMixin):
         self.connectors["noise"].setChoices(choices.noises(p.method))
         self.connectors["dimensions"].setChoices(choices.dimensions(p.method))
         self.connectors["factor"].setChoices(choices.factors(p.method))
-        for widget in (ui.factorNameLabel, ui.factorComboBox):
-            widget.visible = self.enlarges()
-        for widget in (ui.togetherLabel, ui.togetherComboBox):
-            widget.visible = hasStudy and self.canBeTogether()
+        ui.factorNameLabel.visible = ui.factorComboBox.visible = self.enlarges()
+        self.connectors["together"].setChoices(self._framesChoices() if hasStudy else [])
+        ui.togetherLabel.visible = ui.togetherComboBox.visible = hasStudy and bool(self._framesChoices())
         ui.adaptCheckBox.visible = hasStudy and self.canAdapt()
         ui.recognisedLabel.text = self._message or (self._described() if hasStudy else "")
         ui.levelLabel.text = self._levelText()
@@ -398,17 +391,9 @@ class StudySection(VTKObservationMixin):
         ui.estimateButton.enabled = hasStudy and bool(p.noise) and not self.isReading
         for widget in (ui.methodComboBox, ui.noiseComboBox, ui.levelSlider, ui.modalityComboBox):
             widget.enabled = hasStudy
-        ui.wholeSequenceCheckBox.visible = hasStudy and self._frames() > 1
-        if ui.wholeSequenceCheckBox.visible:
-            ui.wholeSequenceCheckBox.text = _("Restore all {frames} frames of the sequence").format(
-                frames=self._frames()
-            )
-
-    def _frames(self) -> int:
-        from MedRestoreLib import mrml
-
-        sequence = mrml.sequence_of(self._parameterNode.inputVolume)[1]
-        return sequence.GetNumberOfDataNodes() if sequence is not None else 1
+        frames = frameCount(self._parameterNode) if hasStudy else 1
+        ui.wholeSequenceCheckBox.visible = frames > 1
+        ui.wholeSequenceCheckBox.text = _("Restore all {frames} frames of the sequence").format(frames=frames)
 
     def _described(self) -> str:
         """Size and spacing."""
@@ -452,6 +437,5 @@ class StudySection(VTKObservationMixin):
 
     def _estimate(self) -> dict[str, Any] | None:
         """What was read off the study about the noise model that is chosen."""
-        if self.recommended.get("noise") != self._parameterNode.noise:
-            return None
-        return self.recommended.get("estimate")
+        found = self.recommended
+        return found.get("estimate") if found.get("noise") == self._parameterNode.noise else None

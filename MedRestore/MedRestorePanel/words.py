@@ -26,6 +26,7 @@ def _fields() -> dict[str, str]:
         "factor": _("Enlarge"),
         "options": _("Options"),
         "device": _("Device"),
+        "precision": _("Precision"),
         "memory_gb": _("Memory of a tile (GB)"),
     }
 

@@ -11,7 +11,7 @@ import typer
 from .. import modalities
 from ..errors import InvalidPlan
 from ..noise import IDS
-from ..pipeline.device import NAMES
+from ..pipeline.device import NAMES, PRECISIONS
 
 Study = Annotated[
     Path,
@@ -48,6 +48,10 @@ Strength = Annotated[
 ]
 MaskFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Restore only where this image is not zero.")]
 DeviceName = Annotated[str, typer.Option(metavar="|".join(NAMES), help="Where to compute.")]
+Precision = Annotated[
+    str,
+    typer.Option(metavar="|".join(PRECISIONS), help="In which networks calculate; auto where bfloat16 is worth it."),
+]
 MemoryGb = Annotated[
     float | None, typer.Option("--memory", metavar="GB", help="Memory for one tile, and for the voxels of a file.")
 ]

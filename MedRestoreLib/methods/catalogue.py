@@ -63,7 +63,12 @@ SIMILAR_CUBES = "BM4D finds what looks alike in all three dimensions"
 
 UNET_ATT = 'After "Speckle suppression by attention and structural distillation" (in Chinese); changes are ours'
 STUDENT = 'After Zhao, Yuan and Fan, "Ultrasound super-resolution by video fusion" (in Chinese); changes are ours'
+BLIND = (
+    'After "Blind ultrasound image enhancement via self-supervised physics-guided degradation", 2026; details are ours'
+)
 MANJON = "Manjón, Coupé, Buades, Collins and Robles, Medical Image Analysis 16(1), 2012"
+
+MAGGIONI = "Maggioni, Katkovnik, Egiazarian and Foi, IEEE TIP 22(1), 2013"
 
 # What the networks were measured on (Resources/cards).
 BONE_SCANS = Validity(
@@ -74,7 +79,9 @@ BONE_SCANS = Validity(
     views=("STATIC", "WHOLE BODY"),
 )
 BREASTS = Validity("ultrasound frames of breasts", ("US",))
+ECHOES = Validity("ultrasound frames of breasts, fetal heads and hips of infants", ("US",))
 CLIPS = Validity("clips of lungs, muscle and phantoms of wires, and frames of breasts", ("US",))
+HEADS = Validity("volumes of heads in T1w, T2w and FLAIR, a spine and a thorax", ("MR",), pixel_mm=(0.5, 2.0))
 SLICES = Validity("slices of MR, most of them of heads", ("MR",))
 T1W_HEADS = Validity("slices of T1-weighted heads with noise that was added", ("MR",))
 
@@ -119,6 +126,7 @@ METHODS = (
         bytes_per_voxel=220,
         recommended_for=(FirstChoice("DnCNN for bone scans was trained for it", modalities=("NM",)),),
         validity=BONE_SCANS,
+        bfloat16=True,
         weights="dncnn_bone",
     ),
     network(
@@ -148,7 +156,44 @@ METHODS = (
         bytes_per_voxel=370,
         recommended_for=(FirstChoice("UNet-Att was trained for it", ULTRASOUND),),
         validity=BREASTS,
+        bfloat16=True,
         weights="unet_att",
+    ),
+    network(
+        "linear",
+        id="swin_conv",
+        title="Sharpen and calm (blind)",
+        summary="A network takes out noise and blur of unknown kind; its option sharpen goes from 0 (calm only) to 1.",
+        citation=BLIND,
+        implementation="learned:calm_and_sharp",
+        modalities=ULTRASOUND,
+        reach=195,  # the strict bound is below
+        align=64,
+        bytes_per_voxel=520,
+        deblurs=True,
+        validity=ECHOES,
+        weights="swin_conv",
+    ),
+    Method(
+        id="volume",
+        title="BM4D, refined",
+        summary="BM4D, joined with the general network and refined by a third from five slices: for MR volumes.",
+        citation=f"After {MAGGIONI}, and Manjón and Coupé, Patch-MI 2018; changes are ours",
+        implementation="refined:refined",  # needs the weights "general", too
+        coloured=True,
+        domain="stabilised",
+        dimensions=(3,),
+        modalities=("MR", "OT"),
+        noises=("gaussian", "rician"),
+        reach=60,  # 26 of BM4D; beyond 30 more nothing above rounding was seen
+        patch=4,
+        bytes_per_voxel=80,
+        least_bytes=330_000_000,
+        align=4,
+        window_gb=1.3,
+        look="odct3d",
+        validity=HEADS,
+        weights="volume",
     ),
     Method(
         id="prinlm3d",
@@ -188,7 +233,7 @@ METHODS = (
         id="bm4d",
         title="BM4D",
         summary="BM3D in three dimensions: finds similar cubes and denoises them as one; first choice for MR volumes.",
-        citation="Maggioni, Katkovnik, Egiazarian and Foi, IEEE TIP 22(1), 2013",
+        citation=MAGGIONI,
         implementation="bm4d:bm4d",
         coloured=True,
         domain="stabilised",

@@ -28,7 +28,7 @@ def rate(images: torch.Tensor, sigma: float, *, weights: str | nn.Module) -> tor
     Raises:
         WeightsMissing: the weights are absent or damaged.
     """
-    network = _network(weights, images.device)
+    network = loaded(weights, images.device)
     level = images.new_full((len(images),), sigma)
     return network(images.contiguous(memory_format=torch.channels_last), level)
 
@@ -48,7 +48,7 @@ def linear(images: torch.Tensor, sigma: float, *, weights: str, reference: float
     Raises:
         WeightsMissing: the weights are absent or damaged.
     """
-    network = _network(weights, images.device)
+    network = loaded(weights, images.device)
     return network(images.contiguous(memory_format=torch.channels_last))
 
 
@@ -66,7 +66,7 @@ def stabilised(images: torch.Tensor, sigma: float, *, weights: str | nn.Module) 
     Raises:
         WeightsMissing: the weights are absent or damaged.
     """
-    network = _network(weights, images.device)
+    network = loaded(weights, images.device)
     level = images.new_full((len(images),), sigma)
     return network(images.contiguous(memory_format=torch.channels_last), level)
 
@@ -93,11 +93,12 @@ def calm_and_sharp(
     Raises:
         WeightsMissing: the weights are absent or damaged.
     """
-    network = _network(weights, images.device)
+    network = loaded(weights, images.device)
     return blended(network.pair(images.contiguous(memory_format=torch.channels_last)), sharpen)
 
 
-def _network(weights: str | nn.Module, device: torch.device) -> nn.Module:
+def loaded(weights: str | nn.Module, device: torch.device) -> nn.Module:
+    """The network of that name in the manifest, or the one that is given, on the device."""
     return weights if isinstance(weights, nn.Module) else _shipped(files.find(weights), device)
 
 

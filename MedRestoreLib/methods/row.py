@@ -77,6 +77,8 @@ class Method:
         patch: the smallest side of an image that it takes, voxels.
         bytes_per_voxel: peak working memory per voxel.
         least_bytes: and what it takes besides, on one thread, however small the image: tables of chunks.
+        window_gb: working memory of a window on a CPU where nobody limits it; 0 for the device's usual. More where the
+            reach is so large that small windows would cost more time than memory.
         stencil: each voxel comes of its surroundings by the same arithmetic, wherever it stands, so that windows of
             any size give the same bytes.
         align: windows must begin at multiples of this, voxels, so that they share the whole image's grid of blocks.
@@ -91,6 +93,9 @@ class Method:
         factors: by which it makes rows and columns more; empty for methods that keep the grid, 2 alone in dimensions.
         frames: how many frames before and after one it looks at, which are then whole and in their order in time; 0
             where each plane is for itself.
+        bfloat16: a network that ``Plan.precision`` "auto" runs in bfloat16 where the processor has it; measured
+            (``Testing/benchmarks/precision.py``) to be at least 1.5 times as fast, and to differ by less than 0.02
+            standard deviations of the noise.
         blind: it ignores ``Plan.level``, which only the report uses.
         look: a quicker method for the same studies, or "". In this one's stead it gives the first look at a slice, and
             tells whether frames are better restored together.
@@ -114,6 +119,7 @@ class Method:
     bytes_per_voxel: int
     least_bytes: int = 0
     align: int = 1
+    window_gb: float = 0.0
     stencil: bool = False
     recommended_for: tuple[FirstChoice, ...] = ()
     coloured: bool = False
@@ -122,6 +128,7 @@ class Method:
     twicing: bool = False
     factors: tuple[int, ...] = ()
     frames: int = 0
+    bfloat16: bool = False
     blind: bool = False
     look: str = ""
     validity: Validity | None = None

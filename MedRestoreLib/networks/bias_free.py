@@ -32,12 +32,12 @@ class BiasFree(nn.Module):
 
     def __init__(self, width: int = 64, pairs: int = 7, fine: int = 16, coarse: int = 4) -> None:
         super().__init__()
-        self.first = _convolution(8, width)
-        self.pairs = nn.ModuleList(_Pair(width) for _ in range(pairs))
+        self.first = convolution(8, width)
+        self.pairs = nn.ModuleList(Pair(width) for _ in range(pairs))
         self.coarse = _Coarse(width, coarse) if coarse else None
-        self.expand = _convolution(width, 4 * fine)
-        self.fine = _convolution(fine + 2, fine)
-        self.last = _convolution(fine, 1)
+        self.expand = convolution(width, 4 * fine)
+        self.fine = convolution(fine + 2, fine)
+        self.last = convolution(fine, 1)
 
     def forward(self, images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
         rows, columns = images.shape[2:]
@@ -52,12 +52,12 @@ class BiasFree(nn.Module):
         return images - noise[..., :rows, :columns].to(images.dtype)
 
 
-class _Pair(nn.Module):
+class Pair(nn.Module):
     """``x + convolution(ReLU(convolution(x)))``, then ReLU."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.first, self.second = _convolution(width, width), _convolution(width, width)
+        self.first, self.second = convolution(width, width), convolution(width, width)
         nn.init.zeros_(self.second.weight)  # a pair starts as the identity
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -69,9 +69,9 @@ class _Coarse(nn.Module):
 
     def __init__(self, width: int, pairs: int) -> None:
         super().__init__()
-        self.down = _convolution(width, 3 * width // 2, stride=2)
-        self.pairs = nn.Sequential(*(_Pair(3 * width // 2) for _ in range(pairs)))
-        self.last = _convolution(3 * width // 2, width)
+        self.down = convolution(width, 3 * width // 2, stride=2)
+        self.pairs = nn.Sequential(*(Pair(3 * width // 2) for _ in range(pairs)))
+        self.last = convolution(3 * width // 2, width)
         start_at_zero(self)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -79,7 +79,8 @@ class _Coarse(nn.Module):
         return interpolate(found, scale_factor=2, mode="bilinear", align_corners=False)
 
 
-def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
-    convolution = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
-    nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
-    return convolution
+def convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    """A 3x3 convolution without bias, ready for ReLU."""
+    made = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+    nn.init.kaiming_normal_(made.weight, nonlinearity="relu")
+    return made

@@ -163,8 +163,9 @@ class EMANet(CountsNetwork):
     of attention follow one another, but each passes on little of what it averages.
     """
 
-    def __init__(self, width: int = 16, **modules: bool) -> None:
-        super().__init__(Backbone(INPUTS, OUTPUTS, width=width, block=ATTENTION_BLOCK // 2, norm=False, **modules))
+    def __init__(self, width: int = 16, *, blurred: bool = False, returned: float = 0.0, **modules: bool) -> None:
+        body = Backbone(INPUTS, OUTPUTS, width=width, block=ATTENTION_BLOCK // 2, norm=False, **modules)
+        super().__init__(body, blurred=blurred, returned=returned)
 
 
 class PaperEMANet(nn.Module):

@@ -21,13 +21,15 @@ class Mixture(nn.Module):
         body: takes 2x2 pixels as four channels, and returns 4 x (1 + COPIES) channels, of 2x2 pixels each: the
             correction, and an output for each copy. ``body.last`` is its last layer, which starts at 0.
         preferred: the copy that has most of the weight when training starts.
+        blurred: the body's outputs are blurred on the image's grid, by a filter that is 0 at the Nyquist frequency. A
+            body that treats the four pixels of a block differently otherwise prints a pattern of 2x2 pixels.
     """
 
     preferred: torch.Tensor
 
-    def __init__(self, body: nn.Module, preferred: int) -> None:
+    def __init__(self, body: nn.Module, preferred: int, *, blurred: bool = False) -> None:
         super().__init__()
-        self.body = body
+        self.body, self.blurred = body, blurred
         start_at_zero(body)
         start = torch.zeros(COPIES)
         start[preferred] = 1.0
@@ -39,21 +41,33 @@ class Mixture(nn.Module):
         ``inputs`` of the body: ``(N, C, H, W)``, H and W even.
         """
         predicted = pixel_shuffle(self.body(pixel_unshuffle(inputs, 2)), 2).float()
+        if self.blurred:
+            predicted = _without_nyquist(predicted)
         weights = torch.softmax(LOGIT_GAIN * (predicted[:, 1:] + self.preferred), 1)
         return (weights * copies).sum(1, keepdim=True), predicted[:, :1]
 
 
 def smoothed_copies(images: torch.Tensor) -> torch.Tensor:
     """Images ``(N, 1, H, W)``, H and W multiples of 4, and copies of rising smoothness: ``(N, 5, H, W)``."""
-    copies = [images, _smoothed(images, 3), _smoothed(images, 5)]
+    copies = [images, smoothed(images, 3), smoothed(images, 5)]
     for factor in (2, 4):
-        small = _smoothed(avg_pool2d(images, factor), 5)
+        small = smoothed(avg_pool2d(images, factor), 5)
         copies.append(interpolate(small, scale_factor=factor, mode="bilinear"))
     return torch.cat(copies, 1)
 
 
-def _smoothed(images: torch.Tensor, side: int) -> torch.Tensor:
-    """The mean over ``side`` x ``side`` pixels, taken twice; at the border over the pixels that exist."""
+def _without_nyquist(images: torch.Tensor) -> torch.Tensor:
+    """Blurred by (1, 2, 1) / 4 along rows and columns."""
+    rows, columns = images.shape[2:]
+    for axis, size in ((2, rows), (3, columns)):
+        padded = pad(images, (0, 0, 1, 1) if axis == 2 else (1, 1, 0, 0), mode="replicate")
+        before, after = padded.narrow(axis, 0, size), padded.narrow(axis, 2, size)
+        images = (before + after) / 4 + images / 2
+    return images
+
+
+def smoothed(images: torch.Tensor, side: int) -> torch.Tensor:
+    """The mean over ``side`` x ``side`` pixels, taken twice: ``(N, 1, H, W)``; at the border over those that exist."""
     for axis in (2, 3, 2, 3):
         images = _mean(images, side, axis)
     return images

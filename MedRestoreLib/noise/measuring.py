@@ -42,6 +42,7 @@ SCATTERED = 1.8  # dispersion from which there is anatomy in the blocks
 FAINT, SCATTERED_SQUARES = 30.0, 1.14
 # A level of even noise is doubted where blocks differ so much, are noisier by so much, and grow less than with anatomy.
 UNEVEN, NOISIER, ANATOMY = 1.3, 1.05, 1.1
+AGREEING = 1.1  # a level of air over that of flat blocks, at most, to be the same noise
 CALMER = 0.75  # a map is kept if it lessens the dispersion to this part
 # Densities that differ by less, relatively, are those of white noise; of few blocks, by CHANCE / sqrt(blocks). White
 # noise stays below 3.8 / sqrt(blocks), and noise that was zero-filled to 1.2 times the size or more differs by 0.8.
@@ -349,7 +350,12 @@ def _mean_square(spectra: np.ndarray, band: np.ndarray) -> np.ndarray:
 
 
 def refined(
-    estimate: Estimate, voxels: np.ndarray, level_of: Callable[[float], float], *, textured: bool = False
+    estimate: Estimate,
+    voxels: np.ndarray,
+    level_of: Callable[[float], float],
+    *,
+    textured: bool = False,
+    of_air: bool = False,
 ) -> Estimate:
     """An estimate for white and even noise, replaced where the noise is neither, or where it is not sure.
 
@@ -358,6 +364,7 @@ def refined(
         voxels: the study, ``(frames, slices, rows, columns)``.
         level_of: from a standard deviation in the study's unit to a level.
         textured: as for ``measure``.
+        of_air: the estimate is that of air, where there is no anatomy: its total is right for coloured noise, too.
 
     Returns:
         The estimate that is sure, the one for white noise where both are; else a careful one.
@@ -380,11 +387,12 @@ def refined(
             "noise; the lower value is taken."
         )
         return Estimate(level_of(found.beneath), found.confidence, reason)
-    reason = (
-        f"Between {found.least:.3g} and {found.sigma:.3g} in the {found.blocks} flattest blocks, where anatomy may be; "
-        "the lower value is taken."
-    )
-    return Estimate(level_of(found.least), found.confidence, reason, found.spectrum)
+    least, most = level_of(found.least), level_of(found.sigma)
+    limits = f"{found.least:.3g} and {found.sigma:.3g} in the {found.blocks} flattest blocks, where anatomy may be"
+    if of_air and estimate.level and least < estimate.level < AGREEING * most:
+        reason = f"{estimate.reason.rstrip('.')}; between {limits}."
+        return Estimate(min(estimate.level, most), found.confidence, reason, found.spectrum)
+    return Estimate(least, found.confidence, f"Between {limits}; the lower value is taken.", found.spectrum)
 
 
 def _uneven(found: Measured, ratio: float) -> bool:

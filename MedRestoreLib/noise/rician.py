@@ -90,16 +90,16 @@ class Rician(Noise):
 
         if np.count_nonzero(voxels < 0) > 0.01 * voxels.size:
             return Estimate(None, 0.0, "Magnitudes cannot be negative: not Rician noise.")
-        white = cls._of_white_noise(voxels)
-        return white if white.level and white.level > STRONG else refined(white, voxels, level_of)
+        white, of_air = cls._of_white_noise(voxels)
+        return white if white.level and white.level > STRONG else refined(white, voxels, level_of, of_air=of_air)
 
     @classmethod
-    def _of_white_noise(cls, voxels: np.ndarray) -> Estimate:
-        """From the air, or else from flat tissue with Koay's correction."""
+    def _of_white_noise(cls, voxels: np.ndarray) -> tuple[Estimate, bool]:
+        """From the air, or else from flat tissue with Koay's correction; and whether it is from the air."""
         blocks = cut(voxels)
         flat = blocks.flattest(0.1, at_least=60)
         if nothing := too_little(blocks) or silent(blocks, flat):
-            return nothing
+            return nothing, False
         tissue, air, confirmed = _tissue(blocks), _air(blocks), False
         # Dark tissue can pass for air: where the bright tissue is calmer, it is right.
         if air is not None and tissue is not None:
@@ -116,12 +116,14 @@ class Rician(Noise):
             elif tissue is not None and tissue.sigma > 1.25 * sigma:
                 confidence, where = 0.4, f"{where}, but {tissue.sigma:.3g} in flat tissue: the noise varies in space"
         else:
-            return Estimate(None, 0.2, f"No air with Rayleigh noise, and in tissue {correlated(flat.band_ratio)}.")
+            why = f"No air with Rayleigh noise, and in tissue {correlated(flat.band_ratio)}."
+            return Estimate(None, 0.2, why), False
         maximum, error = Brightest.of(voxels).clean(sigma)
         if sigma > 0.16 * maximum or error > 0.06 * maximum:
             confidence, where = min(confidence, 0.45), f"{where}; it hides the maximum that the level refers to"
         level = float(100 * min(sigma / max(maximum, sigma), 1))
-        return Estimate(level, confidence, f"{where}.", confirmed=confirmed and confidence > SURE)
+        estimate = Estimate(level, confidence, f"{where}.", confirmed=confirmed and confidence > SURE)
+        return estimate, air is not None
 
     def stabilise(self, voxels: np.ndarray) -> np.ndarray:
         scale = np.float32(1 / self.sigma)

@@ -16,6 +16,7 @@ import numpy as np
 
 BANDS = 8  # of equal width along an axis, from frequency 0 to half a cycle a voxel
 EMPTY = 1e-4  # of the strongest band: below, k-space was filled with zeros there
+LOUDEST = 2.0  # times the variance, at most, for methods that take all noise for white
 _FITTED = 20  # iterations: later ones fit the errors of the variances
 _FAINT = 0.5  # of the strongest band: a weaker one is a sign of a filter
 
@@ -63,6 +64,14 @@ class Spectrum:
         """Density at low frequencies, where most of an image's structure is: 1 for white noise."""
         low = tuple(slice(1, 3) if side > 1 else slice(1) for side in self.density.shape)
         return float(self.density[low].mean())
+
+    @property
+    def as_white(self) -> float:
+        """Times the noise's standard deviation: what methods are told that take all noise for white.
+
+        Structure is in low frequencies, and so is the noise that they must tell it from; told more, they blur.
+        """
+        return min(self.plateau, LOUDEST) ** 0.5
 
     @property
     def end(self) -> float:

@@ -53,6 +53,7 @@ def check(image: Image, plan: Plan) -> None:
     if method.learned:
         weights.find(method.weights_at(plan.factor)).contents()
     devices.check_name(plan.device)
+    devices.check_precision(plan.precision)
 
 
 def can_be_together(image: Image, method: Method) -> bool:

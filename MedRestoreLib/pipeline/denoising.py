@@ -13,6 +13,7 @@ from ..image import Image
 from ..methods.row import Denoiser, Method
 from ..noise import Noise, model
 from . import checks, domains, series
+from . import device as devices
 from .domains import Domain
 from .evening import evened, unevenness
 
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     import torch
 
     from .plan import Plan
-
-
-# Methods that do not know spectra are told no more than this times the variance: beyond, they blur.
-LOUDEST = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +38,7 @@ class Denoising:
         options: the method's own parameters.
         offset, scale: of the whole study; see ``Domain.range``. Parts of a study share them.
         device: where it is computed.
+        precision: in which a network calculates, "float32" or "bfloat16".
         basis: of the whole study's frames, which are restored together; see ``series``. None: each for itself.
     """
 
@@ -53,6 +51,7 @@ class Denoising:
     offset: float
     scale: float
     device: torch.device
+    precision: str
     basis: np.ndarray | None = field(default=None, repr=False)
 
     @classmethod
@@ -66,7 +65,8 @@ class Denoising:
         options = method.parsed(plan.options)
         function, dimensions, factor = method.load(plan.factor), plan.dimensions, plan.factor
         basis = series.components(noise.stabilise(even)) if plan.together else None
-        return cls(method, function, noise, dimensions, factor, options, offset, scale, device, basis)
+        precision = devices.precision(plan.precision, device, learned=method.learned, preferred=method.bfloat16)
+        return cls(method, function, noise, dimensions, factor, options, offset, scale, device, precision, basis)
 
     @property
     def domain(self) -> Domain:
@@ -77,8 +77,7 @@ class Denoising:
     def sigma(self) -> float:
         """The noise level as the method takes it."""
         sigma, spectrum = self.domain.sigma(self.noise, self.scale), self.noise.spectrum
-        # Structure is in low frequencies, and so is what a method must tell it from.
-        return sigma if spectrum is None or self.method.coloured else sigma * min(spectrum.plateau, LOUDEST) ** 0.5
+        return sigma if spectrum is None or self.method.coloured else sigma * spectrum.as_white
 
     @property
     def reach(self) -> int:
@@ -136,8 +135,8 @@ class Denoising:
         options = {**self.options, **self.domain.options(self.noise, self.scale)}
         if self.method.coloured:
             options["spectrum"] = self.noise.spectrum
-        with torch.inference_mode():
-            result = self.implementation(batch.to(self.device), self.sigma, **options)
+        with torch.inference_mode(), devices.calculating(self.precision, self.device):
+            result = self.implementation(batch.to(self.device), self.sigma, **options).float()
         *others, rows, columns = scaled.shape
         restored = result.reshape(*others, self.factor * rows, self.factor * columns).cpu().numpy()
         if not np.isfinite(restored).all():  # an inverse transform could turn these into plausible zeros

@@ -1,10 +1,11 @@
-"""Which device runs a method, how much memory it may use, and what counts as running out of it."""
+"""Which device runs a method, in which precision, with how much memory, and what counts as running out of it."""
 
 from __future__ import annotations
 
 import errno
 import importlib.util
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidPlan, MissingPackage
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 NAMES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "float32", "bfloat16")
 
 # Working memory of a window (``tiles``) unless the plan says. Larger ones gain no speed on a CPU, and a job that is
 # cancelled finishes the window under way.
@@ -55,6 +57,45 @@ def check_name(name: str) -> None:
     """Raise InvalidPlan unless ``name`` is one of ``NAMES``."""
     if name not in NAMES:
         raise InvalidPlan(f"device '{name}' is unknown; choose one of {', '.join(NAMES)}.", field="device")
+
+
+def check_precision(name: str) -> None:
+    """Raise InvalidPlan unless ``name`` is one of ``PRECISIONS``."""
+    if name not in PRECISIONS:
+        raise InvalidPlan(f"precision '{name}' is unknown; choose one of {', '.join(PRECISIONS)}.", field="precision")
+
+
+def precision(name: str, device: torch.device, *, learned: bool, preferred: bool) -> str:
+    """The precision to use, "float32" or "bfloat16".
+
+    Args:
+        name: one of ``PRECISIONS``. "auto" is bfloat16 if it is ``preferred`` and the device calculates in it.
+        learned: whether the method is a network; others always use float32.
+        preferred: whether bfloat16 was measured to be worth it for the method (``Method.bfloat16``).
+
+    Raises:
+        InvalidPlan: bfloat16 was demanded of an Apple GPU, for which it was never tested.
+    """
+    if not learned or name == "float32" or (name == "auto" and not (preferred and has_bfloat16(device))):
+        return "float32"
+    if device.type == "mps":
+        raise InvalidPlan("Apple's GPU is not used with bfloat16; choose auto or float32.", field="precision")
+    return "bfloat16"
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a processor has instructions for bfloat16 (AVX512_BF16 or AMX); False for GPUs, not measured yet."""
+    import torch
+
+    found = (getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile"))
+    return device.type == "cpu" and any(supported() for supported in found if supported)
+
+
+def calculating(precision: str, device: torch.device) -> AbstractContextManager[object]:
+    """A context in which networks calculate with this precision; weights, inputs and results stay float32."""
+    import torch
+
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
 
 
 def full_name(device: torch.device) -> str:

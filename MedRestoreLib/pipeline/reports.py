@@ -98,7 +98,7 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float, adaptation:
             citation=method.citation,
             weights=_described(method.weights_at(plan.factor), adaptation),
             device=devices.full_name(denoising.device),
-            precision="float32",
+            precision=denoising.precision,
             totals_factors=run.totals_factors,
             seconds=round(seconds, 3),
             python=platform.python_version(),

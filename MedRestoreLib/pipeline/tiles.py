@@ -136,8 +136,10 @@ def window_voxels(denoising: Denoising, shape: tuple[int, ...], memory_gb: float
         OutOfMemory: a window of another method needs more than ``memory_gb``.
     """
     method = denoising.method
-    usual = method.voxels_within(devices.DEFAULT_MEMORY_GB[denoising.device.type])
-    usual = usual if method.frames else min(usual, MOST_VOXELS // denoising.factor**2)  # whole frames, and several
+    default = devices.DEFAULT_MEMORY_GB[denoising.device.type]
+    usual = method.voxels_within(max(default, method.window_gb))
+    if not (method.frames or method.window_gb):  # whole frames, and several
+        usual = min(usual, MOST_VOXELS // denoising.factor**2)
     if memory_gb is None:
         return usual
     if method.stencil:

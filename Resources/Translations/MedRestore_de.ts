@@ -452,6 +452,14 @@
         <translation>Wo gerechnet wird.</translation>
     </message>
     <message>
+        <source>Precision:</source>
+        <translation>Genauigkeit:</translation>
+    </message>
+    <message>
+        <source>In which precision networks calculate.</source>
+        <translation>Mit welcher Genauigkeit Netze rechnen.</translation>
+    </message>
+    <message>
         <source>Memory of a tile (GB):</source>
         <translation>Speicher je Kachel (GB):</translation>
     </message>
@@ -529,6 +537,22 @@
     <message>
         <source>The same network, twice as wide: half as quick, and so far no better.</source>
         <translation>Dasselbe Netz, doppelt so breit: halb so schnell und bisher nicht besser.</translation>
+    </message>
+    <message>
+        <source>Sharpen and calm (blind)</source>
+        <translation>Schärfen und beruhigen (blind)</translation>
+    </message>
+    <message>
+        <source>A network takes out noise and blur of unknown kind; its option sharpen goes from 0 (calm only) to 1.</source>
+        <translation>Ein Netz nimmt Rauschen und Unschärfe unbekannter Art heraus; seine Option sharpen reicht von 0 (nur beruhigen) bis 1.</translation>
+    </message>
+    <message>
+        <source>BM4D, refined</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>BM4D, joined with the general network and refined by a third from five slices: for MR volumes.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>PRI-NLM3D</source>
@@ -800,6 +824,26 @@
     <message>
         <source>{device}: none found</source>
         <translation>{device}: nicht gefunden</translation>
+    </message>
+    <message>
+        <source>bfloat16 for networks that it makes much faster and changes by far less than the noise.</source>
+        <translation>bfloat16 für Netze, die dadurch viel schneller werden und sich um weit weniger als das Rauschen ändern.</translation>
+    </message>
+    <message>
+        <source>Exact (float32)</source>
+        <translation>Genau (float32)</translation>
+    </message>
+    <message>
+        <source>The same result on every processor, but for rounding.</source>
+        <translation>Auf jedem Prozessor dasselbe Ergebnis, bis auf Rundung.</translation>
+    </message>
+    <message>
+        <source>Fast (bfloat16)</source>
+        <translation>Schnell (bfloat16)</translation>
+    </message>
+    <message>
+        <source>For every network; slower on processors without bfloat16.</source>
+        <translation>Für jedes Netz; langsamer auf Prozessoren ohne bfloat16.</translation>
     </message>
 </context>
 <context>
@@ -1436,6 +1480,10 @@ den Ordner wheels kopieren und in Slicers Python-Konsole eingeben
     <message>
         <source>Device</source>
         <translation>Gerät</translation>
+    </message>
+    <message>
+        <source>Precision</source>
+        <translation>Genauigkeit</translation>
     </message>
     <message>
         <source>Memory of a tile (GB)</source>

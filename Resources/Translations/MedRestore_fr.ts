@@ -452,6 +452,14 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Precision:</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>In which precision networks calculate.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Memory of a tile (GB):</source>
         <translation type="unfinished"></translation>
     </message>
@@ -528,6 +536,22 @@
     </message>
     <message>
         <source>The same network, twice as wide: half as quick, and so far no better.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Sharpen and calm (blind)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A network takes out noise and blur of unknown kind; its option sharpen goes from 0 (calm only) to 1.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>BM4D, refined</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>BM4D, joined with the general network and refined by a third from five slices: for MR volumes.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -799,6 +823,26 @@
     </message>
     <message>
         <source>{device}: none found</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>bfloat16 for networks that it makes much faster and changes by far less than the noise.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Exact (float32)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The same result on every processor, but for rounding.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Fast (bfloat16)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>For every network; slower on processors without bfloat16.</source>
         <translation type="unfinished"></translation>
     </message>
 </context>
@@ -1432,6 +1476,10 @@ copy the folder wheels, and enter in Slicer's Python console
     </message>
     <message>
         <source>Device</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Precision</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
+from MedRestoreLib.metrics.resolution import fwhm
 from Testing.support.phantoms import camera
 from training import recipe as recipes
 from training.data import blurred as degradation
-from training.data.blurred import PointSpread, blurred, perturbed
+from training.data.blurred import PointSpread, blurred, perturbed, reflectors
 from training.data.degradations import draw
 from training.data.enhancement import FramesAndPhotographs, _turned, scene
 
@@ -25,7 +26,7 @@ def test_without_noise_the_input_is_the_calm_image_or_a_simulated_frame(form):
     clean = camera(96, 96)
     for seed in range(12):
         made = blurred(clean, 0.0, rng(seed), form=form)
-        assert np.array_equal(made["clean"], clean)
+        assert (made["clean"] >= clean - 1e-6).all()  # reflectors are added to some
         assert all(made[name].dtype == np.float32 and made[name].shape == clean.shape for name in made)
         assert 0 <= made["noisy"].min() <= made["noisy"].max() <= 1
         simulated = np.abs(made["noisy"] - made["calm"]).max() > 0.1
@@ -77,6 +78,18 @@ def test_of_magnitude_and_phase_perturbed_images_the_error_follows_the_signal():
     faint, strong = (scale * camera(64, 64) for scale in (0.1, 1.0))
     errors = [np.std(perturbed(image, 0.3, 0.3, 0.0, rng()) - image) for image in (faint, strong)]
     assert errors[1] == pytest.approx(10 * errors[0], rel=1e-3)
+
+
+def test_reflectors_become_narrower_and_higher():
+    spread = PointSpread(1.0, 2.0)
+    for seed in range(40):
+        wide, narrow = reflectors((96, 96), spread, rng(seed))
+        row, column = np.unravel_index(wide.argmax(), wide.shape)
+        if 12 < row < 84 and 12 < column < 84:
+            break
+    before, after = (fwhm(image[row, column - 12 : column + 13]) for image in (wide, narrow))
+    assert after < 0.65 * before
+    assert narrow[row, column] > 1.1 * wide[row, column]
 
 
 def test_of_a_frame_the_target_is_the_despeckled_one_with_a_share_of_its_texture():

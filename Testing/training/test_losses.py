@@ -12,7 +12,7 @@ from training.losses.classes import LevelClasses, Presence, Segmentation
 from training.losses.features import VGG, Features
 from training.losses.gan import critic_loss, generator_loss
 from training.losses.perceptual import Perceptual
-from training.losses.pixel import Charbonnier, MeanSquares, PoissonLikelihood
+from training.losses.pixel import Charbonnier, LesionUptake, MeanSquares, PoissonLikelihood
 from training.recipe import Loss, RecipeError
 
 
@@ -25,7 +25,13 @@ def batch() -> dict[str, torch.Tensor]:
     return {"clean": clean, "level": torch.tensor([5.0, 10.0, 20.0, 40.0]) / 255, "mean": clean.mean((1, 2, 3))}
 
 
-LIKENESSES = [MeanSquares(), Charbonnier(epsilon=1e-6), PoissonLikelihood(), Perceptual(back_end="random")]
+LIKENESSES = [
+    MeanSquares(),
+    Charbonnier(epsilon=1e-6),
+    PoissonLikelihood(),
+    PoissonLikelihood(soft=0.05),
+    Perceptual(back_end="random"),
+]
 
 
 @pytest.mark.parametrize("loss", LIKENESSES, ids=lambda loss: type(loss).__name__)
@@ -42,6 +48,19 @@ def test_gradients_are_finite_even_where_nothing_is(loss, batch):
     loss(output, batch).backward()
     assert torch.isfinite(output.grad).all()
     assert output.grad.abs().sum() > 0
+
+
+def test_a_lost_lesion_costs_its_squared_signal_to_noise_ratio_and_nothing_else_counts(batch):
+    batch["lesions"] = torch.zeros_like(batch["clean"], dtype=torch.bool)
+    batch["clean"] = torch.full_like(batch["clean"], 0.5)
+    loss = LesionUptake(soft=0.0)
+    assert loss(batch["clean"] * 0.5, batch) == 0  # no lesion
+    batch["lesions"][..., 12:20, 12:20] = True
+    counts = batch["level"].view(-1, 1, 1, 1) ** -2
+    smoothing = loss.weights.square().sum() ** 2  # of the variance
+    lost = batch["clean"] - 2 * torch.sqrt(smoothing * batch["clean"] / counts)  # two standard deviations
+    assert loss(lost, batch).item() == pytest.approx(4.0, rel=0.05)
+    assert LesionUptake(soft=1.0)(lost, batch).item() == pytest.approx(np.log(5.0), rel=0.05)
 
 
 def test_balanced_squares_weigh_an_image_by_its_noise_s_variance(batch):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from MedRestoreLib import weights
@@ -112,6 +113,19 @@ def test_weights_that_ship_can_be_measured_begun_with_and_told_of(run, pictures,
     assert all(torch.equal(begun[name], shipped[name]) for name in shipped)
     after = trained("dncnn_bone", pictures, tmp_path, start)
     assert re.search(r"before that 2 steps .* shipped as ours \|", cards.write(after, "later", tmp_path).read_text())
+
+
+def test_the_mean_of_two_trainings_can_ship(run, pictures, tmp_path):
+    other = trained("dncnn_bone", pictures, tmp_path / "other", "seed=1")
+    path = export.weights_of(run, "ours", tmp_path, other)
+    shipped = load_file(path)
+    both = [build.trained(folder).network.state_dict() for folder in (run, other)]
+    for name, value in shipped.items():
+        assert torch.allclose(value.float(), (both[0][name] + both[1][name]) / 2, atol=1e-3)
+    assert any(not torch.equal(both[0][name], both[1][name]) for name in shipped)
+    narrow = trained("dncnn_bone", pictures, tmp_path / "narrow", "network.arguments={width=8}")
+    with pytest.raises(RecipeError, match="these differ"):
+        export.weights_of(run, "ours", tmp_path, narrow)
 
 
 def test_a_start_that_is_neither_a_training_nor_ships_is_refused(pictures):

@@ -6,7 +6,8 @@ coefficients. The abstract gives no numbers; those here are ours. Two forms:
 
 - ``literal``: as the abstract says; the point spread function is isotropic.
 - ``recommended``: it is wider across the beam than along it (the beam runs along the rows) and grows with depth, one
-  image in ten is not blurred, and speckle is a third kind of noise.
+  image in ten is not blurred, speckle is a third kind of noise, and some images have reflectors smaller than a pixel,
+  as wires are.
 """
 
 from __future__ import annotations
@@ -35,6 +36,12 @@ LOOKS, DYNAMIC_RANGES = (1, 5), (40.0, 80.0)  # of simulated B-mode, the latter 
 # The target of a frame is the despeckled one with this share of its own texture: without, faint edges are lost.
 KEPT = 0.2
 OWN = 0.5  # share of the frames that are degraded with all of their own speckle, which is then noise, too
+
+# Reflectors smaller than a pixel, in this share of the images that are no frames: how many; the grey of their blurred
+# peaks, which from 1 on saturates the display; the share that have a second one beside them, so many deviations apart.
+REFLECTORS, MOST_REFLECTORS, PEAKS = 0.3, 16, (0.15, 1.5)
+TWINS, APART = 0.3, (2.5, 5.0)
+NARROWER, HIGHER = 0.5, 1.3  # their targets: width and peak relative to the blurred ones
 
 Degraded = dict[str, np.ndarray]
 
@@ -96,6 +103,10 @@ def blurred(
         seen = clean if rng.random() < OWN else target
     spread = PointSpread.drawn(form, rng)
     calm = spread.of(target)
+    if smooth is None and form == "recommended" and rng.random() < REFLECTORS:
+        wide, narrow = reflectors(target.shape, spread, rng)
+        target, calm = np.clip(target + narrow, 0, 1), np.clip(calm + wide, 0, 1)
+        seen = target
     kinds = NOISES if form == "recommended" else NOISES[:2]
     kind = kinds[rng.integers(len(kinds))]
     if kind is _speckle and rng.random() < 0.5:
@@ -103,6 +114,26 @@ def blurred(
     else:
         noisy = kind(spread.of(seen) if seen is not target else calm, level, rng, form)
     return {"noisy": np.clip(noisy, 0, 1), "clean": target, "calm": calm}
+
+
+def reflectors(shape: tuple[int, int], spread: PointSpread, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Points as ``spread`` shows them, and as they shall be shown: half as wide. A single pixel would be invisible."""
+    rows, columns = shape
+    points = np.zeros(shape, np.float32)
+    for _ in range(rng.integers(1, MOST_REFLECTORS + 1)):
+        row, column, grey = rng.integers(rows), rng.integers(columns), np.float32(rng.uniform(*PEAKS))
+        points[row, column] = grey
+        if rng.random() < TWINS:
+            apart = max(2, round(rng.uniform(*APART) * spread.lateral))
+            points[row, min(column + apart, columns - 1)] = grey
+    half = PointSpread(NARROWER * spread.axial, NARROWER * spread.lateral, spread.deeper)
+    return _with_peaks(spread, points), _with_peaks(half, np.float32(HIGHER) * points)
+
+
+def _with_peaks(spread: PointSpread, points: np.ndarray) -> np.ndarray:
+    """Points through ``spread``, their peaks as high as they are."""
+    alone = spread.of((points > 0).astype(np.float32))  # of close points a little more than each one's own
+    return spread.of(np.divide(points, alone, out=np.zeros_like(points), where=points > 0))
 
 
 def _gaussian(image: np.ndarray, level: float, rng: np.random.Generator, form: str) -> np.ndarray:

@@ -19,6 +19,7 @@ from MedRestoreLib.noise.bmode import simulate_envelope
 from MedRestoreLib.noise.gaussian import Gaussian
 from MedRestoreLib.noise.rician import Rician
 from MedRestoreLib.noise.speckle import Speckle
+from MedRestoreLib.pipeline.domains import NOISE_ABOVE
 from MedRestoreLib.pipeline.plan import BMODE_DYNAMIC_RANGE_DB
 
 from . import GREY, WHITE
@@ -42,9 +43,16 @@ BELOW_AIR = 1.3  # standard deviations: so far below air's mean do means of 3x3 
 Degraded = dict[str, np.ndarray]
 
 
-def p_peak(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degraded:
-    """``Poisson(K clean) / K`` with K = (255 / level)²: K counts are expected where ``clean`` is 1; not clipped."""
-    return {"noisy": poisson.add_peak(clean, poisson.peak_counts(level), rng)}
+def p_peak(clean: np.ndarray, level: float, rng: np.random.Generator, capped: bool = False) -> Degraded:
+    """``Poisson(K clean) / K`` with K = (255 / level)²: K counts are expected where ``clean`` is 1.
+
+    ``capped``: what exceeds the scale by more than the noise does is cut off, as the library does before a network.
+    """
+    noisy = poisson.add_peak(clean, poisson.peak_counts(level), rng)
+    if not capped:
+        return {"noisy": noisy}
+    most = np.float32(1 + NOISE_ABOVE * level / GREY)
+    return {"noisy": np.minimum(noisy, most), "clean": np.minimum(clean, most)}
 
 
 def p_lit(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degraded:
@@ -132,7 +140,7 @@ def rician_stabilised(clean: np.ndarray, level: float, rng: np.random.Generator)
 
 
 def as_is(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degraded:
-    """No noise is added: a real frame has its own speckle."""
+    """No noise is added: a real frame has its own speckle, and some sources acquire their samples."""
     return {"noisy": clean}
 
 
@@ -258,6 +266,13 @@ MODELS: dict[str, Model] = {
         tuple(("rician_stabilised", at) for at in PERCENT),
     ),
     "as_is": Model(as_is, "real frames with the speckle that they have", "linear", 1.0, (("as_is", 0.0),)),
+    "acquired": Model(  # by the source: see data/pilots.py
+        as_is,
+        "Rician or Gaussian, white, or coloured by zero-filling or a Fermi filter, stabilised: its variance is 1",
+        "stabilised",
+        1.0,
+        (("acquired", 1.0),),
+    ),
     "mixed": Model(
         mixed,
         "half x (1 + n), half simulated B-mode",

@@ -190,11 +190,15 @@ class Volumes:
         found = {"clean": np.ascontiguousarray(block[self.depth // 2])}
         return found | {"stack": block} if self.depth > 1 else found
 
-    def block(self, rng: np.random.Generator, depth: int, side: int) -> np.ndarray:
-        """Neighbouring slices of the training split, float32 ``(depth, side, side)`` in [0, 1]."""
+    def block(self, rng: np.random.Generator, depth: int, side: int, split: str = "train") -> np.ndarray:
+        """Neighbouring slices of a split, float32 ``(depth, side, side)`` in [0, 1]."""
+        files = self._files[split]
+        kinds = [kind for kind in self.shares if self.shares[kind] and (kind == SHAPES or kind in files)]
+        chances = np.array([self.shares[kind] for kind in kinds])
         for _ in range(TRIES):
-            kind = self._drawn_from[rng.choice(len(self._drawn_from), p=self._chances)]
-            block = drawn(rng, depth, side) if kind == SHAPES else self._cut(kind, rng, depth, side)
+            kind = kinds[rng.choice(len(kinds), p=chances / chances.sum())]
+            paths = files.get(kind, [])
+            block = drawn(rng, depth, side) if kind == SHAPES else self._cut(kind, paths, rng, depth, side)
             if block.mean() > DARK:
                 break
         if kind != SHAPES and KINDS[kind].quiet and rng.random() < CURVED:
@@ -228,9 +232,8 @@ class Volumes:
         clean = volume[seen[((np.arange(PLANES) + 0.5) * len(seen) / PLANES).astype(int)]]
         return Patient(id, clean, np.zeros(clean.shape, bool))
 
-    def _cut(self, kind: str, rng: np.random.Generator, depth: int, side: int) -> np.ndarray:
+    def _cut(self, kind: str, paths: list[Path], rng: np.random.Generator, depth: int, side: int) -> np.ndarray:
         row = KINDS[kind]
-        paths = self._training[kind]
         whole = np.load(self._stored(kind, paths[rng.integers(len(paths))]), mmap_mode="r")
         axis = int(rng.integers(3)) if row.isotropic else 0
         thick = int(rng.choice(THICKNESSES)) if row.isotropic else 1
@@ -245,21 +248,13 @@ class Volumes:
         return cut if len(cut) == depth else np.pad(cut, ((0, depth - len(cut)), (0, 0), (0, 0)), mode="symmetric")
 
     @cached_property
-    def _training(self) -> dict[str, list[Path]]:
-        """Files of the training split by kind; kinds that are held out altogether are left out."""
-        found: dict[str, list[Path]] = {}
-        for kind, path in self.members("train"):
-            found.setdefault(kind, []).append(path)
+    def _files(self) -> dict[str, dict[str, list[Path]]]:
+        """Files by split and kind."""
+        found: dict[str, dict[str, list[Path]]] = {split: {} for split in SPLITS}
+        for split in SPLITS:
+            for kind, path in self.members(split):
+                found[split].setdefault(kind, []).append(path)
         return found
-
-    @cached_property
-    def _drawn_from(self) -> list[str]:
-        return [kind for kind in self.shares if kind == SHAPES or kind in self._training]
-
-    @cached_property
-    def _chances(self) -> np.ndarray:
-        shares = np.array([self.shares[kind] for kind in self._drawn_from])
-        return shares / shares.sum()
 
     @cached_property
     def _studies(self) -> list[tuple[str, Path]]:

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 LOSSES = {
     "mse": "pixel:MeanSquares",
     "charbonnier": "pixel:Charbonnier",
+    "over_pilot": "pixel:OverPilot",
     "calm_and_sharp": "pixel:CalmAndSharp",
     "enlarged": "enlarged:Enlarged",
     "fusion": "fusion:FusionLoss",
     "noise": "pixel:NoiseSquares",
     "poisson_nll": "pixel:PoissonLikelihood",
+    "lesion_uptake": "pixel:LesionUptake",
     "perceptual": "perceptual:Perceptual",
     "level_classes": "classes:LevelClasses",
     "segmentation": "classes:Segmentation",

@@ -9,8 +9,11 @@ power law holds.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import conv2d
 
 from ..data import GREY
 
@@ -54,6 +57,27 @@ class Charbonnier(Weighted):
 
     def per_sample(self, output: Tensor, batch: dict[str, Tensor]) -> Tensor:
         return torch.sqrt((output - batch["clean"]).square() + self.epsilon**2).mean(dim=(1, 2, 3))
+
+
+class OverPilot(Charbonnier):
+    """``Charbonnier`` over that of the pilot that the network refines, so that faint and strong noise count alike.
+
+    A patch of which the pilot is nearly right counts no more than one with an error of ``LEAST``.
+
+    Args:
+        balance, epsilon: see ``Charbonnier``.
+        pilot: which slice of ``stack`` it is.
+    """
+
+    LEAST = 0.1  # standard deviations of the noise
+
+    def __init__(self, balance: float = 0.0, epsilon: float = 1e-3, pilot: int = 7) -> None:
+        super().__init__(balance, epsilon)
+        self.pilot = pilot
+
+    def per_sample(self, output: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        before = super().per_sample(batch["stack"][:, self.pilot : self.pilot + 1], batch)
+        return super().per_sample(output, batch) / before.clamp_min(self.LEAST)
 
 
 class CalmAndSharp(Charbonnier):
@@ -102,14 +126,53 @@ class PoissonLikelihood(Weighted):
 
     ``2 (x ln(x / r) - x + r)`` of x and r in counts, that is times K = 1 / level²; 0 for a perfect rate. ``floor``
     counts are added to both, so that no pixel's deviance is infinite. The network's output must not be negative.
+
+    ``soft``: beyond this mean deviance a sample counts by its logarithm, so that sharp edges with many counts, whose
+    deviance is hundreds of times as large, do not decide alone; 0 for never.
     """
 
-    def __init__(self, balance: float = 0.0, floor: float = 1e-3) -> None:
+    def __init__(self, balance: float = 0.0, floor: float = 1e-3, soft: float = 0.0) -> None:
         super().__init__(balance)
-        self.floor = floor
+        self.floor, self.soft = floor, soft
 
     def per_sample(self, output: Tensor, batch: dict[str, Tensor]) -> Tensor:
         counts = batch["level"].view(-1, 1, 1, 1) ** -2
         expected, observed = output * counts + self.floor, batch["clean"] * counts + self.floor
         deviance = 2 * (observed * torch.log(observed / expected) - observed + expected)
-        return deviance.mean(dim=(1, 2, 3))
+        return _softened(deviance.mean(dim=(1, 2, 3)), self.soft)
+
+
+class LesionUptake(nn.Module):
+    """Errors of uptake within lesions (``lesions`` of the batch), averaged as a small lesion averages them.
+
+    The error is smoothed by a Gaussian of ``width`` pixels at half maximum, so that noise of single pixels counts
+    little, and squared in units of the variance that counts of such a place have. Lesions are rare, and a network that
+    weighs all pixels alike takes faint ones for noise. ``floor`` counts are added to the expected ones; beyond ``soft``
+    variances an error counts by its logarithm.
+    """
+
+    weights: Tensor
+
+    def __init__(self, width: float = 3.5, floor: float = 0.05, soft: float = 8.0) -> None:
+        super().__init__()
+        self.floor, self.soft = floor, soft
+        sigma = width / (8 * math.log(2)) ** 0.5
+        offsets = torch.arange(-round(2.5 * sigma), round(2.5 * sigma) + 1)
+        kernel = torch.exp(-(offsets**2) / (2 * sigma**2))
+        self.register_buffer("weights", kernel / kernel.sum(), persistent=False)
+
+    def forward(self, output: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        counts = batch["level"].view(-1, 1, 1, 1) ** -2
+        error = self._smoothed((output - batch["clean"]) * counts)
+        variance = self._smoothed(batch["clean"] * counts) * self.weights.square().sum() ** 2 + self.floor
+        inside = batch["lesions"].to(output.dtype)
+        return (_softened(error.square() / variance, self.soft) * inside).sum() / inside.sum().clamp_min(1)
+
+    def _smoothed(self, images: Tensor) -> Tensor:
+        half = len(self.weights) // 2
+        down = conv2d(images, self.weights.view(1, 1, -1, 1), padding=(half, 0))
+        return conv2d(down, self.weights.view(1, 1, 1, -1), padding=(0, half))
+
+
+def _softened(values: Tensor, soft: float) -> Tensor:
+    return soft * torch.log1p(values / soft) if soft else values

@@ -7,7 +7,7 @@ import hashlib
 import json
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from MedRestoreLib import weights
 from MedRestoreLib.files import atomic
@@ -17,14 +17,25 @@ from ..data.degradations import MODELS
 from ..recipe import RecipeError
 from . import cards
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 MOST_BYTES = 16_000_000
 
 
-def weights_of(folder: Path, name: str, target: Path | None = None) -> Path:
+def weights_of(folder: Path, name: str, target: Path | None = None, earlier: Path | None = None) -> Path:
     """Write a training's best network as ``NAME.safetensors`` and its row into the manifest beside it.
 
+    Args:
+        folder: of the training.
+        name: of the weights.
+        target: folder to write to; None for ``Resources/weights``.
+        earlier: folder of a training that this one began with. The mean of both networks' weights is then written,
+            which is nearly as good as either at what each was trained for (Wortsman et al., ICML 2022).
+
     Raises:
-        RecipeError: the library has no such noise, the file would exceed 16 MB, or a weight float16's range.
+        RecipeError: the library has no such noise, the file would exceed 16 MB, a weight float16's range, or the
+            earlier training's network is another one.
     """
     import torch
     from safetensors.torch import save
@@ -33,8 +44,11 @@ def weights_of(folder: Path, name: str, target: Path | None = None) -> Path:
     recipe, about = trained.recipe, trained.about
     if not MODELS[recipe.degradation.model].domain:
         raise RecipeError(f"MedRestore has no noise like {recipe.degradation.model}: such networks cannot ship.")
+    values = trained.network.state_dict()
+    if earlier is not None:
+        values = _mean(values, build.trained(earlier).network.state_dict())
     half = {}
-    for key, value in trained.network.state_dict().items():
+    for key, value in values.items():
         half[key] = value.to(torch.float16).contiguous() if value.is_floating_point() else value.contiguous()
         if not torch.isfinite(half[key]).all():
             raise RecipeError(f"weight {key} does not fit into float16; train with more weight decay.")
@@ -57,6 +71,12 @@ def weights_of(folder: Path, name: str, target: Path | None = None) -> Path:
     }
     _put(row, target / weights.MANIFEST)
     return path
+
+
+def _mean(values: dict[str, Tensor], others: dict[str, Tensor]) -> dict[str, Tensor]:
+    if {key: value.shape for key, value in values.items()} != {key: value.shape for key, value in others.items()}:
+        raise RecipeError("the mean of two networks' weights is one of equal networks; these differ.")
+    return {key: (value + others[key]) / 2 if value.is_floating_point() else value for key, value in values.items()}
 
 
 def features_of(folder: Path, target: Path | None = None) -> Path:

@@ -53,12 +53,12 @@ def acquire(clean: np.ndarray, kind: str, level: float, seed: int = 0) -> Acquis
     ideal = np.asarray(clean, np.float32)
     gains = KINDS[kind](clean.shape) if kind in FILTERS else None
     if gains is not None:
-        ideal = np.maximum(_filtered(ideal, gains), 0)
+        ideal = np.maximum(filtered(ideal, gains), 0)
     spread = _uneven(clean.shape, inside) if kind == "uneven" else 1.0
     if kind == "coils":
         noisy = _combined(ideal, sigma, rng)
     else:
-        channels = [_coloured(rng, clean.shape, gains) * (sigma * spread) for _ in range(2)]
+        channels = [coloured(rng, clean.shape, gains) * (sigma * spread) for _ in range(2)]
         noisy = np.hypot(ideal + channels[0], channels[1])
     if kind == "stripped":
         noisy, ideal = (np.where(inside, values, 0) for values in (noisy, ideal))
@@ -78,11 +78,11 @@ def zero_filled(factor: float) -> Callable[[tuple[int, ...]], np.ndarray]:
     return gains
 
 
-def fermi(shape: tuple[int, ...]) -> np.ndarray:
-    """Gains in k-space that roll off at 0.38 cycles a voxel, in all three axes."""
+def fermi(shape: tuple[int, ...], edge: float = 0.38, width: float = 0.05) -> np.ndarray:
+    """Gains in k-space that roll off at ``edge`` cycles a voxel, over about ``width``, in all three axes."""
     squares = [np.square(np.fft.fftfreq(side)) if side > 1 else np.zeros(1) for side in shape]
     radius = np.sqrt(squares[0][:, None, None] + squares[1][:, None] + squares[2])
-    return (1 / (1 + np.exp((radius - 0.38) / 0.05))).astype(np.float32)
+    return (1 / (1 + np.exp((radius - edge) / width))).astype(np.float32)
 
 
 FILTERS: dict[str, Callable[[tuple[int, ...]], np.ndarray]] = {
@@ -92,13 +92,15 @@ FILTERS: dict[str, Callable[[tuple[int, ...]], np.ndarray]] = {
 KINDS: dict[str, Callable | None] = {**FILTERS, **dict.fromkeys(("white", "uneven", "coils", "stripped", "eight_bit"))}
 
 
-def _filtered(values: np.ndarray, gains: np.ndarray) -> np.ndarray:
+def filtered(values: np.ndarray, gains: np.ndarray) -> np.ndarray:
+    """Values ``(slices, rows, columns)`` times the gains in k-space."""
     return np.fft.ifftn(np.fft.fftn(values) * gains).real.astype(np.float32)
 
 
-def _coloured(rng: np.random.Generator, shape: tuple[int, ...], gains: np.ndarray | None) -> np.ndarray:
+def coloured(rng: np.random.Generator, shape: tuple[int, ...], gains: np.ndarray | None) -> np.ndarray:
+    """Gaussian noise of variance 1, filtered by the gains; white without."""
     white = rng.standard_normal(shape, dtype=np.float32)
-    return white if gains is None else _filtered(white, gains) / np.sqrt(np.square(gains).mean(), dtype=np.float32)
+    return white if gains is None else filtered(white, gains) / np.sqrt(np.square(gains).mean(), dtype=np.float32)
 
 
 def _uneven(shape: tuple[int, ...], inside: np.ndarray) -> np.ndarray:

@@ -36,12 +36,12 @@ def render(name: str, protocol: str = "", folder: Path = FOLDER) -> str:
 def on_card(recipe: Recipe, folder: Path = FOLDER) -> str:
     """The tables that belong on the card of a recipe's network; "" if nothing was measured.
 
-    They are those of the paper that is measured on the same source, or else one table of all methods that were measured
+    They are those of the paper that is measured on such a source, or else one table of all methods that were measured
     with the same noise on the same data as this one.
     """
     protocol = recipe.degradation.model
     for paper in PAPERS:
-        if paper.source == recipe.data.source:
+        if recipe.data.source in paper.sources:
             printed = protocol if protocol in paper.protocols else ""
             return "\n".join(render(name, printed, folder) for name in paper.card)
     measured = Measured(read(folder))

@@ -70,13 +70,13 @@ class Paper:
 
     Attributes:
         protocols: noise models (names in training.data.degradations) that the tables are printed for.
-        source: the data that they are measured on, as recipes name it.
+        sources: of trainings that they are about, as recipes name them.
         card: names of the tables that belong on the cards of networks trained on such data.
     """
 
     title: str
     protocols: tuple[str, ...]
-    source: str
+    sources: tuple[str, ...]
     tables: dict[str, Table]
     card: tuple[str, ...]
 

@@ -155,7 +155,7 @@ def _cell(result: Result, condition: str, quantities: tuple[tuple[str, int], ...
 PAPER = Paper(
     title="Ultrasound video super-resolution",
     protocols=("reduced",),
-    source="clips:Clips",
+    sources=("clips:Clips",),
     tables={name: Table(make) for name, make in TABLES.items()},
     card=("enlarged", "faithful", "sharpness", "gains"),
 )

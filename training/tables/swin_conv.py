@@ -113,7 +113,7 @@ def _change(result: Result, name: str, at: str, digits: int) -> str:
 PAPER = Paper(
     title="blind enhancement",
     protocols=("blurred",),
-    source="enhancement:FramesAndPhotographs",
+    sources=("enhancement:FramesAndPhotographs",),
     card=("original", "agreement", "resolution", "wires"),
     tables={
         "original": Table(original),

@@ -205,7 +205,7 @@ def _has(found: list[Result], name: str) -> bool:
 PAPER = Paper(
     title="UNet-Att",
     protocols=("speckle", "speckle_8bit"),
-    source="ultrasound:Ultrasound",
+    sources=("ultrasound:Ultrasound",),
     card=("speckle", "frames", "flicker"),
     tables={
         "speckle": Table(restoration),

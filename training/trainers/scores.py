@@ -13,15 +13,18 @@ from MedRestoreLib.metrics.fidelity import psnr
 
 from .. import build
 from ..build import Trained
-from ..data import Source
+from ..data import GREY, Source
 from ..data.clips import Clips
 from ..data.neighbours import Neighbours
+from ..data.pilots import AROUND, DEPTH, SHOWN, Pilots
 from ..data.views import for_validation
 from ..losses.fusion import FusionLoss
+from ..losses.pixel import PoissonLikelihood
 from ..recipe import RecipeError
 
 Score = Callable[[Trained, Source, int], dict[str, float]]  # (network, source, patients) → "score" and its parts
 
+LEAST_COUNTS = 0.01  # added to expected counts: a rate of zero forbids every count
 TILE = 128  # pixels: side of the tiles that networks of a whole patch, such as the level network, see of a view
 
 
@@ -32,6 +35,23 @@ def restoration(network: Trained, source: Source, patients: int) -> dict[str, fl
         value = psnr(network(view.noisy, view.level), view.clean, data_range=1.0, mask=view.counted)
         found.setdefault(view.noise, []).append(value)
     means = {noise: float(np.mean(values)) for noise, values in found.items()}
+    return {"score": float(np.mean(list(means.values()))), **means}
+
+
+def likelihood(network: Trained, source: Source, patients: int) -> dict[str, float]:
+    """How well the restored rates predict the counts of whole views: their mean deviance for each noise, dB, negative.
+
+    Unlike PSNR, which the brightest places decide, it weighs an error by the counts of its place.
+    """
+    loss = PoissonLikelihood(floor=LEAST_COUNTS)
+    found: dict[str, list[float]] = {}
+    for view in for_validation(source, network.recipe, patients):
+        restored, clean = (
+            torch.from_numpy(image)[None, None] for image in (network(view.noisy, view.level), view.clean)
+        )
+        batch = {"clean": clean, "level": torch.tensor([view.level / GREY])}
+        found.setdefault(view.noise, []).append(float(loss.per_sample(restored, batch)))
+    means = {noise: -10 * float(np.log10(np.mean(values))) for noise, values in found.items()}
     return {"score": float(np.mean(list(means.values()))), **means}
 
 
@@ -108,6 +128,22 @@ def neighbours(network: Trained, source: Neighbours, patients: int) -> dict[str,
     return {"score": means["refined"], **means}
 
 
+def refined(network: Trained, source: Pilots, patients: int) -> dict[str, float]:
+    """Mean gain over the pilot in dB where there is something to see, blocks of the validation split."""
+    gains = []
+    for number in range(min(patients, source.counts["validation"])):
+        block = source.acquired("validation", number)
+        chosen = slice(AROUND, DEPTH - AROUND)
+        stacks = torch.from_numpy(np.stack([block.stack(middle) for middle in range(DEPTH)[chosen]]))
+        with torch.inference_mode():
+            restored = network.network.eval()(stacks, torch.ones(len(stacks)))[:, 0].numpy()
+        clean = block.clean[chosen]
+        shown = clean > min(SHOWN, float(clean.mean()))
+        errors = [np.square(image - clean)[shown].mean() for image in (block.pilot[chosen], restored)]
+        gains.append(10 * np.log10(errors[0] / errors[1]))
+    return {"score": float(np.mean(gains)), "least": float(np.min(gains))}
+
+
 def estimated_level(network: Trained, noisy: np.ndarray) -> float:
     """The expected level under a level network's classes: the mean over a view's tiles, weighted by their brightness.
 
@@ -137,12 +173,14 @@ def tiles(image: np.ndarray) -> list[np.ndarray]:
 
 SCORES: dict[str, Score] = {
     "psnr": restoration,
+    "likelihood": likelihood,
     "level": level,
     "lesions": lesions,
     "presence": presence,
     "label": label,
     "fusion": fusion,
     "neighbours": neighbours,
+    "refined": refined,
 }
 
 

@@ -15,7 +15,7 @@ from MedRestoreLib.networks.wgan_vgg import Critic
 from Testing.support.small_networks import counts, made
 
 
-@pytest.mark.parametrize("build", [EMANet, DnCNN])
+@pytest.mark.parametrize("build", [EMANet, DnCNN, lambda: EMANet(returned=0.5)])
 @pytest.mark.parametrize("level", [1 / 255, 50 / 255, 1.0])
 def test_rates_are_never_negative(build, level):
     network = made(build)
@@ -33,6 +33,29 @@ def test_each_module_of_emanet_can_be_left_out(build):
         sizes.append(sum(p.numel() for p in network.parameters()))
     assert len(set(sizes)) == len(sizes)
     assert min(sizes[2:]) < sizes[0]
+
+
+def test_blurred_outputs_have_no_pattern_of_the_blocks_that_the_body_works_on():
+    """Even a body whose weights differ at random between the four pixels of a block prints nothing of period two."""
+    images, level = torch.full((1, 1, 64, 64), 0.5), torch.tensor([0.1])
+    across = (-1.0) ** torch.arange(32)
+    pattern = {}
+    for blurred in (False, True):
+        with torch.inference_mode():
+            rate = made(lambda blurred=blurred: EMANet(blurred=blurred))(images, level)[0, 0, 16:48, 16:48]
+        swings = [rate * signs for signs in (across, across[:, None], across * across[:, None])]
+        pattern[blurred] = max(abs(float(swing.mean())) for swing in swings)
+    assert pattern[True] < 1e-4 < 1e-2 < pattern[False]
+
+
+def test_a_trained_network_returns_a_share_of_what_it_removed_and_one_in_training_does_not():
+    image, level = counts(64, 64), torch.tensor([0.1])
+    plain, kind = made(EMANet), made(lambda: EMANet(returned=0.25))
+    with torch.inference_mode():
+        rate, kinder = plain(image, level), kind(image, level)
+        assert (kinder - rate).mean().item() == pytest.approx(0.25 * (image - rate).mean().item(), rel=0.05)
+        assert (kinder - rate).std() < 0.1 * (image - rate).std()  # little of the noise
+        assert torch.equal(plain.train()(image, level), kind.train()(image, level))
 
 
 def test_every_weight_of_emanet_learns():

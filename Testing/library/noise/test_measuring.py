@@ -40,6 +40,18 @@ def test_the_total_is_found_whatever_scanners_do_to_the_noise(head, kind):
     assert found.noise_map is None
 
 
+@pytest.mark.parametrize("level", [0.5, 1.0])
+def test_air_tells_the_total_of_weak_filtered_noise_where_flat_blocks_may_hold_anatomy(head, level):
+    acquired = acquire(head, "fermi", level, seed=1)
+    estimate = RICIAN.estimate(acquired.noisy[None])
+    assert not estimate.sure
+    assert RICIAN.bind(acquired.noisy[None], estimate.level).sigma == pytest.approx(acquired.sigma, rel=0.06)
+    assert estimate.spectrum is not None
+    masked = np.where(acquired.inside, acquired.noisy, 0)[None]
+    careful = RICIAN.bind(masked, RICIAN.estimate(masked).level).sigma
+    assert careful < 0.8 * acquired.sigma, "without air the lower value is taken"
+
+
 @pytest.mark.parametrize(("kind", "coloured"), [("white", False), ("stripped", False), ("zero_filled_1.2", True)])
 def test_the_noise_of_a_small_slice_is_not_called_coloured_for_the_chance_of_few_blocks(head, kind, coloured):
     found = [measure(acquire(head[12:13, :112, :112], kind, 4.0, seed=seed).noisy[None]) for seed in range(8)]

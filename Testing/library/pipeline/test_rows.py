@@ -221,7 +221,7 @@ def test_a_study_is_restored_within_the_memory_limit(method, memory_gb, shape):
 def test_a_large_study_fits_the_memory_that_a_cpu_takes_unless_told(row):
     for dimensions in row.dimensions:
         reach, shape = row.reach_at(SIGMA), ((20, 4096, 4096) if dimensions == 2 else (1024, 1024, 1024))
-        limit = row.voxels_within(devices.DEFAULT_MEMORY_GB["cpu"])
+        limit = row.voxels_within(max(row.window_gb, devices.DEFAULT_MEMORY_GB["cpu"]))
         tiles = windows(shape, (0 if dimensions == 2 else reach, reach, reach), row.align, limit)
         kept = np.mean([np.prod([s.stop - s.start for s in w.core]) / w.size for w in tiles])
         assert kept > 0.1, "most of the work is done over and over"

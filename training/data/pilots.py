@@ -1,0 +1,181 @@
+"""Acquired blocks of MR with pilots, which a network then refines: what BM4D and the general network make of them.
+
+A pilot takes a second, so blocks are acquired once and kept on disk. They are on the stabilised scale, where the noise
+has variance 1, as the pipeline shows them to a method.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from MedRestoreLib import weights
+from MedRestoreLib.methods.bm4d import bm4d
+from MedRestoreLib.methods.refined import SECOND, along_all_axes
+from MedRestoreLib.noise import Spectrum, rice
+from MedRestoreLib.noise.spectrum import BANDS
+from training.simulate import magnetic as scanner
+
+from . import SPLITS, Origin, disk
+from .magnetic import DATA, LIMITS, Volumes
+
+BEYOND = """\
+- What it gains on BM4D is little where anatomy is fine: see `Resources/benchmarks/volumes.json` and `docs/mr.md`.
+- Filters other than zero-filling and Fermi's, and contrasts other than T1w, T2w, PDw and FLAIR, it never saw."""
+STEPS = 256  # of the stored integers per standard deviation of the noise
+DEPTH, SIDE = 16, 96  # of a block, voxels
+MARGIN = (2, 12)  # beside it: slices, and pixels, which k-space's filters wrap around
+LEVELS = (0.008, 0.17)  # standard deviation of the noise over the block's white
+GAUSSIAN, WHITE = 0.35, 0.5  # shares of blocks that are no magnitudes, and whose noise is white
+AROUND = 2  # slices before and after the one that is restored
+COUNT = 2 * AROUND + 1
+SEEN = 2 * COUNT + 1
+TRIES = 4  # to cut out a patch that shows something
+SHOWN = 5.0  # standard deviations: brighter is an object
+
+
+@dataclass(frozen=True, eq=False)
+class Acquired:
+    """A block on the stabilised scale, all ``(DEPTH, SIDE, SIDE)``, float32."""
+
+    noisy: np.ndarray
+    pilot: np.ndarray
+    second: np.ndarray
+    clean: np.ndarray
+
+    def stack(self, middle: int) -> np.ndarray:
+        """The noisy slices around one, their pilots, and its second pilot, ``(SEEN, rows, columns)``."""
+        window = slice(middle - AROUND, middle + AROUND + 1)
+        return np.concatenate((self.noisy[window], self.pilot[window], self.second[middle][None]))
+
+
+class Pilots(Volumes):
+    """``Volumes`` whose samples hold ``stack``, see ``Acquired.stack``, and ``clean``, the middle slice.
+
+    Args:
+        cache: folder that holds volumes and blocks.
+        shares: as for ``Volumes``.
+        blocks: of the training split; each is used for all its slices, turned at random.
+        patch: side of the square patches that are cut out of a block, pixels.
+        held_out: blocks of the validation split.
+        processes: that acquire blocks; 0: one per core.
+        key: of the data that an earlier training used.
+    """
+
+    def __init__(
+        self,
+        cache: Path,
+        *,
+        shares: dict[str, float],
+        blocks: int,
+        patch: int = 64,
+        held_out: int = 48,
+        processes: int = 0,
+        key: str = "",
+    ) -> None:
+        super().__init__(cache, shares=shares, patch=patch, depth=DEPTH, key=key)
+        self.counts = {"train": blocks, "validation": held_out, "test": 0}  # tests are made on whole studies
+        self.processes = processes
+        self.blocks = self.folder / f"pilots-{self.key}"
+
+    @classmethod
+    def origin(cls, **arguments: object) -> Origin:
+        return Origin(DATA, f"{BEYOND}\n{LIMITS}")
+
+    def prepare(self, splits: Sequence[str] = SPLITS) -> None:
+        super().prepare(splits)
+        jobs = [(self, split, number) for split in splits for number in range(self.counts[split])]
+        if missing := [job for job in jobs if not self._block_file(*job[1:]).exists()]:
+            disk.fill(self.blocks, _acquire, missing, self.processes, "Acquiring blocks")
+
+    def sample(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        block = self.acquired("train", int(rng.integers(self.counts["train"])))
+        middle = int(rng.integers(AROUND, DEPTH - AROUND))
+        images = np.concatenate((block.stack(middle), block.clean[middle][None]))
+        for _ in range(TRIES):
+            row, column = rng.integers(SIDE - self.patch + 1, size=2)
+            cut = images[:, row : row + self.patch, column : column + self.patch]
+            left = np.square(cut[3 * AROUND + 1] - cut[-1]).mean()  # by the pilot: much, where the truth has noise, too
+            if (cut[-1] > SHOWN).mean() * (1 - left) > rng.random():  # air teaches little
+                break
+        cut = np.rot90(cut, rng.integers(4), (1, 2))[:, :: rng.choice((1, -1))]
+        if rng.random() < 0.5:  # the slices in the other order
+            cut = np.concatenate((cut[:COUNT][::-1], cut[COUNT : 2 * COUNT][::-1], cut[2 * COUNT :]))
+        return {"stack": np.ascontiguousarray(cut[:-1]), "clean": np.ascontiguousarray(cut[-1])}
+
+    def acquired(self, split: str, number: int) -> Acquired:
+        """One of a split's blocks."""
+        return Acquired(*np.load(self._block_file(split, number)).astype(np.float32) / np.float32(STEPS))
+
+    def _block_file(self, split: str, number: int) -> Path:
+        return self.blocks / f"{split}-{number:05d}.npy"
+
+
+def _acquire(source: Pilots, split: str, number: int) -> None:
+    if multiprocessing.parent_process() is not None:  # the others have the other cores
+        torch.set_num_threads(1)
+    rng = np.random.default_rng((SPLITS.index(split), number))
+    depth, side = DEPTH + 2 * MARGIN[0], SIDE + 2 * MARGIN[1]
+    found = acquired(source.block(rng, depth, side, split), rng)
+    integers = np.clip(np.rint(np.stack((found.noisy, found.pilot, found.second, found.clean)) * STEPS), -32768, 32767)
+    disk.save(source._block_file(split, number), integers.astype(np.int16))
+
+
+def acquired(clean: np.ndarray, rng: np.random.Generator) -> Acquired:
+    """A clean block with margins, acquired with noise of a random kind and level, and its pilot."""
+    sigma = np.float32(np.exp(rng.uniform(*np.log(LEVELS))))
+    shape = clean.shape
+    drawn = None if rng.random() < WHITE else _filter(rng)
+    gains = None if drawn is None else drawn(shape)
+    ideal = clean if gains is None else np.maximum(scanner.filtered(clean, gains), 0)
+    channels = [scanner.coloured(rng, shape, gains) for _ in range(2)]
+    amplitude = ideal / sigma
+    if rng.random() < GAUSSIAN:
+        target, noisy = amplitude, amplitude + channels[0]
+    else:
+        target = rice.expected(amplitude)
+        noisy = rice.stabilise(np.hypot(amplitude + channels[0], channels[1]))
+    cut = tuple(
+        slice(margin, length - margin) for margin, length in zip((MARGIN[0], *2 * MARGIN[1:]), shape, strict=True)
+    )
+    noisy, target = (np.ascontiguousarray(values[cut], np.float32) for values in (noisy, target))
+    first, second = pilots_of(noisy, None if drawn is None else spectrum_of(drawn))
+    return Acquired(noisy, first, second, target)
+
+
+def pilots_of(noisy: np.ndarray, spectrum: Spectrum | None) -> tuple[np.ndarray, np.ndarray]:
+    """What BM4D and the general network make of a stabilised block ``(slices, rows, columns)``."""
+    from scipy.ndimage import uniform_filter
+
+    means = uniform_filter(noisy, (1, 3, 3))
+    low, scale = float(means.min()), float(max(np.ptp(means), 1.0))
+    scaled = torch.from_numpy((noisy - np.float32(low)) / np.float32(scale))
+    general = weights.find(SECOND).load()
+    with torch.inference_mode():
+        first = bm4d(scaled[None, None], 1 / scale, spectrum=spectrum)[0, 0]
+        second = along_all_axes(general, scaled, (spectrum.as_white if spectrum else 1) / scale)
+    first, second = (found * scale + low for found in (first, second))
+    return first.numpy(), second.numpy()
+
+
+def spectrum_of(gains: object) -> Spectrum:
+    """The spectrum of noise that a filter has coloured."""
+    fine = 8 * BANDS
+    power = np.square(gains((fine, fine, fine)), dtype=np.float64)  # type: ignore[operator]
+    for axis in range(3):
+        half = np.moveaxis(power, axis, 0)[: fine // 2]
+        power = np.moveaxis(half.reshape(BANDS, -1, *half.shape[1:]).mean(1), 0, axis)
+    return Spectrum(power / power.mean())
+
+
+def _filter(rng: np.random.Generator) -> object:
+    """Gains by shape: zeros outside of a part of k-space, or a roll-off."""
+    if rng.random() < 0.5:
+        return scanner.zero_filled(rng.uniform(1.05, 2.0))
+    edge, width = rng.uniform(0.28, 0.5), rng.uniform(0.02, 0.08)
+    return lambda shape: scanner.fermi(shape, edge, width)
