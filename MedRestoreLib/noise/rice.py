@@ -82,14 +82,6 @@ def unbiased_inverse(stabilised: np.ndarray) -> np.ndarray:
     return np.where(stabilised > tab.expected[-1], 0.5 * (shifted + np.sqrt(shifted**2 - 1)), inside)
 
 
-def expected(nu: np.ndarray) -> np.ndarray:
-    """E[f(t)] of an amplitude: what ``unbiased_inverse`` inverts."""
-    tab = table()
-    end = tab.nu[-1]
-    beyond = nu + 0.25 / np.maximum(nu, end) + (tab.expected[-1] - end - 0.25 / end)
-    return np.where(nu > end, beyond, np.interp(nu, tab.nu, tab.expected))
-
-
 def mean_inverse(stabilised: np.ndarray) -> np.ndarray:
     """The mean of t whose expected f(t) this is; between 0 and pure noise a straight line, for masked air stays 0."""
     tab = table()

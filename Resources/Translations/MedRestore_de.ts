@@ -548,11 +548,11 @@
     </message>
     <message>
         <source>BM4D, refined</source>
-        <translation type="unfinished"></translation>
+        <translation>BM4D, verfeinert</translation>
     </message>
     <message>
         <source>BM4D, joined with the general network and refined by a third from five slices: for MR volumes.</source>
-        <translation type="unfinished"></translation>
+        <translation>BM4D, verbunden mit dem allgemeinen Netz und verfeinert von einem dritten aus fünf Schichten: für MR-Volumen.</translation>
     </message>
     <message>
         <source>PRI-NLM3D</source>
