@@ -140,7 +140,7 @@ TABLES = {
 PAPER = Paper(
     title="P3",
     protocols=("rician",),
-    source="unpaired:UnpairedSlices",
+    sources=("unpaired:UnpairedSlices",),
     tables={name: Table(make) for name, make in TABLES.items()},
     card=("heads", "grey_levels", "pdw_slices"),
 )
