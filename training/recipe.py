@@ -151,6 +151,14 @@ class Critic:
 
 
 @dataclass(frozen=True)
+class Partner:
+    """The network of the other direction, of a training on images without partners: from clean images to noisy ones."""
+
+    implementation: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One model.
 
@@ -173,6 +181,7 @@ class Recipe:
     optimiser: Optimiser = Optimiser()
     validation: Validation = Validation()
     critic: Critic | None = None
+    partner: Partner | None = None
     trainer: str = "supervised"
     restorer: str = ""
     seed: int = 0

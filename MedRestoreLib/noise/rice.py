@@ -65,6 +65,14 @@ def stabilise(t: np.ndarray) -> np.ndarray:
     return _extended(np.maximum(t, 0), tab.t, tab.transform)
 
 
+def expected(nu: np.ndarray) -> np.ndarray:
+    """E[f(t) | nu], which ``unbiased_inverse`` inverts."""
+    tab = table()
+    end = tab.nu[-1]
+    beyond = nu + 0.25 / np.maximum(nu, end) + (tab.expected[-1] - end - 0.25 / end)
+    return np.where(nu > end, beyond, np.interp(nu, tab.nu, tab.expected))
+
+
 def unbiased_inverse(stabilised: np.ndarray) -> np.ndarray:
     """The nu whose expected f(t) this is; 0 for less than pure noise gives on average."""
     tab = table()
@@ -72,14 +80,6 @@ def unbiased_inverse(stabilised: np.ndarray) -> np.ndarray:
     inside = np.interp(stabilised, tab.expected, tab.nu)
     shifted = np.maximum(stabilised - (tab.expected[-1] - end - 0.25 / end), 1.0)
     return np.where(stabilised > tab.expected[-1], 0.5 * (shifted + np.sqrt(shifted**2 - 1)), inside)
-
-
-def expected(nu: np.ndarray) -> np.ndarray:
-    """E[f(t)] of an amplitude: what ``unbiased_inverse`` inverts."""
-    tab = table()
-    end = tab.nu[-1]
-    beyond = nu + 0.25 / np.maximum(nu, end) + (tab.expected[-1] - end - 0.25 / end)
-    return np.where(nu > end, beyond, np.interp(nu, tab.nu, tab.expected))
 
 
 def mean_inverse(stabilised: np.ndarray) -> np.ndarray:

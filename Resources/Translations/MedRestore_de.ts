@@ -547,6 +547,14 @@
         <translation>Ein Netz nimmt Rauschen und Unschärfe unbekannter Art heraus; seine Option sharpen reicht von 0 (nur beruhigen) bis 1.</translation>
     </message>
     <message>
+        <source>BM4D, refined</source>
+        <translation>BM4D, verfeinert</translation>
+    </message>
+    <message>
+        <source>BM4D, joined with the general network and refined by a third from five slices: for MR volumes.</source>
+        <translation>BM4D, verbunden mit dem allgemeinen Netz und verfeinert von einem dritten aus fünf Schichten: für MR-Volumen.</translation>
+    </message>
+    <message>
         <source>PRI-NLM3D</source>
         <translation>PRI-NLM3D</translation>
     </message>
@@ -593,6 +601,14 @@
     <message>
         <source>A network trained on images of many kinds and told the noise level: for single slices of MR.</source>
         <translation>Ein Netz, das an Bildern vieler Arten trainiert wurde und den Rauschpegel erfährt: für einzelne MR-Schichten.</translation>
+    </message>
+    <message>
+        <source>Disentangled network</source>
+        <translation>Entflechtendes Netz</translation>
+    </message>
+    <message>
+        <source>A network trained on heads without pairs of noisy and clean images: below BM3D, and here to compare.</source>
+        <translation>Ein Netz, das an Köpfen ohne Paare aus verrauschtem und rauschfreiem Bild trainiert wurde: schlechter als BM3D, hier zum Vergleich.</translation>
     </message>
     <message>
         <source>BM3D</source>

@@ -547,6 +547,14 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>BM4D, refined</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>BM4D, joined with the general network and refined by a third from five slices: for MR volumes.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>PRI-NLM3D</source>
         <translation type="unfinished"></translation>
     </message>
@@ -592,6 +600,14 @@
     </message>
     <message>
         <source>A network trained on images of many kinds and told the noise level: for single slices of MR.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Disentangled network</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A network trained on heads without pairs of noisy and clean images: below BM3D, and here to compare.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

@@ -24,7 +24,7 @@ from .inputs import real
 CROP = np.s_[60:90, 40:160, 30:130]  # of the average head: slices, rows, columns
 B_VALUE = 1.5  # ms per square micrometre
 CASES = ((7, 3.0), (13, 2.0), (13, 5.0), (32, 5.0))  # frames, level
-METHODS = ("odct3d", "prinlm3d")
+METHODS = ("odct3d", "prinlm3d", "bm4d")
 HEAD = 0.1  # of the brightest of the first frame
 
 

@@ -15,14 +15,14 @@ from MedRestoreLib.methods import catalogue
 
 
 def made(build: Callable[[], torch.nn.Module], seed: int = 0, *, std: float = 0.02) -> torch.nn.Module:
-    """A network with random weights in every layer: the last one of a recommended form would start from zero.
+    """A network with random weights in every layer: the last ones of recommended forms would start from zero.
 
-    ``std``: of the weights of the last layer.
+    ``std``: of the weights of these layers.
     """
     torch.manual_seed(seed)
     network = build().eval()
     for name, weight in network.named_parameters():
-        if name.startswith("body.last"):
+        if name.startswith("body.last") or (weight.dim() > 1 and not weight.any()):
             torch.nn.init.normal_(weight, std=std)
     return network
 

@@ -35,9 +35,10 @@ def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> boo
 # Recipes
 
 NEED_CLIPS = {"fusion", "neighbours_x2"}  # see test_clips
+UNPAIRED = {"disentangled", "disentangled_paper", "cyclegan_mr"}  # see test_unpaired
 
 
-@pytest.mark.parametrize("name", [name for name in recipes.names() if name not in NEED_CLIPS])
+@pytest.mark.parametrize("name", [name for name in recipes.names() if name not in NEED_CLIPS | UNPAIRED])
 def test_every_recipe_trains_and_can_be_used(name, pictures, tmp_path):
     recipe = smoke(name, pictures)
     folder = trained(name, pictures, tmp_path)

@@ -2,7 +2,8 @@
 
 Levels of counts are 1 to 50 grey values of 255: the noise's standard deviation where the image is 1 (``p_peak``), or
 the noise's mean and its variance (``p_lit``). Levels of speckle are standard deviations relative to the signal, 0.1 to
-0.8. Levels of Gaussian noise are standard deviations in grey values of 255. They are not comparable and share no table.
+0.8. Levels of Gaussian noise are standard deviations in grey values of 255. Levels of Rician noise are percent of the
+study's maximum. They are not comparable and share no table.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from MedRestoreLib.noise import poisson
+from MedRestoreLib.noise import poisson, rice
 from MedRestoreLib.noise.bmode import simulate_envelope
 from MedRestoreLib.noise.gaussian import Gaussian
+from MedRestoreLib.noise.rician import Rician
 from MedRestoreLib.noise.speckle import Speckle
 from MedRestoreLib.pipeline.domains import NOISE_ABOVE
 from MedRestoreLib.pipeline.plan import BMODE_DYNAMIC_RANGE_DB
@@ -35,6 +37,8 @@ BMODE_LEVELS = (0.05, 0.4)  # about 8 looks at 80 dB to one look at 40 dB
 # Text as scanners write it: scales of a font of 22 pixels, the lowest grey of text over tissue and of text in a box,
 # and the box's own grey, in half of the cases black.
 LETTERS, BRIGHT_TEXT, DIM_TEXT, BOX_GREY = (0.25, 0.8), 0.6, 0.15, (-0.15, 0.15)
+
+BELOW_AIR = 1.3  # standard deviations: so far below air's mean do means of 3x3 voxels of a slice reach
 
 Degraded = dict[str, np.ndarray]
 
@@ -118,6 +122,23 @@ def gaussian(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degra
     return {"noisy": Gaussian.add(clean, level / GREY, rng)}
 
 
+def rician(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degraded:
+    """Magnitudes of ``clean`` with ``level`` percent of 1, the study's maximum, in each channel; not clipped."""
+    return {"noisy": Rician(level=level, reference=1.0).drawn(clean, rng)}
+
+
+def rician_stabilised(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degraded:
+    """``rician`` after the variance-stabilising transform, in about [0, 1]; the noise has ``level`` percent of 1.
+
+    ``clean`` in the result is the mean of what many acquisitions would give.
+    """
+    noise = Rician(level=level, reference=1.0)
+    low, sigma = np.float32(rice.table().expected[0] - BELOW_AIR), np.float32(level / 100)
+    mean = rice.expected(clean / sigma)
+    noisy = noise.stabilise(noise.drawn(clean, rng))
+    return {"noisy": (noisy - low) * sigma, "clean": ((mean - low) * sigma).astype(np.float32)}
+
+
 def as_is(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degraded:
     """No noise is added: a real frame has its own speckle, and some sources acquire their samples."""
     return {"noisy": clean}
@@ -185,6 +206,7 @@ class Model:
 
 
 COUNTS, GREYS = (50.0, 30.0, 20.0, 10.0), (0.25, 0.5, 0.75)  # 26, 72, 163 and 650 counts; the levels of the papers
+PERCENT = (5.0, 15.0, 30.0)
 
 MODELS: dict[str, Model] = {
     "p_peak": Model(
@@ -228,6 +250,20 @@ MODELS: dict[str, Model] = {
         "stabilised",
         GREY,
         tuple(("gaussian", at) for at in (7.65, 15.0, 25.0, 38.25)),
+    ),
+    "rician": Model(
+        rician,
+        "magnitudes: |x + s (n1 + i n2)|, s percent of the study's maximum",
+        "",
+        100.0,
+        tuple(("rician", at) for at in PERCENT),
+    ),
+    "rician_stabilised": Model(
+        rician_stabilised,
+        "magnitudes, s percent of the study's maximum, after the variance-stabilising transform",
+        "stabilised",
+        100.0,
+        tuple(("rician_stabilised", at) for at in PERCENT),
     ),
     "as_is": Model(as_is, "real frames with the speckle that they have", "linear", 1.0, (("as_is", 0.0),)),
     "acquired": Model(  # by the source: see data/pilots.py
@@ -278,7 +314,8 @@ def draw(
 
     Args:
         sample: holds ``clean``, ``(rows, columns)``, at most about 1; whatever else it holds is passed on, except
-            ``smooth``, which only the model uses.
+            ``smooth``, which only the model uses, and ``other``, a clean image of somebody else: it becomes the target
+            that it would be under the same noise.
         levels: the lowest and the highest; drawn log-uniformly between them, or uniformly if ``even``.
         brightness: see ``training.recipe.Degradation``. It makes networks robust to the estimate of the brightness by
             which a study is divided: counts scale along, so the level stays right while the maximum differs from 1.
@@ -296,6 +333,8 @@ def draw(
     if "mean" in sample:
         sample["mean"] = np.float32(sample["mean"] * factor)
     sample |= degrade(model, sample["clean"], level, rng, smooth, **arguments)
+    if "other" in sample:
+        sample["other"] = degrade(model, sample["other"], level, rng, **arguments)["clean"]
     if annotated and rng.random() < annotated:
         sample |= _annotated({name: sample[name] for name in ("noisy", "clean", "calm") if name in sample}, rng)
     return sample

@@ -15,4 +15,5 @@ MEASURES = {
     "enhancement": "enhancement:results",
     "resolution": "resolution:results",
     "clips": "clips:results",
+    "magnitudes": "magnitudes:results",
 }

@@ -47,6 +47,7 @@ PROTOCOLS: dict[str, Protocol] = {  # by the name of the noise model in training
     "blurred": Protocol(ENHANCED, (0.2, 0.5, 1.0)),
     "gaussian": Protocol(MIXED, (7.65, 22.95, 38.25), (), baselines.WHITE_NOISE),  # 3, 9 and 15 % of the maximum
     "reduced": Protocol(CLIPS, (2.0, 3.0, 4.0)),
+    "rician": Protocol("disentangled", (5.0, 10.0, 15.0, 20.0, 25.0, 30.0)),
     REAL: Protocol(BREASTS, lesion_levels=(0.0,)),
 }
 

@@ -11,11 +11,11 @@ from MedRestoreLib.files import atomic
 
 from ..data.degradations import MODELS
 from ..recipe import Recipe
-from . import emanet, enlarging, swin_conv, unet_att
+from . import emanet, enlarging, p3, swin_conv, unet_att
 from .common import Measured, Paper, Table, fidelity_table
 from .results import FOLDER, method_name, read
 
-PAPERS: tuple[Paper, ...] = (emanet.PAPER, unet_att.PAPER, swin_conv.PAPER, enlarging.PAPER)
+PAPERS: tuple[Paper, ...] = (emanet.PAPER, unet_att.PAPER, swin_conv.PAPER, enlarging.PAPER, p3.PAPER)
 PROTOCOLS: tuple[str, ...] = tuple(protocol for paper in PAPERS for protocol in paper.protocols)
 TABLES: dict[str, Table] = {name: table for paper in PAPERS for name, table in paper.tables.items()}
 

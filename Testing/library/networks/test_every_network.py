@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from MedRestoreLib.networks.bias_free import BiasFree
+from MedRestoreLib.networks.disentangled import Disentangled
 from MedRestoreLib.networks.dncnn import DnCNN, PaperDnCNN, SpeckleDnCNN
 from MedRestoreLib.networks.dran import DRAN
 from MedRestoreLib.networks.emanet import EMANet, PaperEMANet
@@ -54,6 +55,7 @@ RESTORERS = {
     "EMANet": Case(partial(EMANet, width=8), level="told", margin=96),
     "DnCNN": Case(DnCNN, level="told", margin=32),
     "BiasFree": Case(partial(BiasFree, width=8), level="told", margin=80),
+    "Disentangled": Case(partial(Disentangled, width=8), level="told", margin=80),
     "PaperEMANet": Case(partial(PaperEMANet, width=8), level="told", norm=True),
     "PaperDnCNN": Case(partial(PaperDnCNN, layers=4, width=8), level="blind", norm=True),
     "REDCNN": Case(partial(REDCNN, width=8), level="blind"),
@@ -88,6 +90,7 @@ every_local_restorer = pytest.mark.parametrize("case", local.values(), ids=local
         (PaperEMANet, 2_721_141),
         (DnCNN, 89_016),
         (BiasFree, 1_334_448),
+        (Disentangled, 1_411_056),
         (PaperDnCNN, 556_097),
         (SpeckleDnCNN, 556_097),
         (REDCNN, 1_848_865),

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from MedRestoreLib import noise
+from MedRestoreLib.noise import rice
 from MedRestoreLib.noise.bmode import simulate_bmode, simulate_envelope
 from MedRestoreLib.noise.poisson import add_literal, add_peak, add_physical, peak_counts, thin
 
@@ -230,6 +231,11 @@ def test_models_work_on_any_shape_and_on_parts(id):
         assert whole.dtype == np.float32
         assert whole.shape == voxels.shape
         assert np.array_equal(function(voxels[1, 2, ::3]), whole[1, 2, ::3])
+
+
+def test_the_expected_stabilised_magnitude_inverts_to_its_amplitude():
+    amplitudes = np.array([0.0, 0.5, 2.0, 9.0, 13.9, 14.1, 50.0, 1000.0])
+    np.testing.assert_allclose(rice.unbiased_inverse(rice.expected(amplitudes)), amplitudes, atol=2e-3)
 
 
 def test_values_below_the_noise_invert_to_nothing():
