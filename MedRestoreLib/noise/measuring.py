@@ -42,6 +42,7 @@ SCATTERED = 1.8  # dispersion from which there is anatomy in the blocks
 FAINT, SCATTERED_SQUARES = 30.0, 1.14
 # A level of even noise is doubted where blocks differ so much, are noisier by so much, and grow less than with anatomy.
 UNEVEN, NOISIER, ANATOMY = 1.3, 1.05, 1.1
+FILTERED = 1 / 3  # of ``least``: noise that is fainter at the highest frequencies is taken to be filtered
 AGREEING = 1.1  # a level of air over that of flat blocks, at most, to be the same noise
 CALMER = 0.75  # a map is kept if it lessens the dispersion to this part
 # Densities that differ by less, relatively, are those of white noise; of few blocks, by CHANCE / sqrt(blocks). White
@@ -64,6 +65,7 @@ class Measured:
         sigma: its total standard deviation in each channel, in the study's unit: the root mean square over the object,
             without what anatomy in the blocks adds.
         least: the standard deviation that nine of ten of the blocks exceed.
+        faintest: standard deviation of white noise as strong as what is at the highest frequencies.
         spectrum: of the noise; None where it is white.
         noise_map: where it is stronger than elsewhere; None where it is even.
         blocks: how many flat blocks it was measured in.
@@ -79,6 +81,7 @@ class Measured:
 
     sigma: float
     least: float
+    faintest: float
     spectrum: Spectrum | None
     noise_map: NoiseMap | None
     blocks: int
@@ -105,6 +108,17 @@ class Measured:
     def scattered(self) -> bool:
         """Whether squares differ as those of even noise do not."""
         return not (self.cubes or self.repeats) and self.dispersion > SCATTERED_SQUARES
+
+    @property
+    def careful(self) -> float:
+        """A standard deviation that the noise hardly falls short of.
+
+        It is ``least`` but where even the flattest squares are full of anatomy, as in coarse echo-planar images: there
+        it is what anatomy hardly reaches, the highest frequencies. Filtered noise has little at them.
+        """
+        if self.scattered and (self.growth > ANATOMY or self.dispersion > SCATTERED):
+            return min(self.least, max(self.faintest, FILTERED * self.least))
+        return self.least
 
     @property
     def _rolls_off_at_once(self) -> bool:
@@ -236,6 +250,7 @@ def _measured(
     return Measured(
         sigma=sigma,
         least=float(np.sqrt(np.percentile(chosen.energies, 10))),
+        faintest=sigma * float(chosen.variances[-2:, -2:, -2:].mean()) ** 0.5,
         spectrum=spectrum,
         noise_map=noise_map,
         blocks=len(chosen.energies),
@@ -374,7 +389,7 @@ def refined(
         return estimate
     if estimate.sure and estimate.level is not None and (found.confidence <= SURE or found.white):
         # Air may be calmer than tissue: then it does not tell the noise of tissue.
-        sigma = found.beneath or (found.sigma if found.growth < GROWN else found.least)
+        sigma = found.beneath or (found.sigma if found.growth < GROWN else found.careful)
         if found.blocks < ENOUGH or level_of(sigma) < CONTRADICTED * estimate.level:
             return _doubted(estimate) if _uneven(found, level_of(found.sigma) / estimate.level) else estimate
     if found.confidence > SURE:
@@ -387,8 +402,8 @@ def refined(
             "noise; the lower value is taken."
         )
         return Estimate(level_of(found.beneath), found.confidence, reason)
-    least, most = level_of(found.least), level_of(found.sigma)
-    limits = f"{found.least:.3g} and {found.sigma:.3g} in the {found.blocks} flattest blocks, where anatomy may be"
+    least, most = level_of(found.careful), level_of(found.sigma)
+    limits = f"{found.careful:.3g} and {found.sigma:.3g} in the {found.blocks} flattest blocks, where anatomy may be"
     if of_air and estimate.level and least < estimate.level < AGREEING * most:
         reason = f"{estimate.reason.rstrip('.')}; between {limits}."
         return Estimate(min(estimate.level, most), found.confidence, reason, found.spectrum)
