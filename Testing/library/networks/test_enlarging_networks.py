@@ -97,4 +97,4 @@ def test_the_frozen_layer_of_fusion_has_576_weights():
 def test_untrained_neighbours_change_nothing():
     frames = torch.rand(1, 6, 16, 20, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        assert torch.equal(made(Neighbours)(frames), frames[:, :1])
+        assert torch.equal(Neighbours().eval()(frames), frames[:, :1])
