@@ -196,10 +196,11 @@ class StudySection(VTKObservationMixin):
 
     def canAdapt(self) -> bool:
         """Whether the method is a network that can learn on the study."""
+        from MedRestoreLib.noise import model
         from MedRestoreLib.pipeline import adaptation
 
-        method = self._method()
-        return method is not None and adaptation.can_adapt(method)
+        method, noise = self._method(), self._parameterNode.noise
+        return method is not None and bool(noise) and adaptation.can_adapt(method, model(noise))
 
     def enlarges(self) -> bool:
         """Whether the method makes the study larger."""

@@ -40,7 +40,8 @@ class Adaptation:
         if self.kept:
             return (
                 f"The network was adapted to this study in {self.steps} steps: on a part of the {held} that was held "
-                f"out it then did better, by {margin:.1f} standard errors."
+                f"out it then did better, by {margin:.1f} standard errors. The expected gain may be too high: the "
+                "network has seen this noise."
             )
         return (
             f"The network was to be adapted to this study, but on a part of the {held} that was held out it did not "

@@ -20,9 +20,11 @@ from .denoising import Denoising
 WHOLE = 1e-3  # counts: what a count differs from a whole number at most
 
 
-def can_adapt(method: Method) -> bool:
-    """Whether the method is a network that can be adapted to a study."""
-    return method.learned and domains.find(method.domain).divides and method.dimensions == (2,)
+def can_adapt(method: Method, noise: type[Noise] | None = None) -> bool:
+    """Whether the method is a network that can be adapted to a study (with such noise; None: with any)."""
+    domain = domains.find(method.domain)
+    able = method.learned and domain.divides and method.dimensions == (2,)
+    return able and (noise is None or domain.counts or noise.linear)
 
 
 def check_adapt(method: Method, noise: type[Noise], sure: bool) -> None:
@@ -34,10 +36,10 @@ def check_adapt(method: Method, noise: type[Noise], sure: bool) -> None:
     if not can_adapt(method):
         able = ", ".join(row.id for row in catalogue.METHODS if can_adapt(row))
         raise InvalidPlan(f"{method.id} cannot be adapted to a study; networks that can: {able}.", field="adapt")
-    if not noise.risk:
+    if not can_adapt(method, noise):
         raise InvalidPlan(
-            f"{noise.title.lower()} noise is correlated: no part of a study is independent of the rest, and no network "
-            "can be adapted to it.",
+            f"{method.id} can be adapted to Gaussian noise alone: {noise.title} noise is another where the signal is "
+            "weak.",
             field="adapt",
         )
     if not sure:

@@ -116,7 +116,7 @@ def adaptable(image: Image, plan: Plan) -> Choice:
         InvalidPlan: no network is both meant for such studies and able to be adapted.
     """
     noise = model(plan.noise).bind(image.voxels, plan.level)
-    able = [row for row in catalogue.METHODS if can_adapt(row) and row.installed()]
+    able = [row for row in catalogue.METHODS if can_adapt(row, model(plan.noise)) and row.installed()]
     fit = [row for row in able if checks.is_meant_for(image, plan.noise, row)]
     if not fit:
         raise InvalidPlan(

@@ -3,7 +3,7 @@
     MEDRESTORE_DATA=FOLDER python -m Testing.benchmarks.adaptation [--seeds N] [--quick]
 
 ``emanet`` on scintigrams of seven organs, of 8 to 2,000 counts at the brightest pixel, and ``general`` on slices of
-heads with Rician noise. Printed for each: dB that adapting gains (the adapted network's error against the shipped
+heads with Gaussian noise. Printed for each: dB that adapting gains (the adapted network's error against the shipped
 one's, whether it was kept or not), dB against BM3D, the guard's standard errors, whether it kept the network, and
 how far the report's expected gain is from the true one.
 """
@@ -22,7 +22,7 @@ from MedRestoreLib.evidence import adaptation
 from Testing.support.paths import REPOSITORY
 from Testing.support.scintigraphy import ORGANS, brain
 
-PEAKS, LEVELS = (8, 60, 2000), (3.0, 9.0)  # counts; percent
+PEAKS, LEVELS = (8, 60, 2000), (3.0, 9.0)  # counts; percent of the maximum
 HEADS = ("mri/fnndsc_eun", "mri/colin27")  # almost without noise
 SLICES = 3
 
@@ -42,8 +42,9 @@ def studies(data: Path, seeds: int, quick: bool) -> Iterator[tuple[str, str, mr.
         middle = voxels[len(voxels) // 2 :: 12][:SLICES]
         for level in LEVELS[:1] if quick else LEVELS:
             clean = mr.Image.from_array(middle[None], axes="fzyx", modality="MR")
-            noisy = mr.add_noise(clean, "rician", level)
-            yield f"{Path(folder).name} {level:g} %", "general", noisy, clean.voxels[0], level
+            sigma = level / 100 * float(middle.max())
+            noisy = mr.add_noise(clean, "gaussian", sigma)
+            yield f"{Path(folder).name} {level:g} %", "general", noisy, clean.voxels[0], sigma
 
 
 def main() -> None:
@@ -56,7 +57,7 @@ def main() -> None:
     sure, adaptation.SURE = adaptation.SURE, -np.inf  # every adapted network is used, and judged here
     kept, others = [], []
     for what, method, study, clean, level in studies(data, arguments.seeds, arguments.quick):
-        noise = "rician" if method == "general" else "poisson"
+        noise = "gaussian" if method == "general" else "poisson"
 
         def error(result: mr.Result, truth: np.ndarray = clean) -> float:
             return float(np.square(result.image.voxels.reshape(truth.shape) - truth).mean())

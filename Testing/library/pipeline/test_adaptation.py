@@ -96,6 +96,7 @@ def test_a_general_network_adapts_to_magnetic_resonance(monkeypatch):
     [
         ("counts", {"method": "bm3d"}, "adapt", "networks that can: emanet"),
         ("frame", {"method": "unet_att_small"}, "adapt", "cannot be adapted"),
+        ("magnitudes", {"method": "general", "level": 5.0}, "adapt", "Gaussian noise alone"),
         ("scaled", {"method": "emanet", "level": 1.0}, "adapt", "no whole numbers"),
         ("noise unknown", {"method": "general"}, "level", "only where the noise level is sure"),
     ],
@@ -107,6 +108,7 @@ def test_what_cannot_be_adapted_is_refused(study, edits, field, says):
         "counts": counts,
         "frame": mr.Image.from_array(rng.integers(0, 255, (64, 64)).astype(np.uint8), modality="US"),
         "scaled": counts.with_voxels(counts.voxels * 0.7),
+        "magnitudes": mr.Image.from_array(rng.rayleigh(9.0, (64, 64)), modality="MR"),
         "noise unknown": mr.Image.from_array(np.add.outer(np.arange(64.0), np.arange(64.0)), modality="CT"),
     }
     with pytest.raises(mr.InvalidPlan, match=says) as raised:
