@@ -2,8 +2,7 @@
 
     {"medrestorePreset": 1, "name": "Bone scan, gentle", "method": "bm3d", "noise": "poisson", "level": "auto",
      "strength": 0.7, "dimensions": "auto", "factor": 1, "options": {}, "device": "auto", "precision": "auto",
-     "memory_gb": "auto",
-     "note": ""}
+     "memory_gb": "auto", "note": ""}
 
 "auto" leaves a field open: the method, the noise and the level are then those that are recommended for each study.
 """

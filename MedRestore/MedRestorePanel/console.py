@@ -27,9 +27,9 @@ class MedRestoreLogic(ScriptedLoadableModuleLogic):
         restored = logic.restore(volumeNode)  # recommended method and level
         restored = logic.restore(volumeNode, method="bm3d", level=12.0)
 
-    ``edits`` are the fields of ``MedRestoreLib.Plan``: method, noise, level, strength, dimensions, factor, device,
-    precision, memory_gb, options. Every method raises ``MedRestoreLib.MedRestoreError`` with a sentence that says what
-    to do; the scene is then as it was.
+    ``edits`` are the fields of ``MedRestoreLib.Plan``: method, noise, level, strength, dimensions, together, adapt,
+    factor, device, precision, memory_gb, options. Every method raises ``MedRestoreLib.MedRestoreError`` with a sentence
+    that says what to do; the scene is then as it was.
     """
 
     def getParameterNode(self) -> MedRestoreParameterNode:

@@ -45,8 +45,8 @@ def paired(found: Sequence[Series], headers: Mapping[Path, Any]) -> list[Series]
             if all(len(parts[name]) == 1 for name in names):
                 first, second = (parts[name][0] for name in names)
                 pairs[id(first)], pairs[id(second)] = _together(title, names, first, second), None
-    paired = (pairs.get(id(single), single) for single in found)
-    return [one for one in paired if one is not None]
+    listed = (pairs.get(id(single), single) for single in found)
+    return [one for one in listed if one is not None]
 
 
 def _together(title: str, names: tuple[str, str], first: Series, second: Series) -> Series:

@@ -72,12 +72,7 @@ def stabilised(images: torch.Tensor, sigma: float, *, weights: str | nn.Module) 
 
 
 def calm_and_sharp(
-    images: torch.Tensor,
-    sigma: float,
-    *,
-    weights: str,
-    sharpen: Share = 0.0,
-    reference: float | None = None,
+    images: torch.Tensor, sigma: float, *, weights: str, sharpen: Share = 0.0, reference: float | None = None
 ) -> torch.Tensor:
     """Denoise and deblur ultrasound by a blind network with two images, such as ``networks.swin_conv.SwinConvUNet``.
 

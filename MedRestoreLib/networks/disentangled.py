@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
+from .bias_free import Pair, convolution
 from .blocks import mirrored, plane, start_at_zero
 
 FOLD = 4  # the content has a quarter of the image's rows and columns
@@ -58,7 +59,7 @@ class ContentEncoder(nn.Module):
     def __init__(self, width: int, blocks: int) -> None:
         super().__init__()
         self.first = convolution(2 * PIXELS, width)
-        self.blocks = nn.Sequential(*(Residual(width) for _ in range(blocks)))
+        self.blocks = nn.Sequential(*(Pair(width) for _ in range(blocks)))
 
     def forward(self, seen: torch.Tensor) -> torch.Tensor:
         return self.blocks(self.first(pixel_unshuffle(seen, FOLD)).relu_())
@@ -72,7 +73,7 @@ class Generator(nn.Module):
 
     def __init__(self, width: int, blocks: int, fine: int) -> None:
         super().__init__()
-        self.blocks = nn.Sequential(*(Residual(width) for _ in range(blocks)))
+        self.blocks = nn.Sequential(*(Pair(width) for _ in range(blocks)))
         self.expand = convolution(width, PIXELS * fine // 4)
         self.fine = convolution(fine // 4 + 2, fine)
         self.last = convolution(fine, 1)
@@ -81,22 +82,3 @@ class Generator(nn.Module):
     def forward(self, content: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
         x = pixel_shuffle(self.expand(self.blocks(content)), FOLD)
         return self.last(self.fine(torch.cat((x, seen.to(x.dtype)), 1)).relu_())
-
-
-class Residual(nn.Module):
-    """``x + convolution(ReLU(convolution(x)))``, then ReLU; begins as the identity."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first, self.last = convolution(channels, channels), convolution(channels, channels)
-        start_at_zero(self)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return (x + self.last(self.first(x).relu_())).relu_()
-
-
-def convolution(inputs: int, outputs: int) -> nn.Conv2d:
-    """3x3, without bias."""
-    made = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
-    nn.init.kaiming_normal_(made.weight, nonlinearity="relu")
-    return made

@@ -60,13 +60,12 @@ def adapted(
         progress: called with the fraction done; what it raises ends the work.
 
     Raises:
-        InvalidPlan: counts that are no whole numbers cannot be divided.
+        InvalidPlan: counts that are no whole numbers cannot be divided; or there is nothing to learn from.
     """
     from ..methods import adapting
 
     method, noise, domain = denoising.method, denoising.noise, denoising.domain
     values = (domain.forward(noise, voxels) - denoising.offset) / denoising.scale
-    inside = noise.covers(voxels)
     if domain.counts:
         whole = np.abs(voxels * noise.level - np.rint(voxels * noise.level)) < WHOLE
         if not whole.all():
@@ -75,11 +74,14 @@ def adapted(
                 "network can be adapted to them.",
                 field="adapt",
             )
-        inside &= values < domain.ceiling(noise, denoising.scale)
+        inside = values < domain.ceiling(noise, denoising.scale)  # empty places tell of the rate, too
+    else:
+        inside = noise.covers(voxels)
+    if not inside.any():
+        raise InvalidPlan("no part of the study has noise of which a network could learn.", field="adapt")
     planes, where = (study.reshape(-1, *study.shape[-2:]) for study in (values.astype(np.float32), inside))
-    thinning = adapting.Thinning(
-        domain.sigma(noise, denoising.scale), None if domain.counts else partial(_noise, noise)
-    )
+    draw = None if domain.counts else partial(_noise, noise)
+    thinning = adapting.Thinning(domain.sigma(noise, denoising.scale), draw)
     network = weights.find(method.weights_at()).load(denoising.device)
     done = adapting.adapt(network, planes, where, thinning, denoising.sigma, progress)
     record = Adaptation(adapting.STEPS, done.change, done.error, done.loss, domain.counts)

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
+from MedRestoreLib.networks.bias_free import Pair, convolution
 from MedRestoreLib.networks.blocks import start_at_zero
-from MedRestoreLib.networks.disentangled import FOLD, PIXELS, Disentangled, Residual, convolution
+from MedRestoreLib.networks.disentangled import FOLD, PIXELS, Disentangled
 
 
 class Translated(NamedTuple):
@@ -85,7 +86,7 @@ class Noising(nn.Module):
         super().__init__()
         self.encoder = NoiseEncoder(inner)
         self.first = convolution(width + PIXELS, inner)
-        self.blocks = nn.Sequential(*(Residual(inner) for _ in range(blocks)))
+        self.blocks = nn.Sequential(*(Pair(inner) for _ in range(blocks)))
         self.last = convolution(inner, PIXELS)
         start_at_zero(self)
 
