@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .parallel import one_thread
+
 # Length of the adaptation: steps of so many square patches of so many pixels, at a rate that falls to 0.
 STEPS, BATCH, SIDE, RATE, CLIP = 150, 8, 64, 2e-4, 0.1
 
@@ -107,20 +109,21 @@ def adapt(
     level = level / LEARNT**0.5
     places = np.argwhere(inside)
     optimiser = torch.optim.Adam(learner.parameters(), RATE)
-    for step in range(STEPS):
-        progress(step / STEPS)
-        share = rng.uniform(*SHARES)
-        patches, where = _patches(learnt, inside, places, rng)
-        first, second = (_tensor(part, device) for part in rest.parts(patches, share, rng))
-        counted = _tensor(where, device)
-        for group in optimiser.param_groups:
-            group["lr"] = RATE * (1 - step / STEPS)
-        restored = learner(first, first.new_full((BATCH,), level / share**0.5))
-        loss = (rest.losses(restored, second) * counted).sum() / counted.sum().clamp_min(1)
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(learner.parameters(), CLIP)
-        optimiser.step()
+    with one_thread():
+        for step in range(STEPS):
+            progress(step / STEPS)
+            share = rng.uniform(*SHARES)
+            patches, where = _patches(learnt, inside, places, rng)
+            first, second = (_tensor(part, device) for part in rest.parts(patches, share, rng))
+            counted = _tensor(where, device)
+            for group in optimiser.param_groups:
+                group["lr"] = RATE * (1 - step / STEPS)
+            restored = learner(first, first.new_full((BATCH,), level / share**0.5))
+            loss = (rest.losses(restored, second) * counted).sum() / counted.sum().clamp_min(1)
+            optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(learner.parameters(), CLIP)
+            optimiser.step()
     learner.requires_grad_(False)
     return _judged(network, learner, learnt, held, inside, rest, level)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -38,10 +39,18 @@ def each(function: Callable, items: list, device: torch.device) -> Iterator:
             stop_if_asked()
             yield function(item)
         return
+    # Here, too: torch's idle threads would wait for work at full speed.
+    with one_thread(), ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        yield from _in_order([pool.submit(function, item) for item in items])
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """A context in which torch does not split operations: for thousands of short ones, see ``each``."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
-        torch.set_num_threads(1)  # here, too: torch's idle threads would wait for work at full speed
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield from _in_order([pool.submit(function, item) for item in items])
+        yield
     finally:
         torch.set_num_threads(threads)  # threads that start later take the number that was set last
 
