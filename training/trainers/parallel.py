@@ -25,6 +25,16 @@ def start(device: torch.device) -> torch.device:
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if device.type == "cuda" else device
 
 
+def finish() -> None:
+    """Wait until every process has made its last step.
+
+    Gloo's threads let go of an operation's tensors a moment after it is done; a process that has begun to exit by then
+    is aborted. The wait gives them that moment.
+    """
+    if distributed.is_initialized():
+        distributed.barrier()
+
+
 def stop() -> None:
     if distributed.is_initialized():
         distributed.destroy_process_group()
