@@ -15,5 +15,6 @@ MEASURES = {
     "enhancement": "enhancement:results",
     "resolution": "resolution:results",
     "clips": "clips:results",
+    "fusion": "fusion:results",
     "magnitudes": "magnitudes:results",
 }

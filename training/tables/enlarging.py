@@ -116,6 +116,29 @@ def neighbours(measured: Measured, protocol: str) -> str:
     return markdown("Clip", ["alone", "with neighbours", "gain"], rows)
 
 
+def ablation(measured: Measured, protocol: str) -> str:
+    """What N frames add to one enlarged alone: gain in PSNR (dB), mean over clips (worst clip), factor 2.
+
+    Each frame is enlarged by the student; those nearest in time are averaged with it as they are or registered
+    (a shift by phase correlation, then optical flow), all of them alike or only where they show the same; the mean is
+    made consistent with the frame. The clips are those of the first table: muscle and wires move the most.
+    """
+    parts = []
+    for result in measured.of("fusion", "reduced", "student_x2"):
+        for organ in ("lung", "muscle", "wires"):
+            rows: dict[str, list[str]] = {}
+            counts: dict[str, None] = {}
+            for condition, found in result.values["psnr"].items():
+                count, moved, weighed, of = condition.split(", ")
+                if of == organ and count != "1":
+                    alone = result.values["psnr"][f"1, {moved}, {weighed}, {of}"]
+                    gains = [found[clip] - alone[clip] for clip in found]
+                    rows.setdefault(f"{moved}, {weighed}", []).append(f"{np.mean(gains):+.2f} ({min(gains):+.2f})")
+                    counts[f"{count} frames"] = None
+            parts.append(markdown(organ, list(counts), rows))
+    return "\n".join(parts)
+
+
 def _paired(ours: dict[str, float], theirs: dict[str, float]) -> dict[str, tuple[float, float]]:
     return {clip: (ours[clip], theirs[clip]) for clip in ours if clip in theirs}
 
@@ -145,12 +168,19 @@ def _by_factor(measured: Measured, *quantities: tuple[str, int]) -> str:
     return "\n".join(parts)
 
 
-TABLES = {"enlarged": enlarged, "faithful": faithful, "sharpness": sharpness, "gains": gains, "neighbours": neighbours}
+TABLES = {
+    "enlarged": enlarged,
+    "faithful": faithful,
+    "sharpness": sharpness,
+    "gains": gains,
+    "neighbours": neighbours,
+    "ablation": ablation,
+}
 
 
 def _cell(result: Result, condition: str, quantities: tuple[tuple[str, int], ...]) -> str:
     """The means of quantities; "" where one was not measured: single frames have no neighbours to average."""
-    if any(condition not in result.values[name] for name, _ in quantities):
+    if any(condition not in result.values.get(name, {}) for name, _ in quantities):
         return ""
     return " / ".join(f"{mean(result.values[name][condition]):.{digits}f}" for name, digits in quantities)
 
