@@ -17,4 +17,5 @@ MEASURES = {
     "clips": "clips:results",
     "fusion": "fusion:results",
     "magnitudes": "magnitudes:results",
+    "structures": "structures:results",
 }
