@@ -8,10 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import gaussian_filter, shift
 
-from MedRestoreLib.files.studies import read
-from MedRestoreLib.metrics.fidelity import psnr
 from MedRestoreLib.networks import resizing
 from Testing.support.phantoms import camera
 from training import build, checkpoint
@@ -19,7 +16,6 @@ from training import recipe as recipes
 from training.data import clips
 from training.data.degradations import degrade
 from training.data.folder import Pictures
-from training.evaluation import fusion
 from training.evaluation.clips import Case, entropy, measure
 from training.losses.enlarged import Enlarged
 from training.losses.fusion import FusionLoss
@@ -244,32 +240,3 @@ def test_a_data_free_student_grows_and_sees_no_picture(tmp_path, pictures, monke
         learned[step] = sum(not torch.equal(weight, identity) for weight in middle)
     assert 1 <= learned[2] < 6
     assert learned[20] > learned[2]
-
-
-def test_more_frames_are_no_gain_where_each_shows_the_same():
-    """The mean of equal frames is the frame; of a frame that shows something else nothing is taken."""
-    frames = np.repeat(camera(48, 60)[None], 12, axis=0)
-    for count, (_, weighed), image in fusion.fused(frames):
-        np.testing.assert_allclose(image, frames[0], atol=0.02, err_msg=f"{count} {weighed}")
-    frames[1:] = 1 - frames[1:]
-    found = {(count, form): image for count, form, image in fusion.fused(frames)}
-    error = {form: np.abs(found[6, form] - frames[0]).mean() for form in fusion.FORMS}
-    assert error["as they are", "those alike"] < 0.5 * error["as they are", "all"]
-
-
-def test_registered_frames_gain_where_each_shows_what_the_others_miss(data_folder):
-    """Every second pixel of a photograph that moves by pixels: aliased, unlike frames that were reduced by bicubic."""
-    photograph = read(data_folder / "natural" / "budgie_roman_colosseum_0.png").voxels[0, 0, 100:300, 100:300] / 255
-    scene = gaussian_filter(photograph, 0.8)
-    moves = [(0, 0), (1, 0), (0, 1), (1, 1), (3, 0), (0, 3)]
-    small = np.stack([np.roll(scene, move, (0, 1))[::2, ::2] for move in moves])
-    enlarged = resizing.enlarged(torch.from_numpy(small)[:, None], 2)[:, 0].numpy()
-    truth = shift(photograph, 0.5, mode="nearest")  # a pixel that was kept stands for the middle of four
-    inner = (slice(20, -20),) * 2
-    found = {
-        (count, form[0]): psnr(image[inner], truth[inner], data_range=1)
-        for count, form, image in fusion.fused(enlarged)
-        if count <= len(moves)
-    }
-    assert found[6, "registered"] > found[1, "registered"] + 0.3
-    assert found[6, "as they are"] < found[1, "as they are"]

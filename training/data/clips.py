@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from MedRestoreLib.methods.registration import register
 from training.recipe import RecipeError
 
 from . import SPLITS, WHITE, Origin, Patient, data_folder, disk
 from .folder import Pictures
+from .registration import register
 from .ultrasound import FRAMES, Ultrasound
 
 FOLDER = "ultrasound/cine_lung"

@@ -16,7 +16,6 @@ import torch
 
 from MedRestoreLib import weights
 from MedRestoreLib.methods import enlarging
-from MedRestoreLib.methods.registration import register
 from MedRestoreLib.methods.steadying import steadied
 from MedRestoreLib.metrics.fidelity import psnr, ssim
 from MedRestoreLib.metrics.no_reference import flicker, gcnr
@@ -28,6 +27,7 @@ from .. import build
 from ..data import WHITE, data_folder, reduced
 from ..data.clips import LENGTH, MULTIPLE, Clips
 from ..data.neighbours import AFTER, BEFORE
+from ..data.registration import register
 from ..recipe import RecipeError
 from ..tables.results import Result, Values
 from .cine import static
@@ -106,16 +106,32 @@ def enlarger(name: str, factor: int) -> Enlarger:
     shipped, _, frames = name.partition("+")
     if not weights.installed(shipped):
         trained = build.trained(name)
+        if trained.recipe.data.source == "neighbours:Neighbours":
+            return refined(trained, factor)
         if trained.recipe.losses[0].name == "fusion":
             return lambda small, place: _fused(trained, small, place, factor)
         return lambda small, place: _raw(trained.network, small[place])
-    if "student" not in weights.find(shipped).arguments:
-        return lambda small, place: _steadied(small[_order(len(small), place, frames)], shipped, factor)
+    return lambda small, place: _steadied(small[_order(len(small), place, frames)], shipped, factor)
 
-    def fused(small: np.ndarray, place: int) -> np.ndarray:
-        return _as_users(enlarging.fuse_and_enlarge, _window(small, place), name, factor)[min(place, BEFORE)]
 
-    return fused
+def refined(trained: build.Trained, factor: int) -> Enlarger:
+    """A network such as ``training.networks.fusion.Neighbours``: neighbours, enlarged and moved, refine a frame.
+
+    Those beyond a clip's ends are the frame itself.
+    """
+    student = weights.find(trained.recipe.data.arguments["student"]).load()
+
+    def enlarge(small: np.ndarray, place: int) -> np.ndarray:
+        others = (at for at in range(place - BEFORE, place + AFTER + 1) if at != place)
+        order = [place, *(at if 0 <= at < len(small) else place for at in others)]
+        frames = torch.from_numpy(np.ascontiguousarray(small[order]))[:, None]
+        with torch.inference_mode():
+            alone = enlarging.run(student, frames)[:, 0].numpy()
+            stack = np.concatenate((alone[:1], register(alone[1:], alone[0]).frames))
+            one = enlarging.run(trained.network, torch.from_numpy(stack)[None])
+            return enlarging.consistent(one, frames[:1], factor)[0, 0].numpy()
+
+    return enlarge
 
 
 def measure(enlarge: Enlarger, found: Sequence[Case], factor: int) -> Values:
@@ -216,12 +232,6 @@ def _bicubic(small: np.ndarray, factor: int) -> np.ndarray:
     return resizing.enlarged(torch.from_numpy(np.ascontiguousarray(small))[None, None], factor)[0, 0].numpy()
 
 
-def _as_users(method: Callable, small: np.ndarray, name: str, factor: int) -> np.ndarray:
-    frames = torch.from_numpy(np.ascontiguousarray(small))[:, None]
-    with torch.inference_mode():
-        return method(frames, 0.0, factor=factor, weights=name)[:, 0].numpy()
-
-
 def _order(count: int, place: int, frames: str) -> list[int]:
     """The frame at ``place``, then those that it shares detail with."""
     if frames == "apart":
@@ -245,7 +255,7 @@ def _fused(trained: build.Trained, small: np.ndarray, place: int, factor: int) -
         window = register(window, small[place]).frames
     with torch.inference_mode():
         one = trained.network(torch.from_numpy(np.ascontiguousarray(window))[None])[0].clamp(0, 1).numpy()
-    return _as_users(enlarging.enlarge, one, f"student_x{factor}", factor)[0]
+    return _steadied(one, f"student_x{factor}", factor)
 
 
 def _raw(network: torch.nn.Module, small: np.ndarray) -> np.ndarray:

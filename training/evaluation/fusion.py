@@ -13,12 +13,12 @@ import torch
 
 from MedRestoreLib import weights
 from MedRestoreLib.methods import enlarging
-from MedRestoreLib.methods.registration import register
 from MedRestoreLib.methods.steadying import LOCAL, alike, local_mean
 from MedRestoreLib.metrics.fidelity import psnr
 
 from ..data import WHITE, reduced
 from ..data.clips import Clips
+from ..data.registration import register
 from ..recipe import RecipeError
 from ..tables.results import Result, Values
 from .clips import Case, cases
