@@ -15,6 +15,7 @@ MEASURES = {
     "enhancement": "enhancement:results",
     "resolution": "resolution:results",
     "clips": "clips:results",
+    "fusion": "fusion:results",
     "magnitudes": "magnitudes:results",
     "structures": "structures:results",
 }
