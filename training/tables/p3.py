@@ -102,7 +102,8 @@ def ventricles(measured: Measured, protocol: str) -> str:
     Noise in percent of the maximum, restored with the level that the library finds. The frames have noise of their own,
     and the outlining network was trained on them as they are, a few minutes on 26 subjects.
     """
-    return outlined(measured, protocol, {"seunet_ventricles": ""}, {**METHODS, **shipped(METHODS)}, "{} %")
+    ships = {"adf": "ADF", "disentangled": "P3, recommended form: ships"}
+    return outlined(measured, protocol, {"seunet_ventricles": ""}, {**METHODS, **ships}, "{} %")
 
 
 def _table(
