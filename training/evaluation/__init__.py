@@ -16,6 +16,7 @@ MEASURES = {
     "resolution": "resolution:results",
     "clips": "clips:results",
     "fusion": "fusion:results",
+    "naturalness": "naturalness:results",
     "magnitudes": "magnitudes:results",
     "structures": "structures:results",
 }
