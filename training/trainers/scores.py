@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from MedRestoreLib.methods.registration import register
 from MedRestoreLib.metrics import segmentation
 from MedRestoreLib.metrics.fidelity import psnr
 
@@ -17,6 +16,7 @@ from ..data import GREY, Source
 from ..data.clips import Clips
 from ..data.neighbours import Neighbours
 from ..data.pilots import AROUND, DEPTH, SHOWN, Pilots
+from ..data.registration import register
 from ..data.views import for_validation
 from ..losses.fusion import FusionLoss
 from ..losses.pixel import PoissonLikelihood
@@ -74,6 +74,17 @@ def lesions(network: Trained, source: Source, patients: int) -> dict[str, float]
         segmented = network(inputs[recipe.network.inputs[0]], view.level) > 0
         pairs.append(np.stack([segmented.ravel(), view.lesions.ravel()]))
     return {"score": segmentation.iou(*np.concatenate(pairs, axis=1))}
+
+
+def structures(network: Trained, source: Source, patients: int) -> dict[str, float]:
+    """Mean Dice of the structures in frames without added noise."""
+    found = []
+    for id in source.patients("validation")[:patients]:
+        patient = source.patient(id)
+        for frame, truth in zip(patient.clean, patient.structures, strict=True):
+            outlined = network(frame, 0.0).argmax(axis=0)
+            found += [segmentation.dice(outlined == one, truth == one) for one in np.unique(truth[truth > 0])]
+    return {"score": float(np.mean(found))}
 
 
 def presence(network: Trained, source: Source, patients: int) -> dict[str, float]:
@@ -176,6 +187,7 @@ SCORES: dict[str, Score] = {
     "likelihood": likelihood,
     "level": level,
     "lesions": lesions,
+    "structures": structures,
     "presence": presence,
     "label": label,
     "fusion": fusion,
