@@ -35,7 +35,7 @@ LOOKS = range(1, 9)
 DYNAMIC_RANGES = (40.0, 80.0)
 TISSUE = 1 / 3  # grey of average tissue (BUSI's mean grey), to which the level of a B-mode image refers
 BMODE_LEVELS = (0.05, 0.4)  # about 8 looks at 80 dB to one look at 40 dB
-EDGE_SCALE, EDGE_SLOPE = 1.5, 0.03  # pixels; grey per pixel, about the steepest tenth of a frame
+EDGE_SCALE, EDGE_SLOPE = 1.5, 0.012  # pixels; grey per pixel, less than in the steepest tenth of a frame
 SECTOR = 50.0  # degrees: half of the widest sector
 
 BELOW_AIR = 1.3  # standard deviations: so far below air's mean do means of 3x3 voxels of a slice reach
@@ -127,14 +127,19 @@ def bmode(
     noisy, target = _displayed(envelope / np.float32(bias), shown), _displayed(behind, shown)
     if angle:
         noisy, target = (_turned(image, -angle)[_middle(image.shape, shape)] for image in (noisy, target))
-    stays = np.float32(kept)
-    if kept_at_edges > kept:
-        stays = stays + np.float32(kept_at_edges - kept) * _edges(target)
     return {
         "noisy": noisy,
-        "clean": target + stays * (noisy - target),
+        "clean": _keeping(noisy, target, kept, kept_at_edges),
         "level": np.float32(_decibels(looks) / shown / TISSUE),
     }
+
+
+def _keeping(noisy: np.ndarray, target: np.ndarray, kept: float, at_edges: float) -> np.ndarray:
+    """``target`` with the share ``kept`` of the speckle, and up to ``at_edges`` at its edges."""
+    stays = np.float32(kept)
+    if at_edges > kept:
+        stays = stays + np.float32(at_edges - kept) * _edges(target)
+    return target + stays * (noisy - target)
 
 
 def _edges(image: np.ndarray) -> np.ndarray:
@@ -192,15 +197,21 @@ def mixed(
     rng: np.random.Generator,
     smooth: np.ndarray | None = None,
     share: float = 0.5,
+    own: float = 0.0,
     **arguments: Any,
 ) -> Degraded:
     """``bmode`` at a level within ``BMODE_LEVELS`` in the share ``share`` of the cases, else ``speckle`` at ``level``.
 
     The target is the tissue without speckle for the first, the image with its own texture for the second; a network can
-    tell which from the correlation of the noise. An image of which ``smooth`` is not known always gets ``speckle``.
+    tell which from the correlation of the noise. In the share ``own`` the image stays as it is, and its own speckle is
+    what is to go, as far as ``smooth`` lacks it. An image of which ``smooth`` is not known always gets ``speckle``.
     """
-    if smooth is not None and rng.random() < share:
+    chance = 1.0 if smooth is None else rng.random()
+    if chance < share:
         return bmode(clean, rng.uniform(*BMODE_LEVELS), rng, smooth, **arguments)
+    if chance < share + own:
+        kept, at_edges = arguments.get("kept", 0.0), arguments.get("kept_at_edges", 0.0)
+        return {"noisy": clean, "clean": _keeping(clean, smooth, kept, at_edges)}
     return speckle(clean, level, rng)
 
 
