@@ -1,4 +1,4 @@
-"""A U-Net with residual blocks and channel attention, which segments lesions of the bone.
+"""A U-Net with residual blocks and channel attention, which segments lesions and anatomy.
 
 The segmenter of Yu, Luo, Chen, Guo and Luo (Journal of Optoelectronics Laser 34(7), 2023). The paper only names its
 parts: U-Net (Ronneberger, Fischer and Brox, MICCAI 2015), residual blocks (He et al., CVPR 2016) and
@@ -18,19 +18,20 @@ TRANSITIONS = 4
 
 
 class SEUNet(EncoderDecoder):
-    """Images ``(N, 1, H, W)`` of any size to logits of the same shape, positive in lesions. 7.6 million parameters.
+    """Images ``(N, 1, H, W)`` of any size to logits ``(N, classes, H, W)``. 7.6 million parameters.
 
     Args:
         width: channels of the finest level; they double at each of four transitions.
+        classes: 1 for a logit that is positive in lesions; else one logit for each class, the first the background.
     """
 
-    def __init__(self, width: int = 32) -> None:
+    def __init__(self, width: int = 32, classes: int = 1) -> None:
         super().__init__()
         widths = doubled(width, TRANSITIONS)
         self.encoder = encoder(1, widths, _Residual)
         self.up = upsamplings(widths)
         self.decoder = decoder(widths, _Residual)
-        self.last = nn.Conv2d(width, 1, 1)
+        self.last = nn.Conv2d(width, classes, 1)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         rows, columns = images.shape[2:]

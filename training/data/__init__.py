@@ -35,6 +35,7 @@ class Patient:
             None where there are none.
         label: class of the patient among the source's; -1 where there are none.
         smooth: ``clean`` without its own speckle, of that shape; None where the source does not make it.
+        structures: class numbers of that shape, uint8, 0 for the background; None where the source knows none.
     """
 
     id: int
@@ -43,6 +44,7 @@ class Patient:
     overlays: np.ndarray | None = None
     label: int = -1
     smooth: np.ndarray | None = None
+    structures: np.ndarray | None = None
 
 
 class Origin(NamedTuple):
@@ -83,7 +85,7 @@ class Source(Protocol):
         """One patch of the training split: ``clean``, float32 ``(rows, columns)``.
 
         Where known also ``lesions``, bool of that shape; ``mean``, float32, of the image that the patch was cut from;
-        ``label``, int64; ``smooth``, as in ``Patient``.
+        ``label``, int64; ``smooth`` and ``structures``, as in ``Patient``.
         """
 
     def patients(self, split: str) -> Sequence[int]:

@@ -16,4 +16,5 @@ MEASURES = {
     "resolution": "resolution:results",
     "clips": "clips:results",
     "magnitudes": "magnitudes:results",
+    "structures": "structures:results",
 }

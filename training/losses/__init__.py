@@ -28,6 +28,7 @@ LOSSES = {
     "perceptual": "perceptual:Perceptual",
     "level_classes": "classes:LevelClasses",
     "segmentation": "classes:Segmentation",
+    "structures": "classes:Structures",
     "presence": "classes:Presence",
     "label": "classes:Label",
     "distillation": "distillation:Distillation",

@@ -1,10 +1,10 @@
-"""Losses of classification and segmentation: of the noise level, lesions, their presence, the kind of an image."""
+"""Losses of classification and segmentation: of the noise level, lesions, anatomy, the kind of an image."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, one_hot
 
 from ..data import GREY
 
@@ -36,6 +36,20 @@ class Segmentation(nn.Module):
         probability = torch.sigmoid(output)
         dice = (2 * (probability * lesions).sum() + 1) / (probability.sum() + lesions.sum() + 1)
         return binary_cross_entropy_with_logits(output, lesions) + 1 - dice
+
+
+class Structures(nn.Module):
+    """Cross-entropy plus 1 - the mean Dice of all classes but the background, over the whole batch.
+
+    Logits ``(N, classes, H, W)`` against ``structures``, class numbers ``(N, 1, H, W)``.
+    """
+
+    def forward(self, output: Tensor, batch: dict[str, Tensor]) -> Tensor:
+        classes = batch["structures"][:, 0].long()
+        truth = one_hot(classes, output.shape[1]).movedim(-1, 1).to(output.dtype)
+        probability = torch.softmax(output, 1)
+        shared, sums = ((a * b).sum((0, 2, 3))[1:] for a, b in ((probability, truth), (probability + truth, 1)))
+        return cross_entropy(output, classes) + 1 - ((2 * shared + 1) / (sums + 1)).mean()
 
 
 class Presence(nn.Module):

@@ -120,7 +120,6 @@ class _Run:
                 saved_at = time.monotonic()
         if parallel.rank() == 0:
             self._save()
-        parallel.finish()
         return self.out
 
     def _step(self) -> dict[str, float]:

@@ -21,18 +21,12 @@ def world_size() -> int:
 def start(device: torch.device) -> torch.device:
     """Join the other processes if torchrun started this one; returns this process's own device."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not distributed.is_initialized():
+        # Its functions' defaults keep the group that exists when it is imported, as optimisers do later: a group that
+        # is never freed has threads that abort a process which ends while they let go of a tensor.
+        from torch.distributed import nn as _  # noqa: F401
+
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if device.type == "cuda" else device
-
-
-def finish() -> None:
-    """Wait until every process has made its last step.
-
-    Gloo's threads let go of an operation's tensors a moment after it is done; a process that has begun to exit by then
-    is aborted. The wait gives them that moment.
-    """
-    if distributed.is_initialized():
-        distributed.barrier()
 
 
 def stop() -> None:

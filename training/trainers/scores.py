@@ -76,6 +76,17 @@ def lesions(network: Trained, source: Source, patients: int) -> dict[str, float]
     return {"score": segmentation.iou(*np.concatenate(pairs, axis=1))}
 
 
+def structures(network: Trained, source: Source, patients: int) -> dict[str, float]:
+    """Mean Dice of the structures in frames without added noise."""
+    found = []
+    for id in source.patients("validation")[:patients]:
+        patient = source.patient(id)
+        for frame, truth in zip(patient.clean, patient.structures, strict=True):
+            outlined = network(frame, 0.0).argmax(axis=0)
+            found += [segmentation.dice(outlined == one, truth == one) for one in np.unique(truth[truth > 0])]
+    return {"score": float(np.mean(found))}
+
+
 def presence(network: Trained, source: Source, patients: int) -> dict[str, float]:
     """Area under the ROC curve of telling tiles with a lesion from tiles without one; 0.5 is chance."""
     logits: dict[bool, list[float]] = {True: [], False: []}
@@ -176,6 +187,7 @@ SCORES: dict[str, Score] = {
     "likelihood": likelihood,
     "level": level,
     "lesions": lesions,
+    "structures": structures,
     "presence": presence,
     "label": label,
     "fusion": fusion,
