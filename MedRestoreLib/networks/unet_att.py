@@ -73,7 +73,7 @@ class Backbone(EncoderDecoder):
 
 
 class UNetAtt(SpeckleNetwork):
-    """The recommended form: blind and local. 7.4 million parameters; the networks that ship have widths of 32 and 16.
+    """The recommended form: blind and local. 7.4 million parameters; the network that ships has a width of 16.
 
     Departures from the paper, besides those of ``SpeckleNetwork``:
 

@@ -7,8 +7,10 @@ import pytest
 import torch
 from scipy.ndimage import sobel
 
-from training.data import degradations, displays
+from training import recipe as recipes
+from training.data import Patient, degradations, displays
 from training.data.organs import Organs, at_any_scale, fibres
+from training.data.views import for_validation
 from training.losses.pixel import MeanSquares
 from training.recipe import RecipeError
 
@@ -89,6 +91,27 @@ def test_more_of_the_speckle_is_to_stay_at_edges_than_elsewhere():
     stays = (some["clean"] - none["clean"]) / (none["noisy"] - none["clean"])
     assert np.median(stays[47:49]) > 0.3
     assert abs(np.median(stays[8:32])) < 0.01
+
+
+def test_a_network_is_validated_on_the_targets_that_it_is_taught():
+    class One:
+        def patients(self, split: str) -> list[int]:
+            return [1]
+
+        def patient(self, id: int) -> Patient:
+            return Patient(id, FLAT[None], np.zeros((1, 96, 96), bool), smooth=FLAT[None])
+
+    recipe = recipes.read("unet_att_small", ["degradation.arguments.kept=1.0"])
+    for view in for_validation(One(), recipe, 1):
+        assert np.allclose(view.clean, view.noisy) == view.noise.startswith("bmode")
+
+
+def test_a_part_of_the_frames_is_despeckled_as_it_is():
+    frame = np.clip(FLAT + 0.05 * rng().standard_normal(FLAT.shape), 0, 1).astype(np.float32)
+    options = {"model": "mixed", "levels": (0.2, 0.2), "share": 0.0, "own": 1.0, "kept": 0.25}
+    drawn = degradations.draw({"clean": frame, "smooth": FLAT}, rng(), **options)
+    assert np.array_equal(drawn["noisy"], frame)
+    np.testing.assert_allclose(drawn["clean"], FLAT + 0.25 * (frame - FLAT), atol=1e-6)
 
 
 def test_a_frame_without_a_despeckled_one_is_never_given_simulated_echoes():
