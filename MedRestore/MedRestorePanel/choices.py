@@ -185,11 +185,12 @@ def frames(method: str, count: int) -> list[Choice]:
     from MedRestoreLib.methods import catalogue
     from MedRestoreLib.pipeline import checks, series
 
-    able = any(row.id == method and checks.rotates(row) for row in catalogue.METHODS)
-    if not able or count < series.LEAST_FRAMES:
+    row = next((row for row in catalogue.METHODS if row.id == method), None)
+    if row is None or not checks.is_for_frames(row) or count < series.LEAST_FRAMES:
         return []
+    about = _("Pieces of the series itself tell which is better.") if checks.rotates(row) else ""
     return [
-        Choice(_("As recommended"), "auto", _("Pieces of the series itself tell which is better.")),
+        Choice(_("As recommended"), "auto", about),
         Choice(_("Together"), "together"),
         Choice(_("Each for itself"), "apart"),
     ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..noise import Noise
+from ..noise import Noise, Spectrum
 from ..progress import stop_if_asked
 
 WIDTHS = (1.3, 2.0, 3.0, 4.5)  # voxels: standard deviations of the Gaussians, 3 to 11 voxels at half maximum
@@ -18,6 +18,9 @@ WINDOW = 33  # voxels: side of the windows in which the spread of responses is m
 CLIP = 3.0  # a response beyond counts as that much in the spread, or a blob would hide itself
 MIDDLE = 0.6745  # median of the absolute value of a normal variable of variance 1
 CALMEST = 0.7  # of the study's spread: the least of surroundings, where the spread is the study's own
+USUAL, USUAL_NORMAL = 98.0, 2.326  # percentile of the responses' absolute values, and its value for normal ones
+BLOCK = 8  # voxels: side of the blocks of which the spectrum of what was removed is measured
+FAINTEST = 0.1  # of the strongest band: a weaker one holds rounding and the edges of marks
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +44,8 @@ class Responses:
 
         The residual is divided by the model's standard deviation. The spread of a response is then 1, or for coloured
         noise that of its low frequencies, or that of its surroundings where it is larger: noise above the model's level
-        raises no alarm. What despeckling takes out is no white noise: the spread of the study's responses is its unit.
+        raises no alarm. What despeckling takes out is no white noise: it is divided by its own spectrum, as the ideal
+        filter does, and the unit is what responses of the study usually exceed in two of a hundred places.
         """
         spectrum = noise.spectrum if volume or noise.spectrum is None else noise.spectrum.in_plane
         least = 1.0 if spectrum is None else spectrum.plateau
@@ -51,6 +55,8 @@ class Responses:
             std = noise.residual_std(_gaussian((noisy + restored) / 2, LEVEL_WIDTH, volume))
         observed, expected = observed / std, expected / std
         residual = np.where(where, observed - expected, 0).astype(np.float32)
+        if not noise.white:
+            residual = np.stack([_decorrelated(*plane) for plane in zip(residual, where, strict=True)])
         inside = where.astype(np.float32)
         if volume:  # the sum of 8 voxels' noise over the root of 8 has a variance of 1 again
             halves = _halved(residual) * np.float32(8**0.5), _halved(inside)
@@ -90,12 +96,36 @@ def _scores(
     least: float,
     correlated: bool = False,
 ) -> np.ndarray:
-    """Responses over their standard deviation; ``correlated``: in units of the middle half of all of them."""
+    """Responses over their standard deviation; ``correlated``: in units of what is usual in the study."""
     response = _matched(residual, inside, width, volume)
     if correlated and inside.any():
         response /= max(float(np.median(np.abs(response[inside > 0]))) / MIDDLE, 1e-6)
-        return response / np.maximum(_spread(response, inside, window, volume, 0.0), CALMEST)
+        response /= np.maximum(_spread(response, inside, window, volume, 0.0), CALMEST)
+        return response / max(float(np.percentile(np.abs(response[inside > 0]), USUAL)) / USUAL_NORMAL, 1e-6)
     return response / _spread(response, inside, window, volume, least)
+
+
+def _decorrelated(residual: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """A plane ``(rows, columns)`` divided by its power at each frequency, the mean over blocks of equal weight."""
+    from scipy.fft import dctn, irfft2, rfft2
+
+    rows, columns = (side // BLOCK * BLOCK for side in residual.shape)
+    blocks, judged = (
+        plane[:rows, :columns].reshape(rows // BLOCK, BLOCK, -1, BLOCK).swapaxes(1, 2).reshape(-1, BLOCK, BLOCK)
+        for plane in (residual, where)
+    )
+    blocks = blocks[judged.all(axis=(1, 2))]
+    blocks = blocks - blocks.mean(axis=(1, 2), keepdims=True)
+    power = np.square(blocks).mean(axis=(1, 2))
+    blocks = blocks[power > 1e-3 * power.mean()] if len(power) else blocks
+    if not len(blocks):
+        return residual
+    squares = np.square(dctn(blocks, axes=(1, 2), norm="ortho"))
+    variances = (squares / squares.mean(axis=(1, 2), keepdims=True)).mean(axis=0)
+    variances[0, 0] = (variances[0, 1] + variances[1, 0]) / 2  # the blocks' means were taken out
+    density = np.square(Spectrum.of_blocks(variances[None]).gains((1, *residual.shape))[0])
+    gains = 1 / np.maximum(density, FAINTEST * density.max())
+    return irfft2(rfft2(residual) * gains, s=residual.shape).astype(np.float32)
 
 
 def _matched(residual: np.ndarray, inside: np.ndarray, width: float, volume: bool) -> np.ndarray:

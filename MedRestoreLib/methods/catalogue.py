@@ -360,6 +360,7 @@ METHODS = (
         patch=1,
         bytes_per_voxel=1500,  # at factor 4
         factors=(2, 3, 4),
+        across="steadying:steadied",
         blind=True,
         validity=CLIPS,
         weights="student_x{factor}",

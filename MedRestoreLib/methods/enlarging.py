@@ -1,4 +1,4 @@
-"""Frames enlarged by networks: one frame alone, or with what its neighbours in a clip show.
+"""Frames enlarged by networks, each for itself.
 
 What a network adds is made consistent with the frame: reduced again, the result is the frame (back-projection: Irani
 and Peleg, CVGIP 53(3), 1991).
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,9 +15,7 @@ from .. import weights as files
 from ..errors import InvalidPlan
 from ..networks import resizing
 from ..progress import stop_if_asked
-from .registration import register
 
-BEFORE, AFTER = 2, 3  # neighbours of a frame that help to enlarge it
 ROUNDS = 3  # of back-projection; each lowers the difference about threefold
 
 
@@ -42,51 +39,12 @@ def enlarge(frames: Tensor, sigma: float, *, factor: int = 2, weights: str) -> T
     return torch.cat([consistent(run(network, frame[None]), frame[None], factor) for frame in frames])
 
 
-def fuse_and_enlarge(frames: Tensor, sigma: float, *, factor: int = 2, weights: str) -> Tensor:
-    """Enlarge consecutive frames of one clip, each with the help of two frames before and three after it.
-
-    Each frame is enlarged alone; its neighbours, enlarged too, are moved onto it, and a network such as
-    ``networks.fusion.Neighbours`` refines it. Neighbours that do not fit, and those beyond the ends, are replaced by
-    the frame itself. Frames must be whole: a neighbour is moved by what the whole frame shows.
-
-    Args:
-        frames: float32 ``(N, 1, rows, columns)``, display grey in [0, 1], in the order of time.
-        sigma: not used.
-        factor: that of the weights.
-        weights: their name in the manifest, whose row names those of the student.
-
-    Returns:
-        float32 ``(N, 1, factor * rows, factor * columns)`` in [0, 1].
-
-    Raises:
-        InvalidPlan: the weights are of another factor.
-        WeightsMissing: the weights are absent or damaged.
-    """
-    row = files.find(weights)
-    network = _network(row, frames.device, factor)
-    student = _network(files.find(row.arguments["student"]), frames.device, factor)
-    alone = [run(student, frame[None]) for frame in frames]
-    results = []
-    for place, frame in enumerate(frames):
-        window = torch.from_numpy(_window(alone, place)).to(frames.device)
-        results.append(consistent(run(network, window[None]), frame[None], factor))
-    return torch.cat(results)
-
-
 def consistent(enlarged: Tensor, frames: Tensor, factor: int) -> Tensor:
     """``enlarged``, in [0, 1], such that it is ``frames`` when it is reduced; both ``(N, 1, ...)``."""
     for _ in range(ROUNDS):
         lacking = frames - resizing.reduced(enlarged, factor)
         enlarged = (enlarged + resizing.enlarged(lacking, factor)).clamp(0, 1)
     return enlarged
-
-
-def _window(alone: list[Tensor], place: int) -> np.ndarray:
-    """The enlarged frame at ``place``, then its neighbours moved onto it: ``(1 + BEFORE + AFTER, rows, columns)``."""
-    reference = alone[place][0, 0].cpu().numpy()
-    places = [place + step for step in (*range(-BEFORE, 0), *range(1, AFTER + 1))]
-    others = [alone[at][0, 0].cpu().numpy() if 0 <= at < len(alone) else reference for at in places]
-    return np.stack([reference, *register(np.stack(others), reference).frames])
 
 
 def run(network: nn.Module, images: Tensor) -> Tensor:

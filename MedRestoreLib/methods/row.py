@@ -91,8 +91,8 @@ class Method:
         twicing: it has an option ``twicing``, by which the means of small regions keep their values, and which
             ``recommend`` sets for reconstructions.
         factors: by which it makes rows and columns more; empty for methods that keep the grid, 2 alone in dimensions.
-        frames: how many frames before and after one it looks at, which are then whole and in their order in time; 0
-            where each plane is for itself.
+        across: ``"module:function"`` that lets frames of a clip share what it added to each, such as
+            ``steadying.steadied``; "" where each frame is for itself. The frames are then "together" (``Plan``).
         bfloat16: a network that ``Plan.precision`` "auto" runs in bfloat16 where the processor has it; measured
             (``Testing/benchmarks/precision.py``) to be at least 1.5 times as fast, and to differ by less than 0.02
             standard deviations of the noise.
@@ -127,7 +127,7 @@ class Method:
     deblurs: bool = False
     twicing: bool = False
     factors: tuple[int, ...] = ()
-    frames: int = 0
+    across: str = ""
     bfloat16: bool = False
     blind: bool = False
     look: str = ""
@@ -154,6 +154,10 @@ class Method:
         told |= {"factor": factor} if self.factors else {}
         function = _imported(self.implementation)
         return partial(function, **told) if told else function
+
+    def load_across(self, factor: int) -> Callable[[Tensor, Tensor], Tensor]:
+        """The function ``across``, imported now, with the factor."""
+        return partial(_imported(self.across), factor=factor)
 
     def load_with(self, network: nn.Module) -> Denoiser:
         """The function of a method that needs weights, with another network in place of the one that ships."""

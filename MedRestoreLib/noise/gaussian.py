@@ -9,7 +9,7 @@ import numpy as np
 
 from .base import Estimate, Noise
 from .blocks import WHITE, correlated, cut, noise_curve, silent, too_little
-from .measuring import refined
+from .refining import refined
 
 
 @dataclass(frozen=True)

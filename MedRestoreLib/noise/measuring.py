@@ -10,13 +10,11 @@ After Ponomarenko et al., Proc. SPIE 6494, 2007, and Lebrun, Colom and Morel, IP
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .base import SURE, Estimate
-from .blocks import SIDE, SILENT, grey_step
+from .blocks import SIDE, grey_step
 from .map import LEAST, NoiseMap
 from .spectrum import Spectrum
 
@@ -24,7 +22,6 @@ MOST = 20_000  # blocks transformed
 FEWEST = 60  # flat blocks below which nothing is said
 ENOUGH = 150  # flat blocks from which they are trusted: in a smaller study none need be flat
 EARLY = 0.4  # density of the fourth band over the third: less is anatomy's
-CONTRADICTED = 1.15  # flat blocks that have so much more noise than an estimate for white noise says: it is wrong
 FLAT = 0.07  # share of the blocks that is flattest
 DEEP, MANY = 12, 48  # slices from which blocks are cubes, and from which they are nothing else
 THICK = 0.9  # noise in squares over that in cubes: with less, cubes hold anatomy
@@ -40,11 +37,13 @@ SCATTERED = 1.8  # dispersion from which there is anatomy in the blocks
 # Squares of a few slices show neither the weak texture of tissue nor how uneven noise is: coloured noise that is so
 # much fainter than tissue, or noise that scatters so much among the flattest of them, is not trusted.
 FAINT, SCATTERED_SQUARES = 30.0, 1.14
-# A level of even noise is doubted where blocks differ so much, are noisier by so much, and grow less than with anatomy.
-UNEVEN, NOISIER, ANATOMY = 1.3, 1.05, 1.1
+ANATOMY = 1.1  # growth of squares from which there may be anatomy in the blocks
 FILTERED = 1 / 3  # of ``least``: noise that is fainter at the highest frequencies is taken to be filtered
-AGREEING = 1.1  # a level of air over that of flat blocks, at most, to be the same noise
 CALMER = 0.75  # a map is kept if it lessens the dispersion to this part
+# Noise is uneven by the same factor at all frequencies; of anatomy there is less at high ones. A map of the higher
+# frequencies that follows that of the lower ones by less than this is anatomy's.
+ALIKE = 0.6
+HIGH = (6, 24)  # coefficients of squares and of cubes that tell a map, at least
 # Densities that differ by less, relatively, are those of white noise; of few blocks, by CHANCE / sqrt(blocks). White
 # noise stays below 3.8 / sqrt(blocks), and noise that was zero-filled to 1.2 times the size or more differs by 0.8.
 WHITE, CHANCE = 0.15, 4.0
@@ -145,8 +144,9 @@ def measure(voxels: np.ndarray, *, textured: bool = False) -> Measured | None:
     if min(voxels.shape[-2:]) < SIDE or voxels.min() == voxels.max():
         return None
     step, slices = grey_step(voxels), voxels.shape[1]
-    found = [_measured(_cut(voxels, voxels, slices >= DEEP), step, voxels.shape[1:], textured=textured)]
-    if DEEP <= slices < MANY and found[0] is not None:
+    blocks = _cut(voxels, voxels, slices >= DEEP)
+    found = [_measured(blocks, step, voxels.shape[1:], textured=textured)]
+    if DEEP <= slices < MANY and found[0] is not None and found[0].noise_map is None:
         # Where slices are thick, cubes reach over more anatomy than squares do.
         flat = _measured(_cut(voxels, voxels, False), step, voxels.shape[1:], textured=textured)
         if flat is not None and flat.blocks >= ENOUGH and flat.sigma < THICK * found[0].sigma:
@@ -233,8 +233,7 @@ def _measured(
         scale = candidate.at(blocks.places, shape)
         evened = [_Flat.of(blocks, bands, count, scale) for count in counts]
         before = replace(evened[0], energies=evened[0].energies * np.square(scale[evened[0].chosen])).dispersion
-        without_anatomy = repeats or (evened[0].dispersion < SCATTERED and _growth(*evened) < GROWN)
-        if evened[0].dispersion < CALMER * before and without_anatomy:
+        if evened[0].dispersion < CALMER * before and (repeats or _growth(*evened) < GROWN):
             noise_map, flat = candidate, evened
     few, many = flat
     chosen = many if repeats else few  # differences of frames are flat everywhere
@@ -268,8 +267,17 @@ def _growth(few: _Flat, many: _Flat) -> float:
 
 
 def _map(blocks: _Blocks, bands: _Bands, variances: np.ndarray, shape: tuple[int, int, int]) -> NoiseMap | None:
-    """From the flattest blocks of each region of the study, whether it is even or not; None where it is nearly even."""
+    """From the flattest blocks of each region of the study; None where it is nearly even, or rather anatomy's.
+
+    It is measured at the higher of the frequencies that noise is strong at: there is least anatomy. Where the noise is
+    known to be stronger, a block as rough as others is a flat one, so a second and a third look see more.
+    """
     rough = _mean_square(blocks.spectra, bands.texture)
+    strong = bands.pure & (variances > STRONG * variances[bands.pure].max())
+    order = np.indices(variances.shape).sum(axis=0)
+    high = strong & (order > np.median(order[strong]))
+    if high.sum() < HIGH[len(variances) > 1]:
+        return None
     cells = [int(np.clip(side // REGION, 1, REGIONS)) for side in shape]
     region = np.ravel_multi_index(
         [
@@ -278,16 +286,25 @@ def _map(blocks: _Blocks, bands: _Bands, variances: np.ndarray, shape: tuple[int
         ],
         cells,
     )
-    chosen = []
-    for number in np.unique(region):
-        here = np.flatnonzero(region == number)
-        chosen.append(here[np.argsort(rough[here])[: int(2 * FLAT * len(here))]])
-    flat = np.concatenate(chosen)
-    if len(flat) < FEWEST:
+    members = [np.flatnonzero(region == number) for number in np.unique(region)]
+
+    def looked(scale: np.ndarray, used: np.ndarray) -> NoiseMap | None:
+        texture = rough / np.square(scale)
+        flat = np.concatenate([here[np.argsort(texture[here])[: int(2 * FLAT * len(here))]] for here in members])
+        if len(flat) < FEWEST:
+            return None
+        energies = np.square(blocks.spectra[flat][:, used]) @ (1 / variances[used]) / used.sum()
+        return NoiseMap.of_blocks(energies, blocks.places[flat], blocks.places, shape)[0]
+
+    even = np.ones(len(rough))
+    found, below = looked(even, high), looked(even, strong & ~high)
+    if found is None or below is None:
         return None
-    used = bands.pure & (variances > STRONG * variances[bands.pure].max())
-    energies = np.square(blocks.spectra[flat][:, used]) @ (1 / variances[used]) / used.sum()
-    found, _ = NoiseMap.of_blocks(energies, blocks.places[flat], blocks.places, shape)
+    logs = [np.log(one.at(blocks.places, shape)) for one in (below, found)]
+    if bands.texture is not bands.pure and np.cov(logs)[0, 1] < ALIKE * np.var(logs[0], ddof=1):
+        return None
+    for _ in range(2):
+        found = looked(found.at(blocks.places, shape), high) or found
     return found if LEAST < found.ratio < UNBELIEVABLE else None
 
 
@@ -362,62 +379,3 @@ def _white(flat: _Flat, bands: _Bands) -> bool:
 
 def _mean_square(spectra: np.ndarray, band: np.ndarray) -> np.ndarray:
     return np.square(spectra[:, band]).mean(axis=1)
-
-
-def refined(
-    estimate: Estimate,
-    voxels: np.ndarray,
-    level_of: Callable[[float], float],
-    *,
-    textured: bool = False,
-    of_air: bool = False,
-) -> Estimate:
-    """An estimate for white and even noise, replaced where the noise is neither, or where it is not sure.
-
-    Args:
-        estimate: of the same study, for white noise.
-        voxels: the study, ``(frames, slices, rows, columns)``.
-        level_of: from a standard deviation in the study's unit to a level.
-        textured: as for ``measure``.
-        of_air: the estimate is that of air, where there is no anatomy: its total is right for coloured noise, too.
-
-    Returns:
-        The estimate that is sure, the one for white noise where both are; else a careful one.
-    """
-    found = measure(voxels, textured=textured) if estimate.level != 0 else None
-    if found is None or found.sigma < SILENT * np.ptp(voxels):
-        return estimate
-    if estimate.sure and estimate.level is not None and (found.confidence <= SURE or found.white):
-        # Air may be calmer than tissue: then it does not tell the noise of tissue.
-        sigma = found.beneath or (found.sigma if found.growth < GROWN else found.careful)
-        if found.blocks < ENOUGH or level_of(sigma) < CONTRADICTED * estimate.level:
-            return _doubted(estimate) if _uneven(found, level_of(found.sigma) / estimate.level) else estimate
-    if found.confidence > SURE:
-        where = "differences of frames" if found.repeats else f"{found.blocks} flat blocks"
-        reason = f"Noise of {found.sigma:.3g} in {where}; {found.words}."
-        return Estimate(level_of(found.sigma), found.confidence, reason, found.spectrum, found.noise_map)
-    if found.beneath is not None:
-        reason = (
-            f"Between {found.beneath:.3g} and {found.sigma:.3g}: fine texture with white noise beneath, or coloured "
-            "noise; the lower value is taken."
-        )
-        return Estimate(level_of(found.beneath), found.confidence, reason)
-    least, most = level_of(found.careful), level_of(found.sigma)
-    limits = f"{found.careful:.3g} and {found.sigma:.3g} in the {found.blocks} flattest blocks, where anatomy may be"
-    if of_air and estimate.level and least < estimate.level < AGREEING * most:
-        reason = f"{estimate.reason.rstrip('.')}; between {limits}."
-        return Estimate(min(estimate.level, most), found.confidence, reason, found.spectrum)
-    return Estimate(least, found.confidence, f"Between {limits}; the lower value is taken.", found.spectrum)
-
-
-def _uneven(found: Measured, ratio: float) -> bool:
-    """Whether blocks that are flat differ as even noise does not, and are noisier than an estimate says."""
-    if found.blocks >= ENOUGH and found.scattered:
-        return True
-    return found.blocks >= ENOUGH and ratio > NOISIER and found.dispersion > UNEVEN and found.growth < ANATOMY
-
-
-def _doubted(estimate: Estimate) -> Estimate:
-    """The same level, not sure."""
-    reason = f"{estimate.reason.rstrip('.')}, but flat blocks differ more than even noise does; it may be stronger."
-    return replace(estimate, confidence=SURE, reason=reason, confirmed=False)

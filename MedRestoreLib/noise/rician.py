@@ -12,7 +12,7 @@ from .base import SURE, Estimate, Noise
 from .blocks import WHITE, Blocks, correlated, cut, noise_curve, silent, too_little
 from .brightest import Brightest
 from .chunks import in_pieces
-from .measuring import refined
+from .refining import refined
 
 STRONG = 10.0  # percent of the maximum: beyond, tissue has air's noise, and only models of magnitudes tell its level
 
@@ -82,7 +82,7 @@ class Rician(Noise):
 
     @classmethod
     def estimate(cls, voxels: np.ndarray) -> Estimate:
-        """Level from the Rayleigh distribution of the air, or else from flat tissue; see ``measuring``, too."""
+        """Level from the Rayleigh distribution of the air, or else from flat tissue; see ``refining``, too."""
 
         def level_of(sigma: float) -> float:
             maximum, _ = Brightest.of(voxels).clean(sigma)

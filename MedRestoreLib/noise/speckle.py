@@ -15,6 +15,8 @@ from .chunks import in_pieces
 _SILENT = 0.005  # a relative standard deviation that nobody would remove
 _CUT = 0.02  # of the range of greys at either end
 _BESIDE, _SHOWN = 9, 0.97  # pixels: side of the surroundings of which so much must be shown
+_STEP = 0.6  # of the range of greys, between neighbours: an echo is not so sharp, an outlined letter is
+_DENSE, _STEPS, _MARK = 15, 4, 25  # pixels: side of a square with so many such steps, and of a mark's surroundings
 _SQUARE = 16  # pixels: several correlation lengths of speckle
 
 
@@ -36,7 +38,7 @@ class Speckle(Noise):
     limits: ClassVar[tuple[float, float]] = (0.0, 2.0)
     white: ClassVar[bool] = False
     risk: ClassVar[bool] = False
-    blob_thresholds: ClassVar[tuple[float, ...]] = (15.5, 15.5, 13.5, 13.5)  # on real frames, by three methods
+    blob_thresholds: ClassVar[tuple[float, ...]] = (9.9, 8.7, 8.3, 7.9)  # on real frames, by three methods
     caveats: ClassVar[tuple[str, ...]] = ("Speckle is correlated: no unbiased estimate of the gain exists for it.",)
 
     @classmethod
@@ -150,11 +152,29 @@ class Speckle(Noise):
         )
         shown = ~((dark[0] & dark[1]) | (bright[0] & bright[1]))
         around = (1,) * (noisy.ndim - 2) + (_BESIDE, _BESIDE)
-        return uniform_filter(shown.astype(np.float32), around) > _SHOWN
+        return (uniform_filter(shown.astype(np.float32), around) > _SHOWN) & ~_beside_marks(noisy)
 
     @property
     def _offset(self) -> float:
         return max(1 / 255, self.level**2 / 10)
+
+
+def _beside_marks(frames: np.ndarray) -> np.ndarray:
+    """Where letters and lines are drawn into frames ``(..., rows, columns)``: many steep steps close together."""
+    from scipy.ndimage import maximum_filter, uniform_filter
+
+    steep = _STEP * (float(frames.max()) - float(frames.min()))
+    steps = np.zeros(frames.shape, bool)
+    for axis in (-2, -1):
+        found = np.moveaxis(np.abs(np.diff(frames, axis=axis)) > steep, axis, 0)
+        both = np.moveaxis(steps, axis, 0)
+        both[:-1] |= found
+        both[1:] |= found
+    if not steps.any():
+        return steps
+    one = (1,) * (frames.ndim - 2)
+    share = uniform_filter(steps.astype(np.float32), (*one, _DENSE, _DENSE), mode="constant")
+    return maximum_filter(steps & (share * _DENSE**2 > _STEPS - 0.5), (*one, _MARK, _MARK))
 
 
 class _Tissue(NamedTuple):

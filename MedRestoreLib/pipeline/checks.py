@@ -57,8 +57,8 @@ def check(image: Image, plan: Plan) -> None:
 
 
 def can_be_together(image: Image, method: Method) -> bool:
-    """Whether the method can restore the study's frames together: see ``series``."""
-    return len(image.voxels) >= series.LEAST_FRAMES and rotates(method)
+    """Whether the method can restore the study's frames together: see ``series`` and ``clips``."""
+    return len(image.voxels) >= series.LEAST_FRAMES and is_for_frames(method)
 
 
 def _check_together(image: Image, method: Method) -> None:
@@ -69,8 +69,13 @@ def _check_together(image: Image, method: Method) -> None:
             f"{series.LEAST_FRAMES} frames are needed to restore them together, the study has {len(image.voxels)}.",
             field="together",
         )
-    able = _ids(row for row in catalogue.METHODS if rotates(row))
+    able = _ids(row for row in catalogue.METHODS if is_for_frames(row))
     raise InvalidPlan(f"{method.id} restores every frame for itself; methods that need not: {able}.", field="together")
+
+
+def is_for_frames(method: Method) -> bool:
+    """Whether frames may help each other with this method: mixed before it, or sharing detail after it."""
+    return rotates(method) or method.across != ""
 
 
 def rotates(method: Method) -> bool:

@@ -153,8 +153,14 @@ def prefers_together(image: Image, plan: Plan) -> bool:
 
     By the risk in a piece of the study, of all its frames: see ``evidence.comparison``; a slow method is represented by
     the one that gives its first look. Only MR is asked: there frames show one object that stays in its place.
+
+    Where frames share detail afterwards, they always do: a frame has no share where it shows something else.
     """
     method = catalogue.find(plan.method)
+    if method.across:
+        return checks.can_be_together(image, method)
+    if plan.level_is_default:
+        return False
     if method.look:
         method, plan = catalogue.find(method.look), replace(plan, method=method.look, options={})
     noise = model(plan.noise)

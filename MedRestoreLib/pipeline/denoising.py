@@ -33,13 +33,14 @@ class Denoising:
         method: the row of the catalogue.
         implementation: its function.
         noise: the noise model, bound to the study.
-        dimensions: 2 (planes are independent, or frames of one clip: ``Method.frames``) or 3.
+        dimensions: 2 (planes are independent) or 3.
         factor: how many times as many rows and columns the result has.
         options: the method's own parameters.
         offset, scale: of the whole study; see ``Domain.range``. Parts of a study share them.
         device: where it is computed.
         precision: in which a network calculates, "float32" or "bfloat16".
         basis: of the whole study's frames, which are restored together; see ``series``. None: each for itself.
+        across: what lets enlarged frames share their detail; see ``clips``. None: each is for itself.
     """
 
     method: Method
@@ -53,6 +54,7 @@ class Denoising:
     device: torch.device
     precision: str
     basis: np.ndarray | None = field(default=None, repr=False)
+    across: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, image: Image, plan: Plan, device: torch.device) -> Denoising:
@@ -64,9 +66,12 @@ class Denoising:
         offset, scale = domains.find(method.domain).range(noise, even)
         options = method.parsed(plan.options)
         function, dimensions, factor = method.load(plan.factor), plan.dimensions, plan.factor
-        basis = series.components(noise.stabilise(even)) if plan.together else None
+        basis = series.components(noise.stabilise(even)) if plan.together and checks.rotates(method) else None
+        across = method.load_across(factor) if plan.together and method.across else None
         precision = devices.precision(plan.precision, device, learned=method.learned, preferred=method.bfloat16)
-        return cls(method, function, noise, dimensions, factor, options, offset, scale, device, precision, basis)
+        return cls(
+            method, function, noise, dimensions, factor, options, offset, scale, device, precision, basis, across
+        )
 
     @property
     def domain(self) -> Domain:
@@ -101,6 +106,24 @@ class Denoising:
         values = self.domain.forward(self.noise, voxels)
         clean = self._denoised(values) if self.basis is None else self._together(values, progress)
         return self.domain.inverse(self.noise, clean)
+
+    def steadied(self, voxels: np.ndarray, enlarged: np.ndarray) -> np.ndarray:
+        """The first of some frames with the detail that it shares with the others, ``(factor rows, factor columns)``.
+
+        Args:
+            voxels: float32 ``(frames, rows, columns)``.
+            enlarged: each of them enlarged for itself.
+        """
+        import torch
+
+        assert self.across is not None
+        batches = [
+            torch.from_numpy((values - np.float32(self.offset)) / np.float32(self.scale))[:, None].to(self.device)
+            for values in (voxels, enlarged)
+        ]
+        with torch.inference_mode():
+            first = self.across(*reversed(batches))[0, 0].cpu().numpy()
+        return first * np.float32(self.scale) + np.float32(self.offset)
 
     def on_stabilised(self, stabilised: np.ndarray) -> np.ndarray:
         """As ``__call__``, from variance-stabilised voxels ``(frames, slices, rows, columns)`` to stabilised ones.

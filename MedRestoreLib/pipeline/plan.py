@@ -53,6 +53,9 @@ USUAL_SHARPENING = 0.5
 # Of the usual level, for a study in which no noise was found.
 NEXT_TO_NOTHING = 0.1
 
+# Why frames are enlarged together.
+SHARED = "frames share the detail that is added, so that still tissue flickers less"
+
 # Levels that differ by less, relatively, are one.
 SAME = 1e-6
 
@@ -73,7 +76,8 @@ class Plan:
             the one that is expected to serve best.
         dimensions: 2 (slice by slice) or 3.
         together: frames are restored through their principal components, so that each gains by what others show of
-            the same object; see ``series``. ``recommend`` does so where the study itself prefers it.
+            the same object; see ``series``. ``recommend`` does so where the study itself prefers it. Enlarged frames
+            share the detail that was added, so that still tissue flickers less; see ``clips``.
         adapt: a network goes on learning on this study before it restores it, some seconds to a minute. It is used so
             if the study itself says that this is better; see ``adaptation``.
         factor: how many times as many rows and columns the result has; 1 keeps the grid. Slices and frames stay.
@@ -281,9 +285,9 @@ def _drafted(image: Image, edits: Mapping[str, Any]) -> Plan:
     defaults = {"dimensions": choice.method.dimensions[0]}
     found = {"method": choice.method.id, "noise": noise, "options": options, "ranking": choice.ranking}
     plan = Plan(**{**defaults, **edits, **found, "reason": _sentence(why_noise, choice.reason)})
-    if "together" not in edits and not plan.level_is_default and prefers_together(image, plan):
-        reason = _sentence(why_noise, choice.reason, "the study itself prefers its frames restored together")
-        return replace(plan, together=True, reason=reason)
+    if "together" not in edits and prefers_together(image, plan):
+        why = SHARED if choice.method.across else "the study itself prefers its frames restored together"
+        return replace(plan, together=True, reason=_sentence(why_noise, choice.reason, why))
     return plan
 
 

@@ -3,7 +3,8 @@
     even the noise → fill borders → forward → method, window by window → inverse → put borders back → undo the evening
     → keep totals → blend → evidence
 
-A method that enlarges looks at no noise, and its result is blended with the bicubic enlargement.
+A method that enlarges looks at no noise; frames of a clip may share what it adds; its result is blended with the
+bicubic enlargement.
 
 What "forward" and "inverse" are, and whether borders are filled, depends on the method's domain (see ``domains``).
 """
@@ -24,7 +25,7 @@ from ..evidence.totals import totals
 from ..image import Image, Source
 from ..progress import Progress, heard, ignore
 from ..reporting.report import Report
-from . import borders
+from . import borders, clips
 from . import device as devices
 from .adaptation import adapted
 from .blending import blend, feathered
@@ -36,6 +37,7 @@ from .reports import build_report
 from .tiles import Run, run_tiled
 
 ADAPTED = 0.7  # share of the work, where a network is adapted first
+APART = 0.8  # share of the work, where frames share detail afterwards
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +158,12 @@ def run_plan(
     """
     fills = denoising.domain.fills_borders
     even = evened(voxels, uneven)
-    run = run_tiled(denoising, borders.filled(even) if fills else even, plan.memory_gb, progress)
+    share = 1.0 if denoising.across is None else APART
+    run = run_tiled(
+        denoising, borders.filled(even) if fills else even, plan.memory_gb, lambda done: progress(share * done)
+    )
+    if denoising.across is not None:
+        clips.steady(denoising, voxels, run.voxels, lambda done: progress(share + (1 - share) * done))
     if uneven is not None:
         run.voxels[:] *= uneven
     if fills:

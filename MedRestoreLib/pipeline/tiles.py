@@ -138,7 +138,7 @@ def window_voxels(denoising: Denoising, shape: tuple[int, ...], memory_gb: float
     method = denoising.method
     default = devices.DEFAULT_MEMORY_GB[denoising.device.type]
     usual = method.voxels_within(max(default, method.window_gb))
-    if not (method.frames or method.window_gb):  # whole frames, and several
+    if not method.window_gb:
         usual = min(usual, MOST_VOXELS // denoising.factor**2)
     if memory_gb is None:
         return usual
@@ -155,9 +155,7 @@ def window_voxels(denoising: Denoising, shape: tuple[int, ...], memory_gb: float
     return usual
 
 
-def windows(
-    shape: tuple[int, ...], reach: tuple[int, ...], align: int, limit: int, smallest: int = SMALLEST_CORE
-) -> list[Window]:
+def windows(shape: tuple[int, ...], reach: tuple[int, ...], align: int, limit: int) -> list[Window]:
     """Windows whose cores cover ``shape`` exactly once, each reading at most ``limit`` voxels.
 
     Args:
@@ -165,7 +163,6 @@ def windows(
         reach: along each axis; 0 where positions are independent, as in a stack: such axes are cut first.
         align: windows and cores start at multiples of this along axes with a reach, on the method's grid of blocks.
         limit: most voxels a window may read.
-        smallest: no core is made smaller than this along axes with a reach.
 
     Raises:
         OutOfMemory: even the smallest window reads more than ``limit``.
@@ -182,7 +179,7 @@ def windows(
 
     while math.prod(read_sizes()) > limit:
         free = [axis for axis, r in enumerate(reach) if r == 0 and cores[axis] > 1]
-        smaller = {axis: _next_core(shape[axis], cores[axis], align, smallest) for axis, r in enumerate(reach) if r > 0}
+        smaller = {axis: _next_core(shape[axis], cores[axis], align) for axis, r in enumerate(reach) if r > 0}
         bound = [axis for axis, core in smaller.items() if core < cores[axis]]
         if free:
             axis = max(free, key=lambda a: cores[a])
@@ -212,9 +209,9 @@ def in_windows(denoising: Denoising, voxels: np.ndarray, limit: int, progress: C
         noisy, finer = source[window.read], window.enlarged(factor)
         if denoising.basis is not None:
             clean = denoising(noisy, _within(progress, done, target[finer.core].size, restored.size))
-        elif denoising.dimensions == 2 and not denoising.method.frames:
+        elif denoising.dimensions == 2:
             clean = denoising(noisy)
-        else:  # frames are cut first, and of clips slices, so a window may still hold several
+        else:  # frames are cut first, so a window may still hold several
             clean = np.stack([denoising(one) for one in noisy])
         target[finer.core] = clean[finer.inner]
         done += target[finer.core].size
@@ -227,12 +224,7 @@ def _within(progress: Callable[[float], None], done: int, share: int, whole: int
 
 
 def _stacked(denoising: Denoising, voxels: np.ndarray) -> np.ndarray:
-    """A view in the shape that windows are cut from: ``(planes, rows, columns)`` in two dimensions.
-
-    A method that looks at the frames around one is given a slice's frames: ``(slices, frames, rows, columns)``.
-    """
-    if denoising.method.frames:
-        return voxels.swapaxes(0, 1)
+    """A view in the shape that windows are cut from: ``(planes, rows, columns)`` in two dimensions."""
     if denoising.basis is not None:
         return voxels
     return voxels.reshape(-1, *voxels.shape[2:]) if denoising.dimensions == 2 else voxels
@@ -241,11 +233,6 @@ def _stacked(denoising: Denoising, voxels: np.ndarray) -> np.ndarray:
 def _windows(denoising: Denoising, shape: tuple[int, ...], limit: int) -> list[Window]:
     """Windows of a study ``(frames, slices, rows, columns)``."""
     reach = denoising.reach
-    if around := denoising.method.frames:
-        frames, slices, *plane = shape
-        cut = windows((slices, frames), (0, around), 1, limit // math.prod(plane), smallest=1)
-        whole = tuple(slice(0, side) for side in plane)
-        return [Window((*one.read, *whole), (*one.core, *whole)) for one in cut]
     if denoising.basis is not None:
         return _of_all_frames(denoising, shape, limit)
     if denoising.dimensions == 2:
@@ -284,10 +271,10 @@ def _cut(shape: tuple[int, ...], reach: tuple[int, ...], cores: list[int]) -> It
         yield Window(read=tuple(s[0] for s in spans), core=tuple(s[1] for s in spans))
 
 
-def _next_core(size: int, core: int, align: int, smallest: int) -> int:
+def _next_core(size: int, core: int, align: int) -> int:
     """The next smaller core that shares ``size`` out evenly, or ``core`` itself when it is as small as is sensible."""
     count = math.ceil(size / core)
-    smallest = _rounded_up(smallest, align)
+    smallest = _rounded_up(SMALLEST_CORE, align)
     while core > smallest:
         count += 1
         even = max(smallest, _rounded_up(math.ceil(size / count), align))

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..image import Image
 from ..methods import catalogue
+from ..pipeline import clips
 from ..pipeline import device as devices
 from ..pipeline.denoising import Denoising
 from ..pipeline.evening import unevenness
@@ -105,8 +106,7 @@ def _needed(
     """The frames and slices to work on, so that one slice is as in the whole study; at most ``nearby`` on a side."""
     if not (0 <= frame < shape[0] and 0 <= number < shape[1]):
         raise IndexError(f"there is no slice {number} of frame {frame} in {shape[0]} frames of {shape[1]} slices")
-    around = denoising.method.frames
-    frames = slice(max(0, frame - around), min(frame + around + 1, shape[0]))
+    frames = slice(frame, frame + 1) if denoising.across is None else clips.neighbours(frame, shape[0])
     if denoising.basis is not None:
         frames = slice(0, shape[0])
     if denoising.dimensions == 2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,13 +13,17 @@ from ..methods import catalogue
 from ..methods.row import Method
 from ..pipeline import checks
 from ..pipeline import device as devices
+from ..pipeline.clips import FRAMES
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Stream:
     """Enlarges frames of one clip, each as soon as it is there.
 
-    A method that looks at neighbours in time is given the last frames, kept in a ring: those that come later are not
-    waited for, so that a live picture does not lag.
+    A frame shares detail with the two before it, kept in a ring, where its method does so in clips. Those that come
+    later are not waited for, so that a live picture does not lag; still tissue flickers slightly more for it.
 
     Args:
         method: id of a method that enlarges, which must be meant for ultrasound; "" takes the first that is installed.
@@ -43,7 +48,8 @@ class Stream:
         self.factor, self.white = factor, float(white)
         self._device = devices.resolve(device)
         self._enlarge = self.method.load(factor)
-        self._latest: deque[np.ndarray] = deque(maxlen=self.method.frames + 1)
+        self._share = self.method.load_across(factor) if self.method.across else None
+        self._latest: deque[tuple[torch.Tensor, torch.Tensor]] = deque(maxlen=FRAMES)  # the last first, and enlarged
 
     def push(self, frame: np.ndarray) -> np.ndarray:
         """The next frame, enlarged.
@@ -65,18 +71,21 @@ class Stream:
         image = Image.from_array(frame, axes="yx" if frame.ndim == 2 else "yxc", modality="US")
         if not np.isfinite(image.voxels).all():
             raise UnsupportedImage("the frame holds values that are not numbers; replace them first.")
-        grey = image.voxels[0] / np.float32(self.white)
-        if self._latest and self._latest[-1].shape != grey.shape:
+        grey = torch.from_numpy(image.voxels[:1] / np.float32(self.white)).to(self._device)
+        if self._latest and self._latest[0][0].shape != grey.shape:
             self._latest.clear()
-        self._latest.append(grey)
         with torch.inference_mode():
-            batch = torch.from_numpy(np.stack(self._latest)).to(self._device)
-            finer = self._enlarge(batch, 0.0)[-1, 0].cpu().numpy()
+            large = self._enlarge(grey, 0.0)
+            if self._share is not None:
+                self._latest.appendleft((grey, large))
+                greys, larges = map(torch.cat, zip(*self._latest, strict=True))
+                large = self._share(larges, greys)
+        finer = large[0, 0].cpu().numpy()
         stored = image.enlarged(self.factor, np.maximum(finer * np.float32(self.white), 0)[None, None]).stored()[0, 0]
         return as_integers(stored, frame.dtype) if frame.dtype.kind in "iu" else stored.astype(frame.dtype)
 
 
 def _first(factor: int) -> Method:
-    """The first method for ultrasound that needs no later frames and is installed."""
-    rows = [row for row in catalogue.making(factor) if "US" in row.modalities and not row.frames]
+    """The first method for ultrasound that is installed."""
+    rows = [row for row in catalogue.making(factor) if "US" in row.modalities]
     return next(row for row in rows if row.installed(factor))

@@ -1,8 +1,9 @@
 """Every real MR study through the automatic plan: a table, and one figure of all before and after.
 
-    MEDRESTORE_DATA=... python -m Testing.benchmarks.mr_studies docs/figures/mr_studies.webp [--json FILE]
+    MEDRESTORE_DATA=... python -m Testing.benchmarks.mr_studies FIGURE.webp [--json FILE] [--kept FOLDER]
 
-Plans are made of whole studies; of large ones the middle slices are restored. Where acquisitions repeat, the gain that
+Plans are made of whole studies; of large ones the middle slices are restored. What was found of each study is kept in
+a folder where one is given, so that a run that was stopped goes on there. Where acquisitions repeat, the gain that
 was predicted stands beside the one that the repeats show.
 """
 
@@ -74,6 +75,21 @@ def restored(image: mr.Image) -> dict[str, Any]:
     }
 
 
+def kept(name: str, image: mr.Image, folder: Path | None) -> dict[str, Any]:
+    """What ``restored`` finds, read from the folder if it is there; else kept in it, whole or not at all."""
+    if folder is None:
+        return restored(image)
+    path = folder / f"{name}.npz"
+    if not path.exists():
+        row = restored(image)
+        before, after = row.pop("pictures")
+        partial = path.with_suffix(".part.npz")
+        np.savez(partial, before=before, after=after, row=json.dumps(row))
+        partial.replace(path)
+    with np.load(path) as stored:
+        return json.loads(str(stored["row"])) | {"pictures": (stored["before"], stored["after"])}
+
+
 def repeats() -> dict[str, Any]:
     """One of 24 echo-planar volumes against the mean of the others: sigma and gain, predicted and measured."""
     path = real("mri", "epi_repeats_studyforrest", "epi_24_repeats_half_scale.nii.gz")
@@ -143,10 +159,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("figure", type=Path)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--kept", type=Path)
     arguments = parser.parse_args()
+    if arguments.kept:
+        arguments.kept.mkdir(parents=True, exist_ok=True)
     found = {}
     for name, image in studies():
-        row = found[name] = restored(image)
+        row = found[name] = kept(name, image, arguments.kept)
         gain = "-" if row["gain_db"] is None else f"{row['gain_db']:+.1f}"
         sure = "careful" if row["careful"] else "sure"
         print(f"| {name} | {row['level']:.3g} % | {sure} | {row['noise']} | {row['method']} | {gain} |", flush=True)

@@ -70,6 +70,17 @@ def test_a_cine_is_enlarged_in_all_its_frames(user: User):
     np.testing.assert_allclose(corners(result), corners(node), atol=1e-6)
 
 
+@pytest.mark.parametrize(("choice", "together"), [("auto", True), ("apart", False)])
+def test_frames_of_a_loop_share_detail_unless_they_shall_not(user: User, choice, together):
+    from MedRestoreLib import mrml
+
+    rng = np.random.default_rng(0)
+    node, _ = add_cine([rng.integers(0, 200, (1, 24, 30), np.uint8) for _ in range(3)])
+    user.open(node, method="enlarge")
+    user.choose(together=choice)
+    assert mrml.report_of(user.apply())["plan"]["together"] is together
+
+
 @pytest.mark.parametrize("strength", [1.0, 0.4])
 def test_the_preview_shows_the_finer_slice_exactly_over_the_original(preview, strength):
     import slicer

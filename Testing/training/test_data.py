@@ -42,6 +42,16 @@ def test_adding_pictures_moves_none_to_another_split(pictures, tmp_path):
     assert all(after[name] == split for name, split in before.items())
 
 
+def test_pictures_of_one_patient_share_a_split(pictures, tmp_path):
+    for path in pictures.iterdir():
+        (tmp_path / f"P{int(path.name[:2]) // 2:02d}-{path.name}").write_bytes(path.read_bytes())
+    source = Pictures(tmp_path, folder=str(tmp_path), patient="^P[0-9]+")
+    of_split = [{source._files[id].name[:3] for id in source.patients(split)} for split in SPLITS]
+    assert sum(map(len, of_split)) == len(set().union(*of_split)) == 10
+    with pytest.raises(RecipeError, match=r"does not find the patient in the name P00-00\.png"):
+        Pictures(tmp_path, folder=str(tmp_path), patient="^Q[0-9]+").prepare()
+
+
 def test_a_split_without_pictures_is_named(pictures, tmp_path):
     for path in sorted(pictures.iterdir())[:4]:
         (tmp_path / path.name).write_bytes(path.read_bytes())

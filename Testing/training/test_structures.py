@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import zoom
 
-from Testing.support.small_trainings import smoke
-from training import build
+from Testing.support.small_trainings import smoke, trained
+from training import build, tables
 from training.data import SPLITS
+from training.data.folder import Pictures
 from training.data.intrapartum import HEAD, IMAGES, LABELS, SYMPHYSIS, Intrapartum
 from training.evaluation import structures
 from training.evaluation.protocols import HeldOut
@@ -113,18 +115,34 @@ def test_added_speckle_is_the_same_for_every_method_and_worse_the_stronger(sourc
     patients = [source.patient(id) for id in source.patients("test")]
     first, second = (structures.measure(lambda frame: frame, oracle(source), patients) for _ in range(2))
     assert first == second
-    means = [np.mean(list(first["dice head"][f"{level:g}"].values())) for level in structures.LEVELS]
+    means = [np.mean(list(first["dice head"][f"{level:g}"].values())) for level in structures.LEVELS["speckle"]]
     assert means == sorted(means, reverse=True)
 
 
 def test_a_network_outlines_several_structures_and_is_measured_by_its_name(folder, source, tmp_path):
     where = f'data.arguments={{folder="{folder}", patch={SIDE}}}'
     recipe = smoke("seunet_intrapartum", folder, 'data={source="intrapartum:Intrapartum"}', where)
-    trained = train(recipe, tmp_path / "segmenter", tmp_path, device="cpu")
-    assert build.trained(trained)(np.zeros((SIDE, SIDE), np.float32), 0.0).shape == (3, SIDE, SIDE)
-    test = HeldOut(source, "as_is", 2, trained)
+    segmenter = train(recipe, tmp_path / "segmenter", tmp_path, device="cpu")
+    assert build.trained(segmenter)(np.zeros((SIDE, SIDE), np.float32), 0.0).shape == (3, SIDE, SIDE)
+    test = HeldOut(source, "speckle", 2, segmenter)
     noisy, median = structures.results(["noisy", "median"], test)
     assert (noisy.method, median.method) == (f"noisy, {recipe.name}", f"median, {recipe.name}")
     assert set(noisy.values["dice head"]) == {"0", "0.25", "0.5"}
     with pytest.raises(RecipeError, match="--segmenter"):
-        next(structures.results(["noisy"], HeldOut(source, "as_is", 2)))
+        next(structures.results(["noisy"], HeldOut(source, "speckle", 2)))
+
+
+def test_ventricles_are_outlined_in_magnitudes_restored_as_a_user_gets_them(pictures, tmp_path):
+    test = HeldOut(
+        Pictures(tmp_path, folder=str(pictures), patch=SIDE), "rician", 1, trained("busi_lesions", pictures, tmp_path)
+    )
+    noisy, restored = structures.results(["noisy", "bm3d"], test)
+    assert set(noisy.values) == {"dice"}
+    assert list(restored.values["dice"]) == ["0", "5", "10"]
+    for result in (noisy, restored):
+        replace(result, method=result.method.replace(result.method.split()[1], "seunet_ventricles")).write(tmp_path)
+    table = tables.render("ventricles", "rician", tmp_path).splitlines()
+    assert table[-2].startswith("| noisy |")
+    assert table[-1].startswith("| BM3D, stabilised |")
+    with pytest.raises(RecipeError, match="speckle or rician"):
+        next(structures.results(["noisy"], replace(test, protocol="p_peak")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -14,25 +15,29 @@ from training.recipe import RecipeError
 from . import SPLITS, TENTHS, WHITE, Origin, Patient, data_folder
 
 LIMITS = """\
-- It has seen the pictures of one folder alone. They are split by file: where several show one patient, the scores are
-  too good (test-set leakage).
+- It has seen the pictures of one folder alone. Unless their names tell the patients apart (``patient`` in the recipe),
+  they are split by file: where several show one patient, the scores are too good (test-set leakage).
 - Nobody has checked where it fails. For research use only."""
 
 
 class Pictures:
-    """PNG files below a folder; each counts as one patient. ``NAME_mask.png`` is the lesion mask of ``NAME.png``.
+    """PNG files below a folder. ``NAME_mask.png`` is the lesion mask of ``NAME.png``.
 
-    The split follows from a hash of the name, so adding pictures moves none to another split.
+    The split follows from a hash of the name, or of the patient's part of it, so adding pictures moves none to another
+    split.
 
     Args:
         cache: not used; nothing is kept.
         folder: absolute, or below the folder of real studies (see ``training.data.data_folder``).
+        patient: regular expression that finds the patient in a picture's name; such pictures share a split. Without it
+            each picture counts as one patient.
         patch: side of the square patches, pixels.
         key: of the data that an earlier training used.
     """
 
-    def __init__(self, cache: Path, *, folder: str, patch: int = 128, key: str = "") -> None:
+    def __init__(self, cache: Path, *, folder: str, patient: str = "", patch: int = 128, key: str = "") -> None:
         self.folder, self.patch = data_folder() / Path(folder).expanduser(), patch
+        self.of_patient = re.compile(patient or ".*", re.DOTALL)
         self.key = hashlib.sha256("\n".join(path.name for path in self._files).encode()).hexdigest()[:12]
         if key and key != self.key:
             raise RecipeError(f"the pictures in {self.folder} are not those that the training began with.")
@@ -42,6 +47,8 @@ class Pictures:
         return Origin("pictures of a folder; see the recipe", LIMITS)
 
     def prepare(self, splits: Sequence[str] = SPLITS) -> None:
+        if strange := [path.name for path in self._files if not self.of_patient.search(path.name)]:
+            raise RecipeError(f"the recipe's 'patient' does not find the patient in the name {strange[0]}.")
         if lacking := [split for split in splits if not self._members[split]]:
             raise RecipeError(
                 f"none of the {len(self._files)} pictures in {self.folder} falls into the split '{lacking[0]}'; "
@@ -75,8 +82,12 @@ class Pictures:
 
     @cached_property
     def _members(self) -> dict[str, list[int]]:
-        tenth = [hashlib.sha256(path.name.encode()).digest()[0] % 10 for path in self._files]
+        tenth = [hashlib.sha256(self._patient(path).encode()).digest()[0] % 10 for path in self._files]
         return {split: [id for id, t in enumerate(tenth) if t in TENTHS[split]] for split in SPLITS}
+
+    def _patient(self, path: Path) -> str:
+        found = self.of_patient.search(path.name)
+        return found[0] if found else path.name
 
     def _read(self, path: Path) -> np.ndarray:
         """float32 ``(rows, columns)`` in [0, 1], mirrored at the border to at least the size of a patch."""

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from MedRestoreLib import weights
-from MedRestoreLib.methods.registration import register
 
 from . import SPLITS, disk, reduced
 from .clips import LENGTH, REACH, TRIES, Clips
+from .registration import register
 
 BEFORE, AFTER = 2, 3  # frames of a window beside the reference
 REFERENCES = (4, 10)  # frames of a burst that are references

@@ -15,6 +15,8 @@ MEASURES = {
     "enhancement": "enhancement:results",
     "resolution": "resolution:results",
     "clips": "clips:results",
+    "fusion": "fusion:results",
+    "naturalness": "naturalness:results",
     "magnitudes": "magnitudes:results",
     "structures": "structures:results",
 }

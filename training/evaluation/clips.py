@@ -16,15 +16,18 @@ import torch
 
 from MedRestoreLib import weights
 from MedRestoreLib.methods import enlarging
-from MedRestoreLib.methods.registration import register
+from MedRestoreLib.methods.steadying import steadied
 from MedRestoreLib.metrics.fidelity import psnr, ssim
 from MedRestoreLib.metrics.no_reference import flicker, gcnr
 from MedRestoreLib.networks import resizing
+from MedRestoreLib.pipeline.clips import FRAMES as TOGETHER
+from MedRestoreLib.pipeline.clips import neighbours
 
 from .. import build
 from ..data import WHITE, data_folder, reduced
 from ..data.clips import LENGTH, MULTIPLE, Clips
 from ..data.neighbours import AFTER, BEFORE
+from ..data.registration import register
 from ..recipe import RecipeError
 from ..tables.results import Result, Values
 from .cine import static
@@ -40,6 +43,7 @@ BLACK = 2 / 255  # grey up to which a phantom's pixel shows nothing
 BREASTS = 16  # frames with a lesion
 FRAMES = (4, 10)  # of a clip's 16: those that are compared
 FLICKERING = range(2, 10)  # those whose flicker is measured
+MOVING = ("lung", "muscle")  # in clips of which some tissue is still; a phantom moves as a whole
 
 # Gets the small frames of a clip, (frames, rows, columns), and a place among them.
 Enlarger = Callable[[np.ndarray, int], np.ndarray]
@@ -93,22 +97,41 @@ def _breasts(source: Clips) -> Iterator[Case]:
 def enlarger(name: str, factor: int) -> Enlarger:
     """A method by name: one of ``PLAIN``, a training's folder, or weights that ship.
 
-    Networks that ship are run as users run them, with back-projection; the others as they are.
+    Networks that ship are run as users run them, with back-projection, and a clip's frames share detail; with "+apart"
+    after the name each frame is for itself, with "+live" it shares with those before it alone. The others are run as
+    they are.
     """
     if name in PLAIN:
         return lambda small, place: _bicubic(PLAIN[name](small, place), factor)
-    if not weights.installed(name):
+    shipped, _, frames = name.partition("+")
+    if not weights.installed(shipped):
         trained = build.trained(name)
+        if trained.recipe.data.source == "neighbours:Neighbours":
+            return refined(trained, factor)
         if trained.recipe.losses[0].name == "fusion":
             return lambda small, place: _fused(trained, small, place, factor)
         return lambda small, place: _raw(trained.network, small[place])
-    if "student" not in weights.find(name).arguments:
-        return lambda small, place: _as_users(enlarging.enlarge, small[place : place + 1], name, factor)[0]
+    return lambda small, place: _steadied(small[_order(len(small), place, frames)], shipped, factor)
 
-    def fused(small: np.ndarray, place: int) -> np.ndarray:
-        return _as_users(enlarging.fuse_and_enlarge, _window(small, place), name, factor)[min(place, BEFORE)]
 
-    return fused
+def refined(trained: build.Trained, factor: int) -> Enlarger:
+    """A network such as ``training.networks.fusion.Neighbours``: neighbours, enlarged and moved, refine a frame.
+
+    Those beyond a clip's ends are the frame itself.
+    """
+    student = weights.find(trained.recipe.data.arguments["student"]).load()
+
+    def enlarge(small: np.ndarray, place: int) -> np.ndarray:
+        others = (at for at in range(place - BEFORE, place + AFTER + 1) if at != place)
+        order = [place, *(at if 0 <= at < len(small) else place for at in others)]
+        frames = torch.from_numpy(np.ascontiguousarray(small[order]))[:, None]
+        with torch.inference_mode():
+            alone = enlarging.run(student, frames)[:, 0].numpy()
+            stack = np.concatenate((alone[:1], register(alone[1:], alone[0]).frames))
+            one = enlarging.run(trained.network, torch.from_numpy(stack)[None])
+            return enlarging.consistent(one, frames[:1], factor)[0, 0].numpy()
+
+    return enlarge
 
 
 def measure(enlarge: Enlarger, found: Sequence[Case], factor: int) -> Values:
@@ -117,7 +140,8 @@ def measure(enlarge: Enlarger, found: Sequence[Case], factor: int) -> Values:
     - ``psnr`` (dB, peak 1) and ``ssim`` against the frame itself, mean of two frames, without ``factor`` pixels at the
       border and without what shows no tissue;
     - ``consistency`` (dB): the result, reduced again, against the small frame;
-    - ``flicker`` of still tissue over eight frames, grey values of 255; ``own``: that of the frames themselves;
+    - ``flicker`` of still tissue in lungs and muscle over eight frames, grey values of 255; ``own``: that of the frames
+      themselves;
     - ``entropy`` (EN, bits): the paper's, which noise raises;
     - ``fwhm`` of wires in the result over that in the frame itself, median over wires;
     - ``gcnr`` of lesions in the result; ``gcnr_true``: in the frame itself.
@@ -145,7 +169,7 @@ def measure(enlarge: Enlarger, found: Sequence[Case], factor: int) -> Values:
             where = regions(case.frames[0], case.lesion, ~case.tissue)
             for quantity, image in (("gcnr", results[0]), ("gcnr_true", case.frames[0])):
                 put(quantity, case, gcnr(image[where.inside], image[where.around]))
-        if case.organ == "lung" and (still := static(case.frames)).any():
+        if case.organ in MOVING and (still := static(case.frames)).any():
             moving = np.stack([np.clip(enlarge(small, place), 0, 1) for place in FLICKERING])
             put("flicker", case, float(WHITE) * flicker(moving, mask=still))
             put("own", case, float(WHITE) * flicker(case.frames[list(FLICKERING)], mask=still))
@@ -182,7 +206,8 @@ def results(names: Sequence[str], test: HeldOut) -> Iterator[Result]:
         about: dict[str, Any] = {"data": source.clips_key, "split": "test", "clips": len(found)}
         factors: tuple[float, ...] = (2, 3, 4)
         if name not in PLAIN:
-            trained = build.trained(name)
+            shipped = name.partition("+")[0]
+            trained = build.trained(shipped if weights.installed(shipped) else name)
             about |= {key: trained.about[key] for key in ("steps", "minutes")}
             factors = trained.recipe.degradation.levels[:1] if trained.recipe.degradation.model == "reduced" else (2,)
         values: Values = {}
@@ -207,10 +232,20 @@ def _bicubic(small: np.ndarray, factor: int) -> np.ndarray:
     return resizing.enlarged(torch.from_numpy(np.ascontiguousarray(small))[None, None], factor)[0, 0].numpy()
 
 
-def _as_users(method: Callable, small: np.ndarray, name: str, factor: int) -> np.ndarray:
+def _order(count: int, place: int, frames: str) -> list[int]:
+    """The frame at ``place``, then those that it shares detail with."""
+    if frames == "apart":
+        return [place]
+    near = range(max(0, place - TOGETHER + 1), place) if frames else range(count)[neighbours(place, count)]
+    return [place, *(at for at in near if at != place)]
+
+
+def _steadied(small: np.ndarray, name: str, factor: int) -> np.ndarray:
+    """The first of some small frames, enlarged with what it shares with the others."""
     frames = torch.from_numpy(np.ascontiguousarray(small))[:, None]
     with torch.inference_mode():
-        return method(frames, 0.0, factor=factor, weights=name)[:, 0].numpy()
+        enlarged = enlarging.enlarge(frames, 0.0, factor=factor, weights=name)
+        return steadied(enlarged, frames, factor=factor)[0, 0].numpy()
 
 
 def _fused(trained: build.Trained, small: np.ndarray, place: int, factor: int) -> np.ndarray:
@@ -220,7 +255,7 @@ def _fused(trained: build.Trained, small: np.ndarray, place: int, factor: int) -
         window = register(window, small[place]).frames
     with torch.inference_mode():
         one = trained.network(torch.from_numpy(np.ascontiguousarray(window))[None])[0].clamp(0, 1).numpy()
-    return _as_users(enlarging.enlarge, one, f"student_x{factor}", factor)[0]
+    return _steadied(one, f"student_x{factor}", factor)
 
 
 def _raw(network: torch.nn.Module, small: np.ndarray) -> np.ndarray:

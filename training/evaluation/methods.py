@@ -89,7 +89,7 @@ def for_frames(name: str) -> Method:
     known = [row.id for row in catalogue.METHODS if "speckle" in row.noises]
     if name not in known:
         raise RecipeError(f"'{name}' is neither a folder of a training nor one of {', '.join([MEDIAN, *known])}.")
-    return Method(name, lambda frames, level: _by_library(name, frames, level))
+    return Method(name, lambda frames, level: by_library(name, frames, noise="speckle", level=level))
 
 
 def learned(name: str | Path) -> Method:
@@ -117,11 +117,11 @@ def level_of(frames: np.ndarray) -> float:
     return estimate.level or TYPICAL_LEVEL
 
 
-def _by_library(method: str, frames: np.ndarray, level: float) -> np.ndarray:
-    """As MedRestore restores a study of 8-bit frames, without the evidence."""
+def by_library(method: str, frames: np.ndarray, modality: str = "US", **wanted: Any) -> np.ndarray:
+    """As MedRestore restores a study of 8-bit frames, without the evidence; ``wanted`` as for ``recommend``."""
     grey = np.uint8(np.rint(255 * np.clip(frames, 0, 1))).reshape(-1, *frames.shape[-2:])
-    study = Image.from_array(grey, axes="fyx", modality="US")
-    plan = recommend(study, method=method, noise="speckle", level=level)
+    study = Image.from_array(grey, axes="fyx", modality=modality)
+    plan = recommend(study, method=method, **wanted)
     denoising = Denoising.of(study, plan, device.resolve(plan.device))
     return run_plan(denoising, study.voxels, plan).voxels.reshape(frames.shape) / WHITE
 

@@ -1,6 +1,6 @@
-"""Is anatomy outlined as well after restoration as before? Fetal heads, and the angle of progression beside them.
+"""Is anatomy outlined as well after restoration as before? Fetal heads, the angle of progression, ventricles.
 
-A segmentation network outlines the structures in frames as they are and with speckle added, before and after a method.
+A segmentation network outlines the structures in frames as they are and with noise added, before and after a method.
 Trained on frames without added noise, it tells whether a method keeps what an outline needs; trained on restored frames
 (``+retrained``), what is still in them.
 """
@@ -8,6 +8,7 @@ Trained on frames without added noise, it tells whether a method keeps what an o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from MedRestoreLib.metrics import segmentation
 
 from ..data import GREY, Patient
+from ..data.degradations import MODELS
 from ..data.intrapartum import HEAD, SYMPHYSIS
 from ..recipe import RecipeError
 from ..tables.results import Result, Values
@@ -22,8 +24,11 @@ from . import methods
 from .baselines import Restorer
 from .protocols import HeldOut
 
-LEVELS = (0.0, 0.25, 0.5)  # of the added speckle, relative to the signal; 0 for the frame as it is
-NAMES = {SYMPHYSIS: "symphysis", HEAD: "head"}
+# Of the added noise, in its model's unit, by protocol; 0 for the frame as it is.
+LEVELS = {"speckle": (0.0, 0.25, 0.5), "rician": (0.0, 5.0, 10.0)}
+Restore = Callable[[np.ndarray], np.ndarray]  # a frame of 8 bits in [0, 1] → restored
+ALONE = 255  # number of the structure of a source that knows one only
+NAMES = {SYMPHYSIS: "symphysis", HEAD: "head", ALONE: "alone"}
 
 
 def results(names: Sequence[str], test: HeldOut) -> Iterator[Result]:
@@ -33,34 +38,36 @@ def results(names: Sequence[str], test: HeldOut) -> Iterator[Result]:
     segmenter = methods.learned(test.segmenter)
     chosen = [test.ready.patient(id) for id in test.ready.patients("test")[: test.patients]]
     for name in names:
-        method = None if name == "noisy" else methods.for_frames(name)
-        values = measure(_unchanged if method is None else _with_estimate(method), segmenter.restore, chosen)
-        both, about = f"{name}, {segmenter.name}", {**(method.about if method else {}), **test.about()}
-        yield Result("structures", test.protocol, both, values, about={**about, "segmenter": segmenter.about})
+        restore, about = _method(name, test.protocol)
+        values = measure(restore, segmenter.restore, chosen, test.protocol)
+        about = {**about, **test.about(), "segmenter": segmenter.about}
+        yield Result("structures", test.protocol, f"{name}, {segmenter.name}", values, about=about)
 
 
-def measure(restore: Callable[[np.ndarray], np.ndarray], segment: Restorer, patients: Sequence[Patient]) -> Values:
+def measure(restore: Restore, segment: Restorer, patients: Sequence[Patient], noise: str = "speckle") -> Values:
     """Dice of each structure, of all together, and the error of the angle of progression → level → patient → value.
 
     Args:
-        restore: gets a frame of 8 bits in [0, 1].
-        segment: returns one logit for each class, ``(classes, rows, columns)``, or one that is positive in a head.
+        segment: returns one logit for each class, ``(classes, rows, columns)``, or one that is positive in the only
+            structure.
+        noise: a key of LEVELS.
     """
     found: Values = {}
     for patient in patients:
         truth = _classes(patient)
-        for level in LEVELS:
-            frame = speckled(patient, level)
+        for level in LEVELS[noise]:
+            frame = degraded(patient, noise, level)
             outlined = _outlined(segment(np.clip(restore(frame), 0, 1).astype(np.float32), 0.0))
             for name, value in _agreement(outlined, truth).items():
                 found.setdefault(name, {}).setdefault(f"{level:g}", {})[str(patient.id)] = value
     return found
 
 
-def speckled(patient: Patient, level: float) -> np.ndarray:
-    """The frame times (1 + level n), n normal, as an 8-bit file holds it; the same for every method."""
-    noise = np.random.default_rng((patient.id, round(1000 * level))).standard_normal(patient.clean[0].shape)
-    return (np.rint(GREY * np.clip(patient.clean[0] * (1 + level * noise), 0, 1)) / GREY).astype(np.float32)
+def degraded(patient: Patient, noise: str, level: float) -> np.ndarray:
+    """The first frame with noise, as an 8-bit file holds it; the same for every method."""
+    rng = np.random.default_rng((patient.id, round(1000 * level)))
+    noisy = MODELS[noise](patient.clean[0], level, rng)["noisy"] if level else patient.clean[0]
+    return (np.rint(GREY * np.clip(noisy, 0, 1)) / GREY).astype(np.float32)
 
 
 def angle_of_progression(structures: np.ndarray) -> float:
@@ -96,12 +103,16 @@ def _bearings(axis: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     return np.arctan2(crossed, vectors @ axis)
 
 
-def _unchanged(frame: np.ndarray) -> np.ndarray:
-    return frame
-
-
-def _with_estimate(method: methods.Method) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda frame: method.restore(frame, methods.level_of(frame))
+def _method(name: str, noise: str) -> tuple[Restore, dict[str, Any]]:
+    """A method with the level that it or the library finds, and its training. Raises RecipeError."""
+    if noise not in LEVELS:
+        raise RecipeError(f"structures are measured with --protocol {' or '.join(LEVELS)}; got '{noise}'.")
+    if name == "noisy":
+        return lambda frame: frame, {}
+    if noise == "rician":
+        return lambda frame: methods.by_library(name, frame, "MR"), {}
+    method = methods.for_frames(name)
+    return lambda frame: method.restore(frame, methods.level_of(frame)), method.about
 
 
 def _largest(mask: np.ndarray) -> np.ndarray:
@@ -111,18 +122,20 @@ def _largest(mask: np.ndarray) -> np.ndarray:
 
 
 def _classes(patient: Patient) -> np.ndarray:
-    """Class numbers ``(rows, columns)``; a source that knows no structures has heads as its masks."""
-    return patient.structures[0] if patient.structures is not None else HEAD * np.uint8(patient.lesions[0])
+    """Class numbers ``(rows, columns)``; a source that knows no structures has one alone, its masks."""
+    return patient.structures[0] if patient.structures is not None else ALONE * np.uint8(patient.lesions[0])
 
 
 def _outlined(logits: np.ndarray) -> np.ndarray:
-    return logits.argmax(axis=0) if logits.ndim == 3 else HEAD * (logits > 0)
+    return logits.argmax(axis=0) if logits.ndim == 3 else ALONE * (logits > 0)
 
 
 def _agreement(outlined: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     there = [one for one in NAMES if np.any(truth == one)]
+    if there == [ALONE]:
+        return {"dice": segmentation.dice(outlined > 0, truth > 0)}
     found = {f"dice {NAMES[one]}": segmentation.dice(outlined == one, truth == one) for one in there}
-    if len(there) == len(NAMES):
+    if {SYMPHYSIS, HEAD} <= set(there):
         found["dice all"] = segmentation.dice(outlined > 0, truth > 0)
         error = abs(angle_of_progression(outlined) - angle_of_progression(truth))
         if np.isfinite(error):

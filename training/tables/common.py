@@ -129,6 +129,33 @@ def gains(measured: Measured, protocol: str, ours: str, theirs: str, levels: dic
     return "; ".join(parts)
 
 
+def outlined(measured: Measured, noise: str, segmenters: Rows, methods: Rows, column: str) -> str:
+    """Dice of outlined structures, and its difference from that of images as they are, with the 95 % interval.
+
+    Args:
+        segmenters: networks that outline → what to add to the title; the first outlines images as they are.
+        column: title of a level.
+    """
+    rows: dict[str, list[str]] = {}
+    unrestored = measured.of("structures", noise, f"noisy, {next(iter(segmenters))}")
+    if not unrestored:
+        return ""
+    before = unrestored[0].values["dice"]
+    for segmenter, how in segmenters.items():
+        for method, title in methods.items():
+            for result in measured.of("structures", noise, f"{method}, {segmenter}"):
+                after = result.values["dice"]
+                rows[title + how] = [_gain(after[at], before[at]) for at in before]
+    return markdown("Method", [column.format(at) if float(at) else "as it is" for at in before], rows)
+
+
+def _gain(after: dict[str, float], before: dict[str, float]) -> str:
+    if after == before:
+        return f"{mean(after):.3f}"
+    gain = paired_bootstrap([after[id] for id in before], list(before.values()))
+    return f"{mean(after):.3f} ({gain.mean:+.3f}, {gain.low:+.3f} to {gain.high:+.3f})"
+
+
 def lengths(measured: Measured, protocol: str, rows: Rows, level: str) -> str:
     """One sentence: how long the networks of a table were trained; of several for one row, that of ``level``."""
     parts = []

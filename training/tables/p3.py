@@ -6,7 +6,7 @@ shows what explains them: references stored on another scale, and noise in perce
 
 from __future__ import annotations
 
-from .common import Measured, Paper, Rows, Table, markdown, shipped
+from .common import Measured, Paper, Rows, Table, markdown, outlined, shipped
 from .results import Result, mean
 
 LEVELS = ("5", "10", "15", "20", "25", "30")
@@ -95,6 +95,17 @@ def as_printed(measured: Measured, protocol: str) -> str:
     return markdown("Method", [f"{at} %" for at in LEVELS], rows)
 
 
+def ventricles(measured: Measured, protocol: str) -> str:
+    """Dice of left ventricles outlined by one network in cine frames of six subjects of Sunnybrook, with added noise.
+
+    In brackets the difference from the frame without restoration with its 95 % interval (paired bootstrap over frames).
+    Noise in percent of the maximum, restored with the level that the library finds. The frames have noise of their own,
+    and the outlining network was trained on them as they are, a few minutes on 26 subjects.
+    """
+    ships = {"adf": "ADF", "disentangled": "P3, recommended form: ships"}
+    return outlined(measured, protocol, {"seunet_ventricles": ""}, {**METHODS, **ships}, "{} %")
+
+
 def _table(
     measured: Measured,
     group: str,
@@ -136,11 +147,12 @@ TABLES = {
     "t1w_slices": t1w_slices,
     "pdw_slices": pdw_slices,
     "as_printed": as_printed,
+    "ventricles": ventricles,
 }
 PAPER = Paper(
     title="P3",
     protocols=("rician",),
     sources=("unpaired:UnpairedSlices",),
     tables={name: Table(make) for name, make in TABLES.items()},
-    card=("heads", "grey_levels", "pdw_slices"),
+    card=("heads", "grey_levels", "pdw_slices", "ventricles"),
 )

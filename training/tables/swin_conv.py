@@ -7,9 +7,7 @@ say whether these were trained on the same data; here they were.
 
 from __future__ import annotations
 
-from MedRestoreLib.metrics.statistics import paired_bootstrap
-
-from .common import Cell, Measured, Paper, Rows, Table, markdown, shipped
+from .common import Cell, Measured, Paper, Rows, Table, markdown, outlined, shipped
 from .results import Result, mean
 
 ORGANS = ("breasts", "heads", "hips")
@@ -20,7 +18,7 @@ NETWORKS: Rows = {
     "swin_conv+sharpening": "Swin-Conv U-Net, light, half of the sharpening",
 }
 BRIEF = "+equal"
-OUTLINING, REAL = "seunet_heads", "as_is"
+OUTLINING = "seunet_heads"
 METHODS: Rows = {
     "noisy": "as degraded",
     "srad": "SRAD",
@@ -82,23 +80,13 @@ def structures(measured: Measured, protocol: str) -> str:
     """Dice of fetal heads outlined by one network in frames of HC18's test split, as they are and with added speckle.
 
     In brackets the difference from the frame without restoration with its 95 % interval (paired bootstrap over frames).
-    The outlining network was trained on frames without added noise, in the last rows on restored ones.
+    The outlining network was trained on frames without added noise, where the row does not say otherwise: it fails in
+    noise that it never saw, and one trained on noisy frames shows how much of the difference is that.
     """
-    rows, frames = {}, measured.of("structures", REAL, f"noisy, {OUTLINING}")
-    for segmenter, how in ((OUTLINING, ""), (f"{OUTLINING}+retrained", ", trained on restored frames")):
-        for method, title in {**METHODS, **shipped(METHODS)}.items():
-            for result in measured.of("structures", REAL, f"{method}, {segmenter}"):
-                rows[title + how] = [_dice(result, frames[0], at) for at in result.values["dice head"]]
-    levels = frames[0].values["dice head"] if frames else ()
-    return markdown("Method", [f"speckle {at}" if float(at) else "as it is" for at in levels], rows)
-
-
-def _dice(result: Result, frames: Result, at: str) -> str:
-    after, before = (one.values["dice head"][at] for one in (result, frames))
-    if result is frames:
-        return f"{mean(after):.3f}"
-    gain = paired_bootstrap([after[id] for id in before], list(before.values()))
-    return f"{mean(after):.3f} ({gain.mean:+.3f}, {gain.low:+.3f} to {gain.high:+.3f})"
+    trained_on = {"": "", "+retrained": ", trained on restored frames", "+on_noisy": ", trained on noisy frames"}
+    segmenters = {OUTLINING + override: how for override, how in trained_on.items()}
+    ships = {"swin_conv": NETWORKS["swin_conv+sharpening"]}
+    return outlined(measured, "speckle", segmenters, {**METHODS, **ships}, "speckle {}")
 
 
 def _by_organ(measured: Measured, suffix: str) -> str:
@@ -146,6 +134,6 @@ PAPER = Paper(
         "agreement": Table(agreement),
         "resolution": Table(phantoms),
         "wires": Table(wires),
-        "structures": Table(structures, protocol=REAL),
+        "structures": Table(structures, protocol="speckle"),
     },
 )

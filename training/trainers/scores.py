@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from MedRestoreLib.methods.registration import register
 from MedRestoreLib.metrics import segmentation
 from MedRestoreLib.metrics.fidelity import psnr
 
@@ -17,6 +16,7 @@ from ..data import GREY, Source
 from ..data.clips import Clips
 from ..data.neighbours import Neighbours
 from ..data.pilots import AROUND, DEPTH, SHOWN, Pilots
+from ..data.registration import register
 from ..data.views import for_validation
 from ..losses.fusion import FusionLoss
 from ..losses.pixel import PoissonLikelihood

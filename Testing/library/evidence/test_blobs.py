@@ -113,6 +113,33 @@ def test_a_blob_that_stands_out_of_speckle_is_found_in_a_despeckled_scene(change
     assert np.hypot(place.voxel[2] - 100, place.voxel[3] - 140) < 4
 
 
+def test_a_narrow_blob_is_told_from_coarse_speckle_by_what_is_finer_than_speckle():
+    """A Gaussian filter as narrow as the blob sees no more of it than of the grains beside."""
+    rng = np.random.default_rng(1)
+    grains = gaussian_filter(rng.standard_normal((1, 1, 256, 256)), (0, 0, 3, 3))
+    noisy = (100 + 15 / grains.std() * grains + rng.standard_normal(grains.shape)).astype(np.float32)
+    after = np.full_like(noisy, 100)
+    noise = model("speckle").bind(noisy, 0.15)
+    assert not find(noisy, after, noise, UnitGrid())
+    (place, *_) = find(noisy, after + 90 * blob(after.shape, (0, 0, 90, 150), 4), noise, UnitGrid())
+    assert np.hypot(place.voxel[2] - 90, place.voxel[3] - 150) < 3
+
+
+def test_letters_in_a_frame_raise_no_alarm_and_hide_nothing_elsewhere():
+    frame = 255 * simulate_bmode(np.ones((256, 256), np.float32), np.random.default_rng(0), lateral=1.5)[None, None]
+    noisy = np.minimum(frame, 180)
+    strokes = np.zeros(noisy.shape, np.float32)
+    for column in range(20, 60, 8):
+        noisy[..., 10:30, column - 1 : column + 4] = 0
+        noisy[..., 11:29, column : column + 3] = 230
+        strokes[..., 11:29, column : column + 3] = 1
+    after = gaussian_filter(noisy, (0, 0, 2, 2)) + 250 * gaussian_filter(strokes, (0, 0, 4, 4))  # a method's halo
+    noise = model("speckle").bind(noisy, 0.2)
+    assert not find(noisy, after, noise, UnitGrid())
+    (place, *_) = find(noisy, after + 80 * blob(after.shape, (0, 0, 130, 140), 6), noise, UnitGrid())
+    assert np.hypot(place.voxel[2] - 130, place.voxel[3] - 140) < 3
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_dark_tissue_raises_no_false_alarm(seed):
     """Where the signal is weaker than the noise, magnitudes lie far above it: what noise made bright is no blob."""

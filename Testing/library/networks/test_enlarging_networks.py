@@ -1,4 +1,4 @@
-"""What is particular to networks that enlarge: bicubic resampling, the student, the fusion of frames."""
+"""What is particular to networks that enlarge: bicubic resampling, and the student."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import torch
 
 from MedRestoreLib import resampling
 from MedRestoreLib.networks import resizing
-from MedRestoreLib.networks.fusion import Fusion, Neighbours
 from MedRestoreLib.networks.student import Student
 from Testing.support.small_networks import made
 
@@ -78,23 +77,3 @@ def test_a_pixel_depends_on_no_input_beyond_the_reach():
     network(images)[0, 0, 40, 40].backward()
     touched = images.grad[0, 0].nonzero() - 20
     assert touched.abs().max() <= 6 + 2
-
-
-@pytest.mark.parametrize("count", [1, 2, 6, 12])
-def test_fusion_takes_any_number_of_frames_and_heeds_no_order(count):
-    frames = torch.rand(1, count, 16, 20, generator=torch.Generator().manual_seed(0))
-    network = made(Fusion)
-    with torch.inference_mode():
-        fused, turned = network(frames), network(frames.flip(1))
-    assert fused.shape == (1, 1, 16, 20)
-    assert torch.equal(fused, turned)
-
-
-def test_the_frozen_layer_of_fusion_has_576_weights():
-    assert Fusion().features.weight.numel() == 576
-
-
-def test_untrained_neighbours_change_nothing():
-    frames = torch.rand(1, 6, 16, 20, generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
-        assert torch.equal(Neighbours().eval()(frames), frames[:, :1])

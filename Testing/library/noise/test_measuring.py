@@ -96,6 +96,27 @@ def test_the_map_follows_the_noise():
     assert "uneven" in found.words
 
 
+def anatomy(data_folder) -> np.ndarray:
+    """Slices of a real head, averaged over cubes of eight voxels."""
+    from Testing.benchmarks.mr_quality import study
+
+    return study("child, T1w")[:44]
+
+
+def test_the_map_is_found_beneath_real_anatomy(data_folder):
+    acquired = acquire(anatomy(data_folder), "uneven", 5.0, seed=3)
+    found = measure(acquired.noisy[None])
+    assert found.sigma == pytest.approx(acquired.sigma, rel=0.12)
+    beside = np.log(found.noise_map.on(acquired.noisy.shape) / acquired.spread)[acquired.inside]
+    assert beside.std() < 0.6 * np.log(acquired.spread)[acquired.inside].std()
+    assert RICIAN.estimate(acquired.noisy[None]).noise_map is not None, "whether the level is sure or not"
+
+
+@pytest.mark.parametrize("level", [0.5, 1.0])
+def test_real_anatomy_is_not_taken_for_uneven_noise(level, data_folder):
+    assert measure(acquire(anatomy(data_folder), "white", level, seed=3).noisy[None]).noise_map is None
+
+
 def test_frames_that_repeat_one_object_tell_the_noise_of_anatomy_that_is_nowhere_flat():
     rng = np.random.default_rng(0)
     rough = 100 + 20 * rng.standard_normal((1, 16, 64, 64))
@@ -159,6 +180,18 @@ def test_weak_filtered_noise_of_few_slices_is_not_sure(data_folder):
     few = mr_noise.weighted("PDw")[mr_noise.FEW]
     assert not RICIAN.estimate(acquire(few, "zero_filled_2", 1.0, seed=1).noisy[None]).sure
     assert RICIAN.estimate(acquire(few, "zero_filled_2", 5.0, seed=1).noisy[None]).sure
+
+
+def test_air_helps_few_squares_to_tell_the_total_of_filtered_noise(data_folder):
+    few = anatomy(data_folder)[18:23]
+    ratios = {True: [], False: []}
+    for seed in range(6):
+        acquired = acquire(few, "zero_filled_2", 5.0, seed=seed)
+        noisy = acquired.noisy[None]
+        ratios[True].append(RICIAN.bind(noisy, RICIAN.estimate(noisy).level).sigma / acquired.sigma)
+        ratios[False].append(measure(noisy).sigma / acquired.sigma)
+    error = {air: np.sqrt(np.square(np.subtract(found, 1)).mean()) for air, found in ratios.items()}
+    assert error[True] < error[False]
 
 
 def test_fine_texture_of_a_photograph_is_not_surely_noise(data_folder):

@@ -16,7 +16,7 @@ from MedRestoreLib import resampling
 from MedRestoreLib.evidence.enlargement import CAUTION, Enlargement, finer_map, finer_than
 from MedRestoreLib.evidence.verdict import CAREFUL, HARM, NOT_RELIABLE, judge_enlargement
 from MedRestoreLib.methods import bicubic as bicubic_file
-from MedRestoreLib.methods import catalogue
+from MedRestoreLib.methods import catalogue, steadying
 from MedRestoreLib.pipeline import tiles
 from MedRestoreLib.reporting.report import Report
 from MedRestoreLib.service.preview import preview
@@ -34,6 +34,15 @@ def frames(shape: tuple[int, ...], seed: int = 0, **about) -> mr.Image:
     coarse = rng.uniform(40, 200, [*shape[:2], *(-(-side // 6) + 1 for side in shape[2:])])
     smooth = resampling.enlarged(coarse, 6)[..., : shape[2], : shape[3]]
     return mr.Image(np.clip(smooth + rng.normal(0, 4, shape), 20, 220), modality="US", **about)
+
+
+def clip(monkeypatch) -> mr.Image:
+    """A still scene in seven frames of two slices; bicubic enlargement sharpens, and its frames share detail."""
+    row = replace(catalogue.find("bicubic"), across="steadying:steadied")
+    monkeypatch.setattr(catalogue, "METHODS", (*catalogue.making(1), row))
+    monkeypatch.setattr(bicubic_file, "bicubic", _sharper)
+    noise = np.random.default_rng(1).normal(0, 3, (7, 2, 20, 24))
+    return replace(frames((1, 2, 20, 24)), voxels=frames((1, 2, 20, 24)).voxels + noise)
 
 
 def directions() -> st.SearchStrategy[tuple[float, ...]]:
@@ -151,20 +160,35 @@ def test_strength_and_mask_blend_with_the_bicubic_enlargement(strength, factor):
     np.testing.assert_allclose(inside.removed.voxels[middle], full.removed.voxels[middle], atol=1e-3)
 
 
-def test_neighbouring_frames_are_given_whole_and_in_their_order(monkeypatch):
-    """Each frame sees as many before and after it as its method says, however the clip is cut."""
-    study = frames((9, 2, 10, 12))
-    row = replace(catalogue.find("bicubic"), frames=2)
-    monkeypatch.setattr(catalogue, "METHODS", (*catalogue.making(1), row))
-    monkeypatch.setattr(bicubic_file, "bicubic", _mean_of_neighbours)
-    wanted = np.stack([study.voxels[max(0, k - 2) : k + 3].mean(0) for k in range(9)])
+def test_frames_of_a_clip_share_detail_however_it_is_cut(monkeypatch):
+    """Each with the frames around it, as they were enlarged apart; at the ends with the two nearest."""
+    study = clip(monkeypatch)
+    apart = mr.restore(study, together=False, **GIVEN).image.voxels
     whole = mr.restore(study, **GIVEN).image.voxels
-    np.testing.assert_allclose(whole, resampling.repeated(wanted, 2), atol=1e-3)
-    small = 6.5 * 120 * row.bytes_per_voxel / 1e9
-    monkeypatch.setitem(tiles.devices.DEFAULT_MEMORY_GB, "cpu", small)  # six frames at a time, of nine
-    np.testing.assert_allclose(mr.restore(study, **GIVEN).image.voxels, whole, atol=1e-4)
-    shown = preview(study, mr.recommend(study, **GIVEN), 4, 1)
-    np.testing.assert_allclose(shown.voxels[0, 0], whole[4, 1], atol=1e-4)
+    scale = np.float32(study.voxels.max())
+    for place, others in ((0, (1, 2)), (1, (0, 2)), (3, (2, 4)), (6, (5, 4))):
+        order = [place, *others]
+        batches = [torch.from_numpy(values[order, 1:] / scale) for values in (apart, study.voxels)]
+        wanted = steadying.steadied(*batches, factor=2)[0, 0].numpy() * scale
+        np.testing.assert_allclose(whole[place, 1], wanted, atol=1e-3)
+    assert np.abs(whole - apart).max() > 1
+    monkeypatch.setattr(tiles, "MOST_VOXELS", 2000)
+    np.testing.assert_array_equal(mr.restore(study, **GIVEN).image.voxels, whole)
+    for place in (0, 3, 6):
+        shown = preview(study, mr.recommend(study, **GIVEN), place, 1)
+        np.testing.assert_allclose(shown.voxels[0, 0], whole[place, 1], atol=1e-4)
+
+
+def test_frames_share_detail_unless_they_are_few_or_shall_not(monkeypatch):
+    study = clip(monkeypatch)
+    plan = mr.recommend(study, **GIVEN)
+    assert plan.together
+    assert "flickers less" in plan.reason
+    assert not mr.recommend(study, **GIVEN, together=False).together
+    pair = replace(study, voxels=study.voxels[:2])
+    assert not mr.recommend(pair, **GIVEN).together
+    with pytest.raises(mr.InvalidPlan, match="3 frames are needed"):
+        mr.recommend(pair, **GIVEN, together=True)
 
 
 @pytest.mark.parametrize("factor", [2, 3])
@@ -290,6 +314,6 @@ def _brighter(images: torch.Tensor, sigma: float, *, factor: int = 2) -> torch.T
     return torch.from_numpy(resampling.enlarged(images.numpy(), factor)) + 0.1
 
 
-def _mean_of_neighbours(images: torch.Tensor, sigma: float, *, factor: int = 2) -> torch.Tensor:
-    means = torch.stack([images[max(0, k - 2) : k + 3].mean(0) for k in range(len(images))])
-    return means.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
+def _sharper(images: torch.Tensor, sigma: float, *, factor: int = 2) -> torch.Tensor:
+    large = torch.from_numpy(resampling.enlarged(images.numpy(), factor))
+    return large + 0.3 * (large - large.roll(1, -1))

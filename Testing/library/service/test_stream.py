@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import MedRestoreLib as mr
-from MedRestoreLib.methods import bicubic as bicubic_file
-from MedRestoreLib.methods import catalogue
+from MedRestoreLib.methods import catalogue, steadying
 
 
 def cine(*more: int, count: int = 4) -> np.ndarray:
@@ -49,20 +48,21 @@ def test_frames_of_any_type_and_changing_size(dtype, sizes):
         np.testing.assert_allclose(result, 7, atol=1e-4)
 
 
-def test_a_method_for_clips_is_given_the_frames_before_and_waits_for_none(monkeypatch):
-    row = replace(catalogue.find("bicubic"), frames=2)
+def test_a_frame_shares_detail_with_the_two_before_it_and_waits_for_none(monkeypatch):
+    row = replace(catalogue.find("bicubic"), across="steadying:steadied")
     monkeypatch.setattr(catalogue, "METHODS", (row,))
     seen = []
 
-    def noting(images: torch.Tensor, sigma: float, *, factor: int = 2) -> torch.Tensor:
-        seen.append([round(255 * float(image.mean())) for image in images])
-        return images.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
+    def noting(enlarged: torch.Tensor, frames: torch.Tensor, *, factor: int) -> torch.Tensor:
+        seen.append([round(255 * float(frame.mean())) for frame in frames])
+        assert enlarged.shape[2:] == (8, 10) or len(frames) == 1
+        return enlarged[:1]
 
-    monkeypatch.setattr(bicubic_file, "bicubic", noting)
+    monkeypatch.setattr(steadying, "steadied", noting)
     stream = mr.Stream("bicubic")
     results = [stream.push(np.full((4, 5), value, np.uint8)) for value in (1, 2, 3, 4)]
     stream.push(np.full((6, 5), 9, np.uint8))  # a new clip
-    assert seen == [[1], [1, 2], [1, 2, 3], [2, 3, 4], [9]]
+    assert seen == [[1], [2, 1], [3, 2, 1], [4, 3, 2], [9]]
     assert [int(result[0, 0]) for result in results] == [1, 2, 3, 4]
 
 

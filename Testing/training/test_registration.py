@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from MedRestoreLib.methods.registration import correlation, register
+from training.data.registration import correlation, register
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from .student import near_identity
+from MedRestoreLib.networks.student import near_identity
 
 WIDTH = 64
 
