@@ -84,7 +84,7 @@ def without_nyquist(images: torch.Tensor) -> torch.Tensor:
     for axis, size in ((2, rows), (3, columns)):
         padded = pad(images, (0, 0, 1, 1) if axis == 2 else (1, 1, 0, 0), mode="replicate")
         before, after = padded.narrow(axis, 0, size), padded.narrow(axis, 2, size)
-        images = (before + after) / 4 + images / 2
+        images = (before + after).mul_(1 / 4).add_(images, alpha=1 / 2)
     return images
 
 

@@ -99,8 +99,10 @@ def test_frames_that_were_resized_are_not_darkened_along_their_right_border(data
     frame = mr.read(data_folder / "ultrasound" / name).voxels[0, 0]
     removed = mr.restore(mr.Image.from_array(frame, modality="US"), level=0.15).removed.voxels[0, 0]
     last = np.flatnonzero(removed.any(axis=0))[-1] + 1
-    strip = frame[:, last - 12 : last]
-    assert abs(removed[:, last - 12 : last][strip > 16].mean()) < 1.5
+    tissue = frame > 16  # by noisy grey, so a little is removed of it everywhere
+    parts = np.s_[last - 12 : last], np.s_[: last - 12]
+    strip, elsewhere = (removed[:, part][tissue[:, part]].mean() for part in parts)
+    assert abs(strip - elsewhere) < 1.5
 
 
 def test_a_dark_band_of_tissue_along_an_edge_is_no_border():
