@@ -101,6 +101,7 @@ def find(before: np.ndarray, after: np.ndarray, noise: Noise, grid: Grid) -> lis
         return []
     volume = noise.white and before.shape[1] >= VOLUME_SLICES and grid.spacing[2] <= THICK * min(grid.spacing[:2])
     thresholds = np.sqrt(np.square(noise.blob_thresholds) + 2 * np.log(max(before.size / REFERENCE_VOXELS, 1)))
+    thresholds = thresholds.astype(np.float32)
     pixel = float(np.sqrt(grid.spacing[0] * grid.spacing[1]))
     places = []
     for start, judged, planes in _pieces(before.shape, volume):
@@ -139,7 +140,9 @@ def _peaks(z: np.ndarray, thresholds: np.ndarray, volume: bool) -> Iterator[tupl
     for number in range(1, len(thresholds)):
         score = np.abs(z[number]) / thresholds[number]
         numbers[score > scores] = number
-        scores = np.maximum(scores, score)
+        np.maximum(scores, score, out=scores)
+    if not (scores >= 1).any():  # as of most results; the search for peaks would take a tenth of the evidence's time
+        return
     peaks = np.argwhere((scores >= 1) & (scores == maximum_filter(scores, (5 if volume else 1, 5, 5))))
     order = np.argsort(-scores[tuple(peaks.T)], kind="stable")
     taken: list[tuple[np.ndarray, float]] = []

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..noise import Noise
 from .pieces import Box
-from .probing import Denoise
+from .probing import Denoise, slope
 from .renoising import Left, Renoised, Restored, judged, pieces_of
 from .risk import BLOCK
 from .weighing import weigh
@@ -140,7 +140,7 @@ def expected_gain(
 ) -> Gain:
     """Estimate what ``denoise`` gains on this study, without knowing the truth: see ``renoising``.
 
-    Runs ``denoise`` once, once more without ``restored``, and once more where the noise is not as the model says.
+    Runs ``denoise`` once, once more without ``restored``, where noise is linear, and where it is not as the model says.
 
     Args:
         noisy: float32 ``(frames, slices, rows, columns)`` in the study's unit.
@@ -167,10 +167,13 @@ def expected_gain(
     study = Restored.of(before, after, noise, where)
     whole = study if restored is None or not boxes else Restored.planes(noisy, restored, noise)
     renoised = Renoised.of(denoise, study, seed)
-    left, excess = renoised.left(whole), renoised.excess_correlation()
+    response = None
+    if noise.linear:  # also of photographs: where they have fine texture, a denoiser keeps more noise than in ``after``
+        response = slope(denoise, noise.stabilise(before), noise.stabilise(after), seed=seed, spectrum=noise.spectrum)
+    left, excess = renoised.left(whole, response), renoised.excess_correlation()
     # Where less is gone than noise of the model, the noise is another one; where more is gone, so may be structure.
     if noise.shaped and excess <= EXCESS_CORRELATION and left.estimate < left.measured:
-        left = renoised.as_seen(denoise, seed).left(whole)
+        left = renoised.as_seen(denoise, seed).left(whole, response)
     power_error = float(np.hypot(2 * level_error, COLOURED * max(excess, 0)))
     return Gain.of(left, excess, power_error, noise.id)
 

@@ -11,6 +11,7 @@ from ..noise import Spectrum
 from .correlation import autocorrelation
 
 STEP = 0.05  # of the noise's standard deviation: smaller steps miss the thresholds inside a denoiser
+LONG_STEP = 0.2
 
 Denoise = Callable[[np.ndarray], np.ndarray]
 
@@ -54,9 +55,24 @@ def probe(
         spectrum: of the noise; None for white noise.
     """
     denoised = denoise(noisy)
-    signs = np.random.default_rng(seed).choice(np.array([-1, 1], np.float32), noisy.shape)
-    signs = signs if spectrum is None else spectrum.coloured(signs)
+    signs = _signs(noisy.shape, seed, spectrum)
     response = (denoise(noisy + STEP * signs) - denoised) / STEP
     white = autocorrelation(signs - response, where)
     excess = float((autocorrelation(noisy - denoised, where) - white).max()) - 3 / np.sqrt(max(where.sum(), 1))
     return Response(noisy, denoised, response * signs, excess)
+
+
+def slope(
+    denoise: Denoise, noisy: np.ndarray, denoised: np.ndarray, *, seed: int, spectrum: Spectrum | None = None
+) -> np.ndarray:
+    """``Response.slope`` where ``denoised`` is known, as pieces of the whole study: ``denoise`` runs once, on pieces.
+
+    What lies beyond a piece's border may change the piece; a longer step makes that small beside the response.
+    """
+    signs = _signs(noisy.shape, seed, spectrum)
+    return (denoise(noisy + LONG_STEP * signs) - denoised) / LONG_STEP * signs
+
+
+def _signs(shape: tuple[int, ...], seed: int, spectrum: Spectrum | None) -> np.ndarray:
+    signs = np.random.default_rng(seed).choice(np.array([-1, 1], np.float32), shape)
+    return signs if spectrum is None else spectrum.coloured(signs)

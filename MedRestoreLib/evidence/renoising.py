@@ -24,6 +24,7 @@ from .sampling import sample_planes
 from .strata import Strata
 
 PLANES = 300_000  # voxels of a whole study that what was found in pieces is extended to
+CLEARLY = 2.0  # standard errors: a study keeps more of the noise than its restored copy, as it has fine texture
 FITTED = 0.5  # of what is measured: standard error of the penalty where noise was drawn as strong as what was removed
 STREAM = 20_041  # of random numbers: a simulated study may have been made with the same seed
 SURROUND = 9  # voxels: side of the square around a voxel that says how bright its place is
@@ -142,10 +143,15 @@ class Renoised:
         again = noise.unbiased_inverse(denoise(noise.stabilise(drawn)))
         return cls(study, noise.aim(clean), drawn, again, strength)
 
-    def left(self, whole: Restored) -> Left:
+    def left(self, whole: Restored, slope: np.ndarray | None = None) -> Left:
         """What is left of the noise in the whole study, of which these are pieces.
 
         What was removed is known of the whole study; its covariance with the noise is known here.
+
+        Args:
+            whole: the study.
+            slope: of the denoiser at the pieces themselves (``probing.slope``); None: the covariance is that of the
+                noise that was drawn.
         """
         study, where, fitted = self.study, self.study.where, self.strength is not None
         alike = whole.strata.alike(study.noise.stabilise(study.clean), where)
@@ -156,21 +162,29 @@ class Renoised:
 
         drawn, aim, _ = self._scaled
         error = drawn - self.residual - aim
-        covariance = error * (drawn - aim)
         power = study.power * self.strength if fitted else study.power
+        covariance = error * (drawn - aim)
         modelled, total, shared, measured = (
             mean(values, study.power, whole.power) for values in (study.power, power, covariance, np.square(error))
         )
+        more = 1.0  # times as much of the noise is kept in the study itself as where it was drawn
+        if slope is not None:
+            itself = slope * power
+            kept, chance = block_mean(itself - covariance, where)
+            if kept > CLEARLY * chance:
+                covariance, drawn_shared = itself, shared
+                shared = mean(covariance, study.power, whole.power)
+                more = max(shared / max(drawn_shared, 1e-30), 1.0)
         excess, chance = whole.excess
         errors = (chance, 2 * block_mean(covariance, where)[1], FITTED * measured * fitted)
         removed = np.square(whole.residual)[whole.where].mean(dtype=np.float64)
         return Left(
-            measured=measured / total,
+            measured=more * measured / total,
             estimate=(excess + modelled - total + 2 * shared) / total,
             error=float(np.linalg.norm(errors)) / total,
             strength=float(np.clip((total - shared) / max(removed, 1e-30), 0, 1)),
             before=mean(np.square(self.drawn - self.aim), study.variance, whole.variance),
-            after=mean(np.square(self.again - self.aim), study.variance, whole.variance),
+            after=more * mean(np.square(self.again - self.aim), study.variance, whole.variance),
             pieces=min(float(where.sum() / whole.where.sum()), 1.0),
         )
 

@@ -11,6 +11,8 @@ import numpy as np
 from ..progress import stop_if_asked
 from .sampling import REGIONS, brightness_regions, sample_planes
 
+SAMPLE = 1_000_000  # voxels whose regions' means are compared; sums are of all
+
 
 @dataclass(frozen=True)
 class Change:
@@ -84,7 +86,7 @@ def totals(before: np.ndarray, after: np.ndarray, *, spacing: tuple[float, float
         spacing: of the columns, rows and slices, mm; None where it is unknown.
     """
     sums = [[float(f.sum(dtype=np.float64)) for f in study] for study in (before, after)]
-    old, new = sample_planes(before), sample_planes(after)
+    old, new = sample_planes(before, SAMPLE), sample_planes(after, SAMPLE)
     labels = brightness_regions(new)
     stop_if_asked()
     volume = before.shape[1] > 1
