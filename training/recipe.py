@@ -72,6 +72,8 @@ class Degradation:
         even: draw uniformly instead.
         brightness: b multiplies each clean image by a factor drawn log-uniformly from 1/(1+b) to 1+b.
         annotated: share of the images that get text, as scanners write it over frames.
+        ticks: share of these that get the ticks of a scale instead.
+        outside: share of the images that reach beyond the field of view, where all is black.
         arguments: of the model.
     """
 
@@ -80,6 +82,8 @@ class Degradation:
     even: bool = False
     brightness: float = 0.0
     annotated: float = 0.0
+    ticks: float = 0.0
+    outside: float = 0.0
     arguments: dict[str, Any] = field(default_factory=dict)
 
 

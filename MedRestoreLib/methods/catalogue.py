@@ -78,7 +78,6 @@ BONE_SCANS = Validity(
     pixel_mm=(2.0, 5.0),
     views=("STATIC", "WHOLE BODY"),
 )
-BREASTS = Validity("ultrasound frames of breasts", ("US",))
 ECHOES = Validity("ultrasound frames of breasts, fetal heads and hips of infants", ("US",))
 CLIPS = Validity("clips of lungs, muscle and phantoms of wires, and frames of breasts", ("US",))
 HEADS = Validity("volumes of heads in T1w, T2w and FLAIR, a spine and a thorax", ("MR",), pixel_mm=(0.5, 2.0))
@@ -132,32 +131,18 @@ METHODS = (
     network(
         "linear",
         id="unet_att_small",
-        title="UNet-Att, small",
-        summary="A network trained on breast ultrasound: first choice for frames and cine loops; needs no level.",
-        citation=UNET_ATT,
-        modalities=ULTRASOUND,
-        reach=117,  # the strict bound
-        bytes_per_voxel=210,
-        recommended_for=(
-            FirstChoice("UNet-Att, small was trained for it and is quick enough for a cine", ULTRASOUND, CINE),
-            FirstChoice("UNet-Att, small was trained for it", ULTRASOUND),
-        ),
-        validity=BREASTS,
-        weights="unet_att_small",
-    ),
-    network(
-        "linear",
-        id="unet_att",
         title="UNet-Att",
-        summary="The same network, twice as wide: half as quick, and so far no better.",
+        summary="A network trained on ultrasound of several organs: first choice for frames and loops; needs no level.",
         citation=UNET_ATT,
         modalities=ULTRASOUND,
-        reach=117,  # the strict bound
-        bytes_per_voxel=370,
-        recommended_for=(FirstChoice("UNet-Att was trained for it", ULTRASOUND),),
-        validity=BREASTS,
-        bfloat16=True,
-        weights="unet_att",
+        reach=120,  # the strict bound
+        bytes_per_voxel=250,
+        recommended_for=(
+            FirstChoice("UNet-Att was trained for it and is quick enough for a cine", ULTRASOUND, CINE),
+            FirstChoice("UNet-Att was trained for it", ULTRASOUND),
+        ),
+        validity=ECHOES,
+        weights="unet_att_small",
     ),
     network(
         "linear",

@@ -23,14 +23,21 @@ class Mixture(nn.Module):
         preferred: the copy that has most of the weight when training starts.
         blurred: the body's outputs are blurred on the image's grid, by a filter that is 0 at the Nyquist frequency. A
             body that treats the four pixels of a block differently otherwise prints a pattern of 2x2 pixels.
+        fine: two convolutions of so many channels at the image's own resolution see ``inputs`` channels and the body's
+            outputs, and correct these: what blurring takes from sharp edges comes back, the pattern does not. 0 for
+            none.
+        inputs: channels of the image and of what is known of it.
     """
 
     preferred: torch.Tensor
 
-    def __init__(self, body: nn.Module, preferred: int, *, blurred: bool = False) -> None:
+    def __init__(
+        self, body: nn.Module, preferred: int, *, blurred: bool = False, fine: int = 0, inputs: int = 2
+    ) -> None:
         super().__init__()
         self.body, self.blurred = body, blurred
         start_at_zero(body)
+        self.fine = _Fine(inputs, fine) if fine else None
         start = torch.zeros(COPIES)
         start[preferred] = 1.0
         self.register_buffer("preferred", start.view(1, -1, 1, 1), persistent=False)
@@ -42,9 +49,24 @@ class Mixture(nn.Module):
         """
         predicted = pixel_shuffle(self.body(pixel_unshuffle(inputs, 2)), 2).float()
         if self.blurred:
-            predicted = _without_nyquist(predicted)
+            predicted = without_nyquist(predicted)
+        if self.fine is not None:
+            predicted = predicted + self.fine(torch.cat([inputs, predicted], 1)).float()
         weights = torch.softmax(LOGIT_GAIN * (predicted[:, 1:] + self.preferred), 1)
         return (weights * copies).sum(1, keepdim=True), predicted[:, :1]
+
+
+class _Fine(nn.Module):
+    """A correction of the body's outputs, from these and the image; begins as nothing."""
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(inputs + 1 + COPIES, width, 3, padding=1)
+        self.last = nn.Conv2d(width, 1 + COPIES, 3, padding=1)
+        start_at_zero(self)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(self.first(x).relu_())
 
 
 def smoothed_copies(images: torch.Tensor) -> torch.Tensor:
@@ -56,7 +78,7 @@ def smoothed_copies(images: torch.Tensor) -> torch.Tensor:
     return torch.cat(copies, 1)
 
 
-def _without_nyquist(images: torch.Tensor) -> torch.Tensor:
+def without_nyquist(images: torch.Tensor) -> torch.Tensor:
     """Blurred by (1, 2, 1) / 4 along rows and columns."""
     rows, columns = images.shape[2:]
     for axis, size in ((2, rows), (3, columns)):

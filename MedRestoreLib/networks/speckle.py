@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from .blocks import mirrored
-from .mixture import COPIES, Mixture, smoothed_copies
+from .mixture import COPIES, Mixture, smoothed_copies, without_nyquist
 
 PREFERRED = 1  # the copy that training starts near: a triangle of five pixels
 
@@ -39,17 +39,23 @@ class SpeckleNetwork(Mixture):
     Args:
         body: ``(N, 8, H/2, W/2)`` to ``(N, 24, H/2, W/2)``; its last layer is ``body.last``.
         multiple: images are padded to multiples of this; at least 4, for the smoothed copies.
+        blurred, fine: see ``Mixture``; ``blurred`` holds for the smoothed copies, too.
     """
 
-    def __init__(self, body: nn.Module, multiple: int) -> None:
-        super().__init__(body, PREFERRED)
+    def __init__(self, body: nn.Module, multiple: int, *, blurred: bool = False, fine: int = 0) -> None:
+        super().__init__(body, PREFERRED, blurred=blurred, fine=fine)
         self.multiple = multiple
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         rows, columns = images.shape[2:]
         images = mirrored(images, self.multiple)
         logarithm = 1 + LOG_GAIN * torch.log(images.clamp_min(0) + GREY)
-        mean, log_factor = self.mixed(torch.cat([images, logarithm], 1), smoothed_copies(images))
+        copies = smoothed_copies(images)
+        if (
+            self.blurred
+        ):  # a mean over three or five pixels keeps some of the Nyquist frequency, and loses its neighbours
+            copies = torch.cat([images, without_nyquist(copies[:, 1:])], 1)
+        mean, log_factor = self.mixed(torch.cat([images, logarithm], 1), copies)
         restored = mean / torch.exp(log_factor.clamp(math.log(GUARD), -math.log(GREY)))
         return restored.clamp(0, 1)[..., :rows, :columns]
 

@@ -73,7 +73,7 @@ class Backbone(EncoderDecoder):
 
 
 class UNetAtt(SpeckleNetwork):
-    """The recommended form: blind and local. 7.4 million parameters; the networks that ship have widths of 32 and 16.
+    """The recommended form: blind and local. 7.4 million parameters; the network that ships has a width of 16.
 
     Departures from the paper, besides those of ``SpeckleNetwork``:
 
@@ -84,11 +84,14 @@ class UNetAtt(SpeckleNetwork):
         width: channels of the finest level, at 2x2 pixels.
         transitions: halvings below that level.
         gates: False for the ablation.
+        blurred, fine: see ``Mixture``.
     """
 
-    def __init__(self, width: int = 64, transitions: int = 3, gates: bool = True) -> None:
+    def __init__(
+        self, width: int = 64, transitions: int = 3, gates: bool = True, *, blurred: bool = False, fine: int = 0
+    ) -> None:
         body = Backbone(INPUTS, OUTPUTS, width=width, transitions=transitions, norm=False, gates=gates, skips=True)
-        super().__init__(body, multiple=2 << max(1, transitions))
+        super().__init__(body, multiple=2 << max(1, transitions), blurred=blurred, fine=fine)
 
 
 class PaperUNetAtt(PaperSpeckleNetwork):

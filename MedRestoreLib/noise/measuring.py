@@ -274,9 +274,10 @@ def _map(blocks: _Blocks, bands: _Bands, variances: np.ndarray, shape: tuple[int
     """
     rough = _mean_square(blocks.spectra, bands.texture)
     strong = bands.pure & (variances > STRONG * variances[bands.pure].max())
+    anatomy = not bands.pure.all()  # not differences of frames
     order = np.indices(variances.shape).sum(axis=0)
-    high = strong & (order > np.median(order[strong]))
-    if high.sum() < HIGH[len(variances) > 1]:
+    high = strong & (order > np.median(order[strong])) if anatomy else strong
+    if anatomy and high.sum() < HIGH[len(variances) > 1]:
         return None
     cells = [int(np.clip(side // REGION, 1, REGIONS)) for side in shape]
     region = np.ravel_multi_index(
@@ -297,11 +298,12 @@ def _map(blocks: _Blocks, bands: _Bands, variances: np.ndarray, shape: tuple[int
         return NoiseMap.of_blocks(energies, blocks.places[flat], blocks.places, shape)[0]
 
     even = np.ones(len(rough))
-    found, below = looked(even, high), looked(even, strong & ~high)
+    found = looked(even, high)
+    below = looked(even, strong & ~high) if anatomy else found
     if found is None or below is None:
         return None
     logs = [np.log(one.at(blocks.places, shape)) for one in (below, found)]
-    if bands.texture is not bands.pure and np.cov(logs)[0, 1] < ALIKE * np.var(logs[0], ddof=1):
+    if np.cov(logs)[0, 1] < ALIKE * np.var(logs[0], ddof=1):
         return None
     for _ in range(2):
         found = looked(found.at(blocks.places, shape), high) or found

@@ -523,20 +523,12 @@
         <translation>Ein kleineres Netz, an denselben simulierten Szintigrammen trainiert: schneller und weniger genau.</translation>
     </message>
     <message>
-        <source>UNet-Att, small</source>
-        <translation>UNet-Att, klein</translation>
-    </message>
-    <message>
-        <source>A network trained on breast ultrasound: first choice for frames and cine loops; needs no level.</source>
-        <translation>Ein Netz, an Brustultraschall trainiert: erste Wahl für Bilder und Cine-Schleifen; braucht keinen Pegel.</translation>
-    </message>
-    <message>
         <source>UNet-Att</source>
         <translation>UNet-Att</translation>
     </message>
     <message>
-        <source>The same network, twice as wide: half as quick, and so far no better.</source>
-        <translation>Dasselbe Netz, doppelt so breit: halb so schnell und bisher nicht besser.</translation>
+        <source>A network trained on ultrasound of several organs: first choice for frames and loops; needs no level.</source>
+        <translation>Ein Netz, an Ultraschall mehrerer Organe trainiert: erste Wahl für Bilder und Schleifen; braucht keinen Pegel.</translation>
     </message>
     <message>
         <source>Sharpen and calm (blind)</source>

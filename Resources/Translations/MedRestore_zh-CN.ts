@@ -523,19 +523,11 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>UNet-Att, small</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>A network trained on breast ultrasound: first choice for frames and cine loops; needs no level.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>UNet-Att</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>The same network, twice as wide: half as quick, and so far no better.</source>
+        <source>A network trained on ultrasound of several organs: first choice for frames and loops; needs no level.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

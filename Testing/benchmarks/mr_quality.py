@@ -1,8 +1,8 @@
 """Restored MR studies beside other packages: known noise of every kind that scanners make, on every weighting.
 
 The clean studies are the average head with the signals of four weightings, and real studies whose voxels were averaged,
-which leaves a part of their own noise. BM4D was made the method for volumes by the first six; the others have another
-seed.
+which leaves a part of their own noise. What of it is found in them is a part of the truth: of the level, and of what
+the peers are told. BM4D was made the method for volumes by the first six; the others have another seed.
 
     MEDRESTORE_DATA=... python -m Testing.benchmarks.mr_quality [--every N] [--json FILE]
 
@@ -103,9 +103,18 @@ PEERS: dict[str, Callable[[Acquisition, Part, bool], Volume]] = {
 }  # fmt: skip
 
 
+def own_noise(weighting: str, clean: Volume) -> float:
+    """Standard deviation of the noise that a real reference holds, as its careful level says: it may hold more."""
+    if weighting in WEIGHTINGS:
+        return 0.0
+    rician, voxels = model("rician"), clean[None]
+    return rician.bind(voxels, rician.estimate(voxels).level or 0.0).sigma
+
+
 def cell(weighting: str, clean: Volume, kind: str, level: float, seed: int = 1) -> dict[str, Any]:
     """PSNR of the noisy middle, of the plan's method, of each of ours under that plan, and of the peers."""
     found = acquire(clean, kind, level, seed)
+    found = replace(found, sigma=float(np.hypot(found.sigma, own_noise(weighting, clean))))
     image = mr.Image(found.noisy[None], modality="MR")
     plan = mr.recommend(image)
     part = _middle(clean.shape, SIDES)

@@ -56,7 +56,11 @@ def smoke_settings(pictures: Path, source: str = "") -> list[str]:
 
 
 # In place of another training, which a training of seconds has none of.
-ALONE = {"student_x2_data_free": ['restorer="student_x2"'], "emanet_counts": ['network.start=""']}
+ALONE = {
+    "student_x2_data_free": ['restorer="student_x2"'],
+    "emanet_counts": ['network.start=""'],
+    "unet_att_organs": ['network.start=""'],
+}
 
 
 def smoke(name: str, pictures: Path, *settings: str) -> recipes.Recipe:

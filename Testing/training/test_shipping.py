@@ -56,7 +56,7 @@ def test_the_command_leads_from_a_training_to_tables_weights_and_card(run, pictu
         (["train", "dncnn_bone", "--budget", "20"], "a budget is a time"),
         (
             ["evaluate", "noisy", "--measure", "beauty"],
-            "--measure is restoration, lesions, levels, thinning, frames, enhancement, resolution, clips or magnitudes",
+            "--measure is restoration, lesions, levels, thinning, frames, enhancement, resolution, clips, fusion,",
         ),
         (["evaluate", "noisy", "--measure", "lesions"], "lesions need --segmenter"),
         (["evaluate", "noisy", "--protocol", "loud"], "--protocol is one of p_peak, p_lit"),

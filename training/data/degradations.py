@@ -8,7 +8,7 @@ study's maximum. They are not comparable and share no table.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,8 @@ from MedRestoreLib.pipeline.plan import BMODE_DYNAMIC_RANGE_DB
 
 from . import GREY, WHITE
 from .blurred import blurred
+from .displays import annotated as with_annotations
+from .displays import within_field
 from .reduced import reduced
 
 # Simulated B-mode images, within the range of real scanners: standard deviations of the point spread function in
@@ -33,10 +35,8 @@ LOOKS = range(1, 9)
 DYNAMIC_RANGES = (40.0, 80.0)
 TISSUE = 1 / 3  # grey of average tissue (BUSI's mean grey), to which the level of a B-mode image refers
 BMODE_LEVELS = (0.05, 0.4)  # about 8 looks at 80 dB to one look at 40 dB
-
-# Text as scanners write it: scales of a font of 22 pixels, the lowest grey of text over tissue and of text in a box,
-# and the box's own grey, in half of the cases black.
-LETTERS, BRIGHT_TEXT, DIM_TEXT, BOX_GREY = (0.25, 0.8), 0.6, 0.15, (-0.15, 0.15)
+EDGE_SCALE, EDGE_SLOPE = 1.5, 0.012  # pixels; grey per pixel, less than in the steepest tenth of a frame
+SECTOR = 50.0  # degrees: half of the widest sector
 
 BELOW_AIR = 1.3  # standard deviations: so far below air's mean do means of 3x3 voxels of a slice reach
 
@@ -89,7 +89,15 @@ def speckle_8bit(clean: np.ndarray, level: float, rng: np.random.Generator) -> D
 
 
 def bmode(
-    clean: np.ndarray, level: float, rng: np.random.Generator, smooth: np.ndarray | None = None, kept: float = 0.0
+    clean: np.ndarray,
+    level: float,
+    rng: np.random.Generator,
+    smooth: np.ndarray | None = None,
+    kept: float = 0.0,
+    kept_at_edges: float = 0.0,
+    turned: float = 0.0,
+    axial: Sequence[float] = AXIAL,
+    lateral: Sequence[float] = LATERAL,
 ) -> Degraded:
     """Speckle as a scanner makes it: scatterers, point spread function, envelope, log compression; correlated.
 
@@ -97,24 +105,63 @@ def bmode(
     Looks and dynamic range are chosen such that speckle on tissue of average grey has a standard deviation of ``level``
     times that grey, as nearly as scanners allow; ``level`` in the result is the one that was reached. ``clean`` in the
     result is seen through the same point spread function: the task is to remove speckle, not to sharpen. It keeps the
-    share ``kept`` of the speckle: a network trained to remove all of it blurs fine edges.
+    share ``kept`` of the speckle, and up to ``kept_at_edges`` where the tissue's grey changes: a network trained to
+    remove all of it blurs fine edges. In the share ``turned`` of the cases the beam does not run along the rows, but at
+    any angle up to ``SECTOR`` from them, as in the frame of a sector. The point spread function is drawn from ``axial``
+    and ``lateral``.
     """
     from scipy.ndimage import gaussian_filter
     from scipy.special import digamma
 
     tissue = np.asarray(clean if smooth is None else smooth, np.float32)
+    angle = float(rng.uniform(-SECTOR, SECTOR)) if turned and rng.random() < turned else 0.0
+    shape = tissue.shape
+    if angle:
+        tissue = _turned(np.pad(tissue, [(side // 4 + 2,) * 2 for side in shape], mode="symmetric"), angle)
     looks, shown = _scanner(level)
-    axial, lateral = rng.uniform(*AXIAL), rng.uniform(*LATERAL)
+    along, across = rng.uniform(*axial), rng.uniform(*lateral)
     echoes = np.where(tissue > 0, 10 ** (np.float32(shown / 20) * (tissue - 1)), np.float32(0))
-    envelope = simulate_envelope(echoes, rng, axial, lateral, looks=looks)
+    envelope = simulate_envelope(echoes, rng, along, across, looks=looks)
     bias = np.exp((digamma(looks) - np.log(looks)) / 2)  # the mean logarithm is below the logarithm of the mean
-    behind = np.sqrt(gaussian_filter(echoes**2, (axial / np.sqrt(2), lateral / np.sqrt(2)), mode="nearest"))
+    behind = np.sqrt(gaussian_filter(echoes**2, (along / np.sqrt(2), across / np.sqrt(2)), mode="nearest"))
     noisy, target = _displayed(envelope / np.float32(bias), shown), _displayed(behind, shown)
+    if angle:
+        noisy, target = (_turned(image, -angle)[_middle(image.shape, shape)] for image in (noisy, target))
     return {
         "noisy": noisy,
-        "clean": target + np.float32(kept) * (noisy - target),
+        "clean": _keeping(noisy, target, kept, kept_at_edges),
         "level": np.float32(_decibels(looks) / shown / TISSUE),
     }
+
+
+def _keeping(noisy: np.ndarray, target: np.ndarray, kept: float, at_edges: float) -> np.ndarray:
+    """``target`` with the share ``kept`` of the speckle, and up to ``at_edges`` at its edges."""
+    stays = np.float32(kept)
+    if at_edges > kept:
+        stays = stays + np.float32(at_edges - kept) * _edges(target)
+    return target + stays * (noisy - target)
+
+
+def _edges(image: np.ndarray) -> np.ndarray:
+    """Near 1 at edges of ``image`` ``(rows, columns)``, 0 in even parts, float32."""
+    import cv2
+
+    down, across = np.gradient(cv2.GaussianBlur(image, (0, 0), EDGE_SCALE))
+    energy = cv2.GaussianBlur(down**2 + across**2, (0, 0), EDGE_SCALE)
+    return energy / (energy + np.float32(EDGE_SLOPE**2))
+
+
+def _turned(image: np.ndarray, angle: float) -> np.ndarray:
+    """``image`` ``(rows, columns)`` turned around its middle by ``angle`` degrees, linearly interpolated."""
+    import cv2
+
+    rows, columns = image.shape
+    matrix = cv2.getRotationMatrix2D(((columns - 1) / 2, (rows - 1) / 2), angle, 1.0)
+    return cv2.warpAffine(image, matrix, (columns, rows), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+
+
+def _middle(whole: tuple[int, ...], part: tuple[int, ...]) -> tuple[slice, ...]:
+    return tuple(slice((a - b) // 2, (a - b) // 2 + b) for a, b in zip(whole, part, strict=True))
 
 
 def gaussian(clean: np.ndarray, level: float, rng: np.random.Generator) -> Degraded:
@@ -150,15 +197,21 @@ def mixed(
     rng: np.random.Generator,
     smooth: np.ndarray | None = None,
     share: float = 0.5,
-    kept: float = 0.0,
+    own: float = 0.0,
+    **arguments: Any,
 ) -> Degraded:
     """``bmode`` at a level within ``BMODE_LEVELS`` in the share ``share`` of the cases, else ``speckle`` at ``level``.
 
     The target is the tissue without speckle for the first, the image with its own texture for the second; a network can
-    tell which from the correlation of the noise.
+    tell which from the correlation of the noise. In the share ``own`` the image stays as it is, and its own speckle is
+    what is to go, as far as ``smooth`` lacks it. An image of which ``smooth`` is not known always gets ``speckle``.
     """
-    if rng.random() < share:
-        return bmode(clean, rng.uniform(*BMODE_LEVELS), rng, smooth, kept)
+    chance = 1.0 if smooth is None else rng.random()
+    if chance < share:
+        return bmode(clean, rng.uniform(*BMODE_LEVELS), rng, smooth, **arguments)
+    if chance < share + own:
+        kept, at_edges = arguments.get("kept", 0.0), arguments.get("kept_at_edges", 0.0)
+        return {"noisy": clean, "clean": _keeping(clean, smooth, kept, at_edges)}
     return speckle(clean, level, rng)
 
 
@@ -308,6 +361,8 @@ def draw(
     even: bool = False,
     brightness: float = 0.0,
     annotated: float = 0.0,
+    ticks: float = 0.0,
+    outside: float = 0.0,
     **arguments: Any,
 ) -> dict[str, Any]:
     """A training sample from a clean one: draws a level, then the noise.
@@ -320,6 +375,8 @@ def draw(
         brightness: see ``training.recipe.Degradation``. It makes networks robust to the estimate of the brightness by
             which a study is divided: counts scale along, so the level stays right while the maximum differs from 1.
         annotated: share of the samples that get text, free of noise and blur, in ``noisy`` and its targets alike.
+        ticks: share of these that get the ticks of a scale instead.
+        outside: share of the samples that reach beyond the field of view, where all is black.
 
     Returns:
         The sample with ``noisy``, and ``level`` as networks take it (divided by the model's unit, float32).
@@ -335,32 +392,12 @@ def draw(
     sample |= degrade(model, sample["clean"], level, rng, smooth, **arguments)
     if "other" in sample:
         sample["other"] = degrade(model, sample["other"], level, rng, **arguments)["clean"]
+    images = {name: sample[name] for name in ("noisy", "clean", "calm") if name in sample}
+    if outside and rng.random() < outside:
+        images = within_field(images, rng)
     if annotated and rng.random() < annotated:
-        sample |= _annotated({name: sample[name] for name in ("noisy", "clean", "calm") if name in sample}, rng)
-    return sample
-
-
-def _annotated(before: Degraded, rng: np.random.Generator) -> Degraded:
-    """All images with the same text; in half of the cases on a box of one dark grey, as beside the fan of a probe."""
-    import cv2
-
-    rows, columns = before["clean"].shape
-    images = [image.copy() for image in before.values()]
-    top, left = rng.integers(0, (rows // 2, columns // 2))
-    lowest = BRIGHT_TEXT
-    if rng.random() < 0.5:
-        lowest = DIM_TEXT
-        bottom, right = rng.integers((rows // 2, columns // 2), (rows, columns))
-        dark = max(0.0, rng.uniform(*BOX_GREY))
-        for image in images:
-            image[top:bottom, left:right] = dark
-    words = np.zeros((rows, columns), np.uint8)
-    for _ in range(rng.integers(1, 6)):
-        word = "".join(map(chr, rng.integers(33, 127, rng.integers(1, 12))))
-        place = (int(left + rng.integers(-5, columns // 2)), int(top + rng.integers(5, rows // 2 + 5)))
-        cv2.putText(words, word, place, cv2.FONT_HERSHEY_SIMPLEX, rng.uniform(*LETTERS), 255, 1, cv2.LINE_AA)
-    cover, grey = words / WHITE, np.float32(rng.uniform(lowest, 1))
-    return dict(zip(before, (image + cover * (grey - image) for image in images), strict=True))
+        images = with_annotations(images, rng, ticks)
+    return sample | images
 
 
 def degrade(

@@ -42,10 +42,18 @@ class Weighted(nn.Module):
 
 
 class MeanSquares(Weighted):
-    """``(output - clean)²``."""
+    """``(output - clean)²``.
+
+    ``soft``: beyond this mean square a sample counts by its logarithm, as it does in PSNR; 0 for never. A dark patch
+    then counts no less than a bright one, whatever its noise.
+    """
+
+    def __init__(self, balance: float = 0.0, soft: float = 0.0) -> None:
+        super().__init__(balance)
+        self.soft = soft
 
     def per_sample(self, output: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        return (output - batch["clean"]).square().mean(dim=(1, 2, 3))
+        return _softened((output - batch["clean"]).square().mean(dim=(1, 2, 3)), self.soft)
 
 
 class Charbonnier(Weighted):

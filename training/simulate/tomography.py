@@ -70,7 +70,12 @@ class Camera:
 
     @cached_property
     def arriving(self) -> np.ndarray:
-        """Share of each voxel's photons that leave the object towards each view: ``(views, voxels, slices)``."""
+        """Share of each voxel's photons that leave the object towards each view: ``(views, voxels, slices)``.
+
+        It is 1 everywhere, ``(views, 1, 1)``, where nothing attenuates.
+        """
+        if not self.thickness.any():
+            return np.ones((self.views, 1, 1), np.float32)
         return np.stack([self._arriving(angle) for angle in self.angles])
 
     @property

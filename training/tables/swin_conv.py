@@ -23,7 +23,7 @@ METHODS: Rows = {
     "noisy": "as degraded",
     "srad": "SRAD",
     "nllr": "NLLR",
-    "unet_att_small": "UNet-Att, small",
+    "unet_att_small": "UNet-Att",
     "wiener": "Wiener, true blur and noise",
     "richardson_lucy": "Richardson-Lucy, true blur",
     **{f"{name}{BRIEF}": f"{title}, equal minutes" for name, title in NETWORKS.items()},

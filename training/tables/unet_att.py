@@ -50,8 +50,9 @@ BLIND: Rows = {
     "unet_att_paper": "UNet-Att, paper's form, blind",
     "unet_att_paper+guarded+larger_steps": "UNet-Att, paper's form with a guarded division, blind",
     "unet_att": "UNet-Att, recommended, blind",
-    "unet_att_small": "UNet-Att, shipped, small",
-    "unet_att_blind": "UNet-Att, shipped",
+    "unet_att_small": "UNet-Att, half as wide, real frames of breasts, too",
+    "unet_att_blind": "UNet-Att, real frames of breasts, too",
+    "unet_att_organs": "UNet-Att, half as wide, several organs (ships)",
 }
 EACH: Rows = {
     "unet_busi+sigma*": "U-Net",
@@ -75,8 +76,7 @@ REAL: Rows = {
     "srad": "SRAD",
     "bm3d": "BM3D, logarithm",
     "nllr": "NLLR",
-    "unet_att_small": "UNet-Att, small",
-    "unet_att": "UNet-Att",
+    "unet_att_small": "UNet-Att",
 }
 REAL |= {row.id: row.title for row in catalogue.METHODS if row.id not in REAL}
 MEASURES = {
@@ -100,7 +100,7 @@ def restoration(measured: Measured, protocol: str) -> str:
     networks = {**EACH, **BLIND, **shipped(BLIND)}
     table = fidelity_table(measured, protocol, "Method", {**CLASSICAL, **networks}, columns)
     table += lengths(measured, protocol, networks, LEVELS[0])
-    ours = ("unet_att+sigma*", "unet_att", "unet_att_small", "unet_att_blind")
+    ours = ("unet_att+sigma*", "unet_att", "unet_att_small", "unet_att_organs")
     return table + "".join(_gain(measured, protocol, one, theirs) for one in ours for theirs in BM3D)
 
 
@@ -205,7 +205,7 @@ def _has(found: list[Result], name: str) -> bool:
 PAPER = Paper(
     title="UNet-Att",
     protocols=("speckle", "speckle_8bit"),
-    sources=("ultrasound:Ultrasound",),
+    sources=("ultrasound:Ultrasound", "organs:Organs"),
     card=("speckle", "frames", "flicker"),
     tables={
         "speckle": Table(restoration),

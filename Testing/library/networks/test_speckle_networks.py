@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from MedRestoreLib.networks.dncnn import PaperDnCNN, SpeckleDnCNN
 from MedRestoreLib.networks.dran import DRAN, DynamicConvolution
 from MedRestoreLib.networks.unet_att import Gate, PaperUNetAtt, UNet, UNetAtt
+from Testing.benchmarks.lesions import pattern
 from Testing.support.small_networks import made, speckled
 
 PAPER_FORMS = {
@@ -21,6 +22,7 @@ PAPER_FORMS = {
     "SpeckleDnCNN": partial(SpeckleDnCNN, layers=4, width=8, guard=None),
 }
 REACH = 117  # of UNetAtt with three transitions; the catalogue's rows carry it
+SHARP = {"blurred": True, "fine": 8}  # the form without a pattern, which sees three pixels more
 
 
 def restored(network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
@@ -119,15 +121,44 @@ def test_without_gates_the_network_is_smaller_and_every_weight_of_both_learns():
     assert sizes[1] < sizes[0]
 
 
-def test_nothing_farther_away_than_its_reach_is_seen():
-    network = made(lambda: UNetAtt(width=8))
+def test_the_form_without_a_pattern_prints_nothing_of_period_two():
+    """Whatever the weights: neither on an even image, nor on speckle, where the spectrum has no peak at its end."""
+    even, noise = (
+        torch.full((1, 1, 64, 64), 0.5),
+        torch.randn(16, 1, 64, 64, generator=torch.Generator().manual_seed(0)),
+    )
+    white = 0.5 * (1 + 0.2 * noise)
+    across = (-1.0) ** torch.arange(32)
+    swings, peaks = {}, {}
+    for name, form in {"plain": {}, "sharp": SHARP}.items():
+        network = made(lambda form=form: UNetAtt(width=8, **form))
+        image = restored(network, even)[0, 0, 16:48, 16:48]
+        swings[name] = max(
+            abs(float((image * signs).mean())) for signs in (across, across[:, None], across * across[:, None])
+        )
+        peaks[name] = pattern(restored(network, white)[:, 0].numpy())
+    assert swings["sharp"] < 1e-5 < 1e-3 < swings["plain"]
+    assert peaks["sharp"] < 1.5 < 10 < peaks["plain"]
+
+
+def test_the_correction_at_full_resolution_starts_as_nothing_and_learns():
+    torch.manual_seed(0)
+    network = UNetAtt(width=8, **SHARP).train()
+    (network(speckled(32, 32)) - 0.5).square().mean().backward()
+    assert network.fine.last.weight.grad.any()
+    assert not network.fine.last.weight.any()
+
+
+@pytest.mark.parametrize(("form", "reach"), [({}, REACH), (SHARP, REACH + 3)], ids=["plain", "sharp"])
+def test_nothing_farther_away_than_its_reach_is_seen(form, reach):
+    network = made(lambda: UNetAtt(width=8, **form))
     farthest = 0
     for place in range(160, 176):  # every place on the grid of 16 pixels; what is not a number spreads as far as it can
         images = speckled(336, 16)
         images[..., place, 8] = float("nan")
         lost = restored(network, images).isnan().any(3).flatten().nonzero()
         farthest = max(farthest, place - int(lost.min()), int(lost.max()) - place)
-    assert farthest == REACH
+    assert farthest == reach
 
 
 def test_half_precision_inside_gives_nearly_the_same_image():
