@@ -39,6 +39,7 @@ SIDE = 128  # pixels of a piece of a slice
 KEPT = 0.7  # of the counts; methods are to be compared at about the counts of the study
 VOLUME_SHARE, CUBE = 0.013, (16, 40)  # of a volume is looked at, in cubes of so many voxels a side
 SERIES_CUBE = 20  # of a series, with all its frames
+SERIES_FRAMES, LEAST = 24, (24, 12)  # pieces of longer series are smaller, down to so many pixels, or voxels, a side
 
 
 @dataclass(frozen=True)
@@ -170,11 +171,22 @@ def prefers_together(image: Image, plan: Plan) -> bool:
     device = devices.resolve(plan.device)
     both = {name: Denoising.of(image, replace(plan, together=name), device) for name in (False, True)}
     even = evened(image.voxels, unevenness(plan, image.voxels))
-    side, depth = (SERIES_CUBE, SERIES_CUBE) if plan.dimensions == 3 else (SIDE, 1)
+    side, depth = _series_piece(len(even), plan.dimensions)
     *_, (_, *place) = extreme_pieces(even[:1], side, depth)[:2]  # with the strongest edges
     piece = even[(slice(None), *place)]
     ranking = by_risk(piece, {str(name): bound.on_stabilised for name, bound in both.items()}, both[True].noise)
     return bool(ranking) and ranking[0].name == str(True)
+
+
+def _series_piece(frames: int, dimensions: int) -> tuple[int, int]:
+    """Side and depth of the piece of a series: as many voxels in all, however many frames.
+
+    >>> _series_piece(24, 2), _series_piece(400, 2), _series_piece(24, 3), _series_piece(60, 3)
+    ((128, 1), (31, 1), (20, 20), (15, 15))
+    """
+    whole, least = (SERIES_CUBE, LEAST[1]) if dimensions == 3 else (SIDE, LEAST[0])
+    side = max(least, round(whole * min(1.0, SERIES_FRAMES / frames) ** (1 / dimensions)))
+    return side, side if dimensions == 3 else 1
 
 
 def misfits(image: Image, noise: Noise, method: Method) -> tuple[str, ...]:

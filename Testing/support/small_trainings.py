@@ -48,7 +48,7 @@ def write_frames(folder: Path) -> Path:
 def smoke_settings(pictures: Path, source: str = "") -> list[str]:
     """Settings that make a recipe ``NAME+smoke`` train on the pictures, or on frames beside them for ultrasound."""
     if not source.startswith("ultrasound:"):
-        return [f'data={{source="folder:Pictures", arguments={{folder="{pictures}", patch=64}}}}']
+        return [f'data={{source="folder:Pictures", arguments={{folder="{pictures}", patient="", patch=64}}}}']
     frames = pictures.with_name(f"{pictures.name}_frames")
     if not frames.exists():
         write_frames(frames)
