@@ -46,14 +46,17 @@ STUDIES = {"bone": (bone_scan, "poisson"), "head": (head, "rician"), "heart": (h
 
 
 def draw(name: str, folder: Path, only: Collection[str] = ()) -> Path:
-    """Restore a study by every method that is meant for it (or ``only`` some) and draw the results beside it."""
+    """Restore a study by every method that is meant for it (or ``only`` some) and draw the results beside it.
+
+    Methods that enlarge are left out: their results have no voxel in common with the study.
+    """
     make, noise = STUDIES[name]
     noisy, clean, level = make()
     panels = [("noisy", noisy.voxels)]
     for method in mr.methods():
         meant = noisy.modality in method.modalities and noise in method.noises
         fits = noisy.voxels.shape[1] > 1 or 2 in method.dimensions
-        if meant and fits and method.id in (only or {method.id}):
+        if meant and fits and not method.factors and method.id in (only or {method.id}):
             result = mr.restore(noisy, method=method.id, noise=noise, level=level)
             panels.append((method.id, result.image.voxels))
     if clean is not None:

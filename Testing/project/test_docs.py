@@ -92,5 +92,9 @@ def test_a_picture_of_the_gallery_is_drawn(tmp_path):
         assert len(set(picture.convert("L").tobytes())) > 50
 
 
+def test_the_gallery_leaves_out_what_enlarges(tmp_path):
+    assert gallery.draw("head", tmp_path, only={"bicubic"}).is_file()
+
+
 def _links(text: str) -> list[str]:
     return [link.split("#")[0] or "#" for link in re.findall(r"\]\(([^)\s]+)\)", FENCED.sub("", text))]
