@@ -51,9 +51,8 @@ class SpeckleNetwork(Mixture):
         images = mirrored(images, self.multiple)
         logarithm = 1 + LOG_GAIN * torch.log(images.clamp_min(0) + GREY)
         copies = smoothed_copies(images)
-        if (
-            self.blurred
-        ):  # a mean over three or five pixels keeps some of the Nyquist frequency, and loses its neighbours
+        if self.blurred:
+            # A mean over three or five pixels keeps some of the Nyquist frequency, and loses its neighbours.
             copies = torch.cat([images, without_nyquist(copies[:, 1:])], 1)
         mean, log_factor = self.mixed(torch.cat([images, logarithm], 1), copies)
         restored = mean / torch.exp(log_factor.clamp(math.log(GUARD), -math.log(GREY)))

@@ -39,7 +39,8 @@ SIDE = 128  # pixels of a piece of a slice
 KEPT = 0.7  # of the counts; methods are to be compared at about the counts of the study
 VOLUME_SHARE, CUBE = 0.013, (16, 40)  # of a volume is looked at, in cubes of so many voxels a side
 SERIES_CUBE = 20  # of a series, with all its frames
-SERIES_FRAMES, LEAST = 24, (24, 12)  # pieces of longer series are smaller, down to so many pixels, or voxels, a side
+SERIES_FRAMES = 24  # pieces of longer series are smaller
+LEAST_SIDE, LEAST_CUBE = 24, 12  # but not smaller than this, a side
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,7 @@ def _series_piece(frames: int, dimensions: int) -> tuple[int, int]:
     >>> _series_piece(24, 2), _series_piece(400, 2), _series_piece(24, 3), _series_piece(60, 3)
     ((128, 1), (31, 1), (20, 20), (15, 15))
     """
-    whole, least = (SERIES_CUBE, LEAST[1]) if dimensions == 3 else (SIDE, LEAST[0])
+    whole, least = (SERIES_CUBE, LEAST_CUBE) if dimensions == 3 else (SIDE, LEAST_SIDE)
     side = max(least, round(whole * min(1.0, SERIES_FRAMES / frames) ** (1 / dimensions)))
     return side, side if dimensions == 3 else 1
 

@@ -60,8 +60,8 @@ class Intrapartum:
         patient = self.patient(self.patients("train")[rng.integers(len(self.patients("train")))])
         row, column = (int(rng.integers(max(0, side - self.patch) + 1)) for side in patient.clean.shape[1:])
         window = np.s_[0, row : row + self.patch, column : column + self.patch]
-        clean, lesions, structures = (whole[window] for whole in (patient.clean, patient.lesions, patient.structures))
-        return {"clean": clean, "lesions": lesions, "structures": structures, "mean": np.float32(patient.clean.mean())}
+        mean = np.float32(patient.clean.mean())
+        return {"clean": patient.clean[window], "structures": patient.structures[window], "mean": mean}
 
     def patients(self, split: str) -> Sequence[int]:
         return self._members[split]

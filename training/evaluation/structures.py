@@ -27,14 +27,13 @@ from .protocols import HeldOut
 # Of the added noise, in its model's unit, by protocol; 0 for the frame as it is.
 LEVELS = {"speckle": (0.0, 0.25, 0.5), "rician": (0.0, 5.0, 10.0)}
 Restore = Callable[[np.ndarray], np.ndarray]  # a frame of 8 bits in [0, 1] → restored
-ALONE = 255  # number of the structure of a source that knows one only
-NAMES = {SYMPHYSIS: "symphysis", HEAD: "head", ALONE: "alone"}
+NAMES = {SYMPHYSIS: " symphysis", HEAD: " head"}
 
 
 def results(names: Sequence[str], test: HeldOut) -> Iterator[Result]:
     """One for each method, named "method, segmenter"; "noisy" segments the frames themselves. Raises RecipeError."""
     if test.segmenter is None:
-        raise RecipeError("structures need --segmenter, a folder of a training of seunet_heads or seunet_intrapartum.")
+        raise RecipeError("structures need --segmenter, a folder of a training such as seunet_heads.")
     segmenter = methods.learned(test.segmenter)
     chosen = [test.ready.patient(id) for id in test.ready.patients("test")[: test.patients]]
     for name in names:
@@ -54,11 +53,12 @@ def measure(restore: Restore, segment: Restorer, patients: Sequence[Patient], no
     """
     found: Values = {}
     for patient in patients:
-        truth = _classes(patient)
+        known = patient.structures is not None
+        truth, names = (patient.structures[0], NAMES) if known else (patient.lesions[0], {True: ""})
         for level in LEVELS[noise]:
             frame = degraded(patient, noise, level)
             outlined = _outlined(segment(np.clip(restore(frame), 0, 1).astype(np.float32), 0.0))
-            for name, value in _agreement(outlined, truth).items():
+            for name, value in _agreement(outlined, truth, names).items():
                 found.setdefault(name, {}).setdefault(f"{level:g}", {})[str(patient.id)] = value
     return found
 
@@ -121,21 +121,15 @@ def _largest(mask: np.ndarray) -> np.ndarray:
     return regions == 1 + int(np.argmax(measured[1:, cv2.CC_STAT_AREA])) if count > 1 else mask
 
 
-def _classes(patient: Patient) -> np.ndarray:
-    """Class numbers ``(rows, columns)``; a source that knows no structures has one alone, its masks."""
-    return patient.structures[0] if patient.structures is not None else ALONE * np.uint8(patient.lesions[0])
-
-
 def _outlined(logits: np.ndarray) -> np.ndarray:
-    return logits.argmax(axis=0) if logits.ndim == 3 else ALONE * (logits > 0)
+    return logits.argmax(axis=0) if logits.ndim == 3 else logits > 0
 
 
-def _agreement(outlined: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    there = [one for one in NAMES if np.any(truth == one)]
-    if there == [ALONE]:
-        return {"dice": segmentation.dice(outlined > 0, truth > 0)}
-    found = {f"dice {NAMES[one]}": segmentation.dice(outlined == one, truth == one) for one in there}
-    if {SYMPHYSIS, HEAD} <= set(there):
+def _agreement(outlined: np.ndarray, truth: np.ndarray, names: dict[int, str]) -> dict[str, float]:
+    """``names``: class → the end of its measure's name."""
+    there = [one for one in names if np.any(truth == one)]
+    found = {f"dice{names[one]}": segmentation.dice(outlined == one, truth == one) for one in there}
+    if len(there) == len(NAMES):
         found["dice all"] = segmentation.dice(outlined > 0, truth > 0)
         error = abs(angle_of_progression(outlined) - angle_of_progression(truth))
         if np.isfinite(error):

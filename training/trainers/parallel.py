@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable
 
@@ -23,8 +24,7 @@ def start(device: torch.device) -> torch.device:
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not distributed.is_initialized():
         # Its functions' defaults keep the group that exists when it is imported, as optimisers do later: a group that
         # is never freed has threads that abort a process which ends while they let go of a tensor.
-        from torch.distributed import nn as _  # noqa: F401
-
+        importlib.import_module("torch.distributed.nn")
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if device.type == "cuda" else device
 
