@@ -34,7 +34,7 @@ class BiasFree(nn.Module):
         super().__init__()
         self.first = convolution(8, width)
         self.pairs = nn.ModuleList(Pair(width) for _ in range(pairs))
-        self.coarse = _Coarse(width, coarse) if coarse else None
+        self.coarse = Coarse(width, coarse) if coarse else None
         self.expand = convolution(width, 4 * fine)
         self.fine = convolution(fine + 2, fine)
         self.last = convolution(fine, 1)
@@ -64,7 +64,7 @@ class Pair(nn.Module):
         return (x + self.second(self.first(x).relu_())).relu_()
 
 
-class _Coarse(nn.Module):
+class Coarse(nn.Module):
     """Pairs at half of their input's resolution, back on its grid by bilinear interpolation; begins as nothing."""
 
     def __init__(self, width: int, pairs: int) -> None:

@@ -1,6 +1,6 @@
-"""A network that refines what two other methods made of a volume, slice by slice, with the slices around.
+"""A network that refines what two other methods made of an image, or of a volume slice by slice with the slices around.
 
-A classical method averages what is alike in all three dimensions; a network of single slices knows what images look
+A classical method averages what is alike, wherever it lies; a network of single slices knows what images look
 like. Networks after or before non-local filters: Manjon and Coupe, Patch-MI 2018. Sub-images and layers without biases
 as in ``bias_free``.
 """
@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn.functional import avg_pool2d, pixel_shuffle, pixel_unshuffle
 
-from .bias_free import Pair, convolution
+from .bias_free import Coarse, Pair, convolution
 from .blocks import mirrored, plane, start_at_zero
 
 GROUND = 9  # side of the squares whose mean is taken off the pilot: grey itself says nothing of the noise
@@ -28,15 +28,17 @@ class Refining(nn.Module):
         width: channels at half the resolution.
         pairs: residual pairs of convolutions there.
         fine: channels at full resolution.
-        around: slices before and after the middle one.
+        around: slices before and after the middle one; 0 for images.
+        coarse: residual pairs at a quarter of the resolution, as in ``bias_free.BiasFree``; 0 for none.
     """
 
-    def __init__(self, width: int = 48, pairs: int = 6, fine: int = 16, around: int = 2) -> None:
+    def __init__(self, width: int = 48, pairs: int = 6, fine: int = 16, around: int = 2, coarse: int = 0) -> None:
         super().__init__()
         self.around = around
         seen = 2 * (2 * around + 1) + 2
         self.first = convolution(4 * seen, width)
         self.pairs = nn.ModuleList(Pair(width) for _ in range(pairs))
+        self.coarse = Coarse(width, coarse) if coarse else None
         self.expand = convolution(width, 4 * fine)
         self.fine = convolution(fine + seen, fine)
         self.last = convolution(fine, 1)
@@ -44,7 +46,7 @@ class Refining(nn.Module):
 
     def forward(self, stacks: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
         rows, columns = stacks.shape[2:]
-        stacks = mirrored(stacks, 2)
+        stacks = mirrored(stacks, 4 if self.coarse else 2)
         count = 2 * self.around + 1
         noisy, pilots, second = stacks.split((count, count, 1), 1)
         pilot = pilots[:, self.around : self.around + 1]
@@ -52,7 +54,9 @@ class Refining(nn.Module):
         others = [pilots[:, : self.around] - pilot, pilots[:, self.around + 1 :] - pilot]
         seen = torch.cat((noisy - pilot, *others, second - pilot, pilot - ground, plane(level, stacks)), 1)
         x = self.first(pixel_unshuffle(seen, 2)).relu_()
-        for pair in self.pairs:
+        for number, pair in enumerate(self.pairs):
+            if self.coarse is not None and number == len(self.pairs) // 2:
+                x = (x + self.coarse(x)).relu_()
             x = pair(x)
         x = torch.cat((pixel_shuffle(self.expand(x), 2).relu_(), seen.to(x.dtype)), 1)
         change = self.last(self.fine(x).relu_()).to(stacks.dtype)

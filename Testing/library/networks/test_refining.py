@@ -7,16 +7,19 @@ import torch
 
 from MedRestoreLib.networks.refining import Refining
 
-MARGIN = 36  # what of a slice a pixel sees
+MARGIN = 48  # what of a slice a pixel sees
 
 
-@pytest.fixture(scope="module")
-def network():
+@pytest.fixture(scope="module", params=[0, 2])
+def network(request):
     torch.manual_seed(0)
-    made = Refining(width=8).eval()
+    made = Refining(width=8, coarse=request.param).eval()
     torch.nn.init.normal_(made.last.weight, std=0.1)
-    for pair in made.pairs:
+    pairs = [*made.pairs, *(made.coarse.pairs if made.coarse else ())]
+    for pair in pairs:
         torch.nn.init.normal_(pair.second.weight, std=0.05)
+    if made.coarse:
+        torch.nn.init.normal_(made.coarse.last.weight, std=0.05)
     return made.requires_grad_(False)
 
 
@@ -30,8 +33,15 @@ def test_it_has_as_many_parameters_as_the_card_says():
 
 def test_untrained_it_gives_the_pilot_of_the_middle_slice_in_any_size():
     for rows, columns in ((16, 16), (17, 45), (64, 31)):
-        found = Refining(width=8)(stacks(rows, columns), torch.tensor([0.1, 0.2]))
-        assert torch.equal(found, stacks(rows, columns)[:, 7:8])
+        for coarse in (0, 2):
+            found = Refining(width=8, coarse=coarse)(stacks(rows, columns), torch.tensor([0.1, 0.2]))
+            assert torch.equal(found, stacks(rows, columns)[:, 7:8])
+
+
+def test_without_slices_around_it_refines_images():
+    noisy, pilot, second = torch.rand(3, 2, 1, 17, 22)
+    found = Refining(width=8, around=0)(torch.cat((noisy, pilot, second), 1), torch.tensor([0.1, 0.2]))
+    assert torch.equal(found, pilot)
 
 
 @pytest.mark.parametrize("factor", [1e-3, 40.0])
@@ -64,4 +74,5 @@ def test_a_tile_with_a_margin_agrees_with_the_whole(network):
     assert (whole - tile[..., MARGIN:-MARGIN, MARGIN:-MARGIN]).abs().max() < 1e-5
     changed = images.clone()
     changed[..., 80 - 2, 10] += 1
-    assert torch.equal(network(changed, level)[..., 80:100, 60:], network(images, level)[..., 80:100, 60:])
+    kept = slice(72, None)  # beyond what the pixel reaches
+    assert torch.equal(network(changed, level)[..., kept], network(images, level)[..., kept])
