@@ -10,14 +10,16 @@ the second for its target a network learns, on average, as if it were shown the 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from .parallel import one_thread
+from .row import Denoiser
 
 # Length of the adaptation: steps of so many square patches of so many pixels, at a rate that falls to 0.
 STEPS, BATCH, SIDE, RATE, CLIP = 150, 8, 64, 2e-4, 0.1
@@ -66,15 +68,26 @@ class Thinning:
         return torch.square(restored - part) / self.sigma**2
 
 
+class Levels(NamedTuple):
+    """The noise level of the whole study as the network is told it, and as the method is that restores by it."""
+
+    network: float
+    method: float
+
+    def of_part(self, share: float) -> Levels:
+        """Of a part whose noise has 1 / ``share`` times the variance."""
+        return Levels(self.network / share**0.5, self.method / share**0.5)
+
+
 @dataclass(frozen=True, eq=False)
 class Adapted:
-    """A network that went on learning, and how it does on what it has not learnt from.
+    """A network that went on learning, and how its method does with it on what it has not learnt from.
 
     Attributes:
         network: for inference.
         change: of the loss of a pixel that is held out, as ``Thinning.losses``; negative is better.
         error: standard error of ``change``.
-        loss: of the network as it was.
+        loss: of the method with the network as it was.
     """
 
     network: nn.Module
@@ -88,7 +101,8 @@ def adapt(
     planes: np.ndarray,
     inside: np.ndarray,
     thinning: Thinning,
-    level: float,
+    levels: Levels,
+    restoring: Callable[[nn.Module], Denoiser],
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Adapted:
     """Train a copy of a network on a study.
@@ -98,7 +112,8 @@ def adapt(
         planes: float32 ``(n, rows, columns)`` on the network's scale.
         inside: bool, like ``planes``: where there is noise. Text and masked air have none, and nothing to learn from.
         thinning: how the planes are divided.
-        level: that the network is told for the whole study.
+        levels: of the noise.
+        restoring: the method with a network, which judges.
         progress: called with the fraction done; what it raises ends the work.
     """
     rng = np.random.default_rng(STREAM)
@@ -106,7 +121,7 @@ def adapt(
     learner = copy.deepcopy(network).eval().requires_grad_(True)
     learnt, held = thinning.parts(planes, LEARNT, rng)
     rest = Thinning(thinning.sigma / LEARNT**0.5, thinning.draw)
-    level = level / LEARNT**0.5
+    levels = levels.of_part(LEARNT)
     places = np.argwhere(inside)
     optimiser = torch.optim.Adam(learner.parameters(), RATE)
     with one_thread():
@@ -118,14 +133,14 @@ def adapt(
             counted = _tensor(where, device)
             for group in optimiser.param_groups:
                 group["lr"] = RATE * (1 - step / STEPS)
-            restored = learner(first, first.new_full((BATCH,), level / share**0.5))
+            restored = learner(first, first.new_full((BATCH,), levels.of_part(share).network))
             loss = (rest.losses(restored, second) * counted).sum() / counted.sum().clamp_min(1)
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(learner.parameters(), CLIP)
             optimiser.step()
     learner.requires_grad_(False)
-    return _judged(network, learner, learnt, held, inside, rest, level)
+    return _judged([restoring(network), restoring(learner)], learner, learnt, held, inside, rest, levels.method)
 
 
 def _patches(
@@ -153,23 +168,22 @@ def _patches(
 
 @torch.inference_mode()
 def _judged(
-    before: nn.Module,
-    after: nn.Module,
+    methods: Sequence[Denoiser],
+    learner: nn.Module,
     learnt: np.ndarray,
     held: np.ndarray,
     inside: np.ndarray,
     rest: Thinning,
     level: float,
 ) -> Adapted:
-    """Both networks restore what was learnt from, and are compared with what was held out."""
-    device = next(before.parameters()).device
+    """The method restores what was learnt from, before and after; both are compared with what was held out."""
+    device = next(learner.parameters()).device
     changes, losses = [], []
     chosen = np.unique(np.linspace(0, len(learnt) - 1, min(JUDGED, len(learnt))).round().astype(int))
     for number in chosen:
         image, truth = (_tensor(study[number][None], device) for study in (learnt, held))
         counted = _tensor(inside[number][None], device)
-        told = image.new_full((1,), level)
-        old, new = (rest.losses(network(image, told), truth) * counted for network in (before, after))
+        old, new = (rest.losses(method(image, level), truth) * counted for method in methods)
         losses.append(float(old.sum()))
         blocks = nn.functional.avg_pool2d(new - old, BLOCK, ceil_mode=True, count_include_pad=False)
         changes.append(blocks.flatten().double().cpu().numpy())
@@ -177,7 +191,7 @@ def _judged(
     share = max(float(inside[chosen].mean()), 1e-9)  # changes outside are 0
     count = max(int(inside[chosen].sum()), 1)
     return Adapted(
-        after,
+        learner,
         float(each.mean()) / share,
         float(each.std() / np.sqrt(len(each))) / share,
         sum(losses) / count,

@@ -164,7 +164,7 @@ METHODS = (
         title="BM4D, refined",
         summary="BM4D, joined with the general network and refined by a third from five slices: for MR volumes.",
         citation=f"After {MAGGIONI}, and Manjón and Coupé, Patch-MI 2018; changes are ours",
-        implementation="refined:refined",  # needs the weights "general", too
+        implementation="refined:refined",
         coloured=True,
         domain="stabilised",
         dimensions=(3,),
@@ -179,6 +179,7 @@ METHODS = (
         look="odct3d",
         validity=HEADS,
         weights="volume",
+        pilot="general",
     ),
     Method(
         id="prinlm3d",

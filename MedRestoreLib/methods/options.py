@@ -20,7 +20,7 @@ import numpy as np
 from ..errors import InvalidPlan
 
 # Parameters that restoring fills in; no person chooses them.
-FILLED_IN = frozenset({"factor", "reference", "spectrum", "weights"})
+FILLED_IN = frozenset({"factor", "pilot", "reference", "spectrum", "weights"})
 
 SHOWN = 60  # characters of a value in a message
 

@@ -1,4 +1,4 @@
-"""BM4D and the general network, joined and refined by a network that looks at five slices: ``networks.refining``."""
+"""A classical method and the general network, joined and refined by another network: ``networks.refining``."""
 
 from __future__ import annotations
 
@@ -6,28 +6,71 @@ import torch
 from torch import Tensor, nn
 
 from ..noise import Spectrum
+from .bm3d import bm3d
 from .bm4d import bm4d
 from .learned import loaded
 from .options import checked
 
-SECOND = "general"  # weights of the second pilot
 AT_ONCE = 1 << 18  # voxels that a network is shown at once, which bounds its memory
 
 
 @checked
+def slices(
+    images: Tensor,
+    sigma: float,
+    *,
+    weights: str | nn.Module,
+    pilot: str | nn.Module,
+    spectrum: Spectrum | None = None,
+) -> Tensor:
+    """Denoise images that carry Gaussian noise, white or of a known spectrum: BM3D and a network, refined.
+
+    Args:
+        images: float32 ``(N, 1, H, W)``, nominally in [0, 1], on any device; sides of at least 8. The N images are
+            independent of each other.
+        sigma: standard deviation of the noise on the same scale.
+        weights: of the network that refines: their name in the manifest, or the network itself.
+        pilot: likewise, of the network whose result is refined together with BM3D's.
+        spectrum: of coloured noise, which BM3D is told. None: white.
+
+    Returns:
+        A tensor like ``images``.
+
+    Raises:
+        WeightsMissing: the weights are absent or damaged.
+    """
+    refining, plain = (loaded(name, images.device) for name in (weights, pilot))
+    with _exact(images):
+        first = bm3d(images, sigma, spectrum=spectrum)
+    white = sigma if spectrum is None else sigma * spectrum.as_white
+    restored = []
+    for noisy, found in zip(*(every.split(_at_once(images)) for every in (images, first)), strict=True):
+        noisy = noisy.contiguous(memory_format=torch.channels_last)
+        second = plain(noisy, noisy.new_full((len(noisy),), white))
+        restored.append(refining(torch.cat((noisy, found, second), 1), noisy.new_full((len(noisy),), sigma)))
+    return torch.cat(restored)
+
+
+@checked
 def refined(
-    volumes: Tensor, sigma: float, *, weights: str | torch.nn.Module, spectrum: Spectrum | None = None
+    volumes: Tensor,
+    sigma: float,
+    *,
+    weights: str | nn.Module,
+    pilot: str | nn.Module,
+    spectrum: Spectrum | None = None,
 ) -> Tensor:
     """Denoise volumes that carry Gaussian noise, white or of a known spectrum.
 
-    The pilots are BM4D and the mean of the general network along the three axes. The slices beyond the first and the
-    last are taken to be like these.
+    BM4D's result and the mean of a network of single slices along the three axes are refined, slice by slice with the
+    slices around. The slices beyond the first and the last are taken to be like these.
 
     Args:
         volumes: float32 ``(N, 1, D, H, W)``, nominally in [0, 1], on any device; sides of at least 4. The N volumes are
             independent of each other.
         sigma: standard deviation of the noise on the same scale.
-        weights: their name in the manifest, or the network itself.
+        weights: of the network that refines: their name in the manifest, or the network itself.
+        pilot: likewise, of the network of single slices.
         spectrum: of coloured noise, which BM4D is told. None: white.
 
     Returns:
@@ -36,16 +79,17 @@ def refined(
     Raises:
         WeightsMissing: the weights are absent or damaged.
     """
-    network, general = (loaded(name, volumes.device) for name in (weights, SECOND))
-    pilots = bm4d(volumes, sigma, spectrum=spectrum)
+    network, general = (loaded(name, volumes.device) for name in (weights, pilot))
+    with _exact(volumes):
+        pilots = bm4d(volumes, sigma, spectrum=spectrum)
     white = sigma if spectrum is None else sigma * spectrum.as_white
     restored = torch.empty_like(volumes)
     around = torch.arange(-network.around, network.around + 1, device=volumes.device)
-    for noisy, pilot, target in zip(volumes[:, 0], pilots[:, 0], restored[:, 0], strict=True):
+    for noisy, first, target in zip(volumes[:, 0], pilots[:, 0], restored[:, 0], strict=True):
         second = along_all_axes(general, noisy, white)
         for middles in _parts(noisy):
             stack = (middles[:, None] + around).clamp(0, len(noisy) - 1)
-            seen = torch.cat((noisy[stack], pilot[stack], second[middles][:, None]), 1)
+            seen = torch.cat((noisy[stack], first[stack], second[middles][:, None]), 1)
             target[middles] = network(seen, noisy.new_full((len(seen),), sigma))[:, 0]
     return restored
 
@@ -61,7 +105,16 @@ def along_all_axes(network: nn.Module, volume: Tensor, sigma: float) -> Tensor:
     return total / 3
 
 
+def _exact(images: Tensor) -> torch.autocast:
+    """A context of float32 whatever precision networks have: in bfloat16 the distances of blocks would be lost."""
+    return torch.autocast("cuda" if images.is_cuda else "cpu", enabled=False)
+
+
 def _parts(slices: Tensor) -> tuple[Tensor, ...]:
     """Numbers of slices, so many that a network is shown ``AT_ONCE`` voxels at once."""
-    plane = slices.shape[1] * slices.shape[2]
-    return torch.arange(len(slices), device=slices.device).split(max(1, AT_ONCE // plane))
+    return torch.arange(len(slices), device=slices.device).split(_at_once(slices))
+
+
+def _at_once(slices: Tensor) -> int:
+    """How many slices ``(N, ..., rows, columns)`` have ``AT_ONCE`` voxels; at least one."""
+    return max(1, AT_ONCE // (slices.shape[-2] * slices.shape[-1]))

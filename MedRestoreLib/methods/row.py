@@ -102,6 +102,8 @@ class Method:
         validity: the studies that a learned method was measured on; None for methods without learning.
         weights: name of its weights in the manifest, which its function gets as ``weights``; "" for methods without.
             Where they differ from factor to factor, ``{factor}`` stands for it.
+        pilot: name of the weights of another network, whose result its own refines and which its function gets as
+            ``pilot``; "" for methods without.
         licence: of the implementation.
     """
 
@@ -133,6 +135,7 @@ class Method:
     look: str = ""
     validity: Validity | None = None
     weights: str = ""
+    pilot: str = ""
     licence: str = "Apache-2.0"
 
     @property
@@ -148,9 +151,14 @@ class Method:
         """The name of its weights for a factor; "" for methods without."""
         return self.weights.format(factor=factor)
 
+    def networks(self, factor: int = 1) -> tuple[str, ...]:
+        """The names of all weights that it needs for a factor; the last are those that can be adapted to a study."""
+        return tuple(name for name in (self.weights_at(factor), self.pilot) if name)
+
     def load(self, factor: int = 1) -> Denoiser:
-        """The function, imported now, with its weights' name and, where it enlarges, the factor."""
+        """The function, imported now, with its weights' names and, where it enlarges, the factor."""
         told: dict[str, Any] = {"weights": self.weights_at(factor)} if self.learned else {}
+        told |= {"pilot": self.pilot} if self.pilot else {}
         told |= {"factor": factor} if self.factors else {}
         function = _imported(self.implementation)
         return partial(function, **told) if told else function
@@ -160,8 +168,8 @@ class Method:
         return partial(_imported(self.across), factor=factor)
 
     def load_with(self, network: nn.Module) -> Denoiser:
-        """The function of a method that needs weights, with another network in place of the one that ships."""
-        return partial(_imported(self.implementation), weights=network)
+        """The function of a method that needs weights, with another network in place of the last of ``networks``."""
+        return partial(self.load(), **{"pilot" if self.pilot else "weights": network})
 
     def parsed(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The options given, in the types that its function takes; imports the method.
@@ -181,7 +189,7 @@ class Method:
 
     def installed(self, factor: int = 1) -> bool:
         """Whether its weights are there, if it needs any."""
-        return not self.learned or files.installed(self.weights_at(factor))
+        return all(files.installed(name) for name in self.networks(factor))
 
     def first_choice(self, modality: str, noise: str, shapes: Collection[str]) -> FirstChoice | None:
         """Why it is the first choice for such studies; None if it is not, or its weights are not installed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,10 +13,13 @@ from .. import weights
 from ..errors import InvalidPlan
 from ..evidence.adaptation import Adaptation
 from ..methods import catalogue
-from ..methods.row import Method
+from ..methods.row import Denoiser, Method
 from ..noise import Noise
 from . import domains
 from .denoising import Denoising
+
+if TYPE_CHECKING:
+    from torch import nn
 
 WHOLE = 1e-3  # counts: what a count differs from a whole number at most
 
@@ -80,10 +84,15 @@ def adapted(
     if not inside.any():
         raise InvalidPlan("no part of the study has noise of which a network could learn.", field="adapt")
     planes, where = (study.reshape(-1, *study.shape[-2:]) for study in (values.astype(np.float32), inside))
+
+    def restoring(network: nn.Module) -> Denoiser:
+        return partial(method.load_with(network), **denoising.told)
+
     draw = None if domain.counts else partial(_noise, noise)
     thinning = adapting.Thinning(domain.sigma(noise, denoising.scale), draw)
-    network = weights.find(method.weights_at()).load(denoising.device)
-    done = adapting.adapt(network, planes, where, thinning, denoising.sigma, progress)
+    network = weights.find(method.networks()[-1]).load(denoising.device)
+    levels = adapting.Levels(denoising.sigma_as_white, denoising.sigma)
+    done = adapting.adapt(network, planes, where, thinning, levels, restoring, progress)
     record = Adaptation(adapting.STEPS, done.change, done.error, done.loss, domain.counts)
     if record.kept:
         denoising = replace(denoising, implementation=method.load_with(done.network))

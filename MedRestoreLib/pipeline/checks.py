@@ -50,8 +50,8 @@ def check(image: Image, plan: Plan) -> None:
         check_adapt(method, model(plan.noise), not plan.careful)
     if plan.memory_gb is not None and not (is_number(plan.memory_gb) and plan.memory_gb > 0):
         raise InvalidPlan(f"memory must be a positive number of gigabytes, got {plan.memory_gb}.", field="memory_gb")
-    if method.learned:
-        weights.find(method.weights_at(plan.factor)).contents()
+    for name in method.networks(plan.factor):
+        weights.find(name).contents()
     devices.check_name(plan.device)
     devices.check_precision(plan.precision)
 

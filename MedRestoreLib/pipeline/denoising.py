@@ -81,8 +81,19 @@ class Denoising:
     @property
     def sigma(self) -> float:
         """The noise level as the method takes it."""
+        return self.domain.sigma(self.noise, self.scale) if self.method.coloured else self.sigma_as_white
+
+    @property
+    def sigma_as_white(self) -> float:
+        """The noise level as networks take it, which know no spectrum."""
         sigma, spectrum = self.domain.sigma(self.noise, self.scale), self.noise.spectrum
-        return sigma if spectrum is None or self.method.coloured else sigma * spectrum.as_white
+        return sigma if spectrum is None else sigma * spectrum.as_white
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What the method is told beside the noise level, by keyword."""
+        spectrum = {"spectrum": self.noise.spectrum} if self.method.coloured else {}
+        return {**self.options, **self.domain.options(self.noise, self.scale), **spectrum}
 
     @property
     def reach(self) -> int:
@@ -155,11 +166,8 @@ class Denoising:
         above = np.maximum(values - self.domain.ceiling(self.noise, self.scale), 0)
         scaled = torch.from_numpy(np.ascontiguousarray(values - above, dtype=np.float32))
         batch = scaled[:, None] if self.dimensions == 2 else scaled[None, None]
-        options = {**self.options, **self.domain.options(self.noise, self.scale)}
-        if self.method.coloured:
-            options["spectrum"] = self.noise.spectrum
         with torch.inference_mode(), devices.calculating(self.precision, self.device):
-            result = self.implementation(batch.to(self.device), self.sigma, **options).float()
+            result = self.implementation(batch.to(self.device), self.sigma, **self.told).float()
         *others, rows, columns = scaled.shape
         restored = result.reshape(*others, self.factor * rows, self.factor * columns).cpu().numpy()
         if not np.isfinite(restored).all():  # an inverse transform could turn these into plausible zeros

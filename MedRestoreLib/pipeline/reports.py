@@ -96,7 +96,7 @@ def build_report(image: Image, plan: Plan, run: Run, seconds: float, adaptation:
             software=f"MedRestore {__version__}",
             method=method.title,
             citation=method.citation,
-            weights=_described(method.weights_at(plan.factor), adaptation),
+            weights=_described(method.networks(plan.factor), adaptation),
             device=devices.full_name(denoising.device),
             precision=denoising.precision,
             totals_factors=run.totals_factors,
@@ -226,10 +226,10 @@ def _given(plan: Plan) -> str:
     return f"The level was given{plan.noise_words and f'; the noise is {plan.noise_words}'}."
 
 
-def _described(name: str, adaptation: Adaptation | None) -> str | None:
-    """A network's weights for the report; None for methods without."""
+def _described(names: tuple[str, ...], adaptation: Adaptation | None) -> str | None:
+    """The networks' weights for the report; None for methods without."""
     changed = ", adapted to this study" if adaptation is not None and adaptation.kept else ""
-    return f"{name}, SHA-256 {weights.find(name).sha256}{changed}" if name else None
+    return "; ".join(f"{name}, SHA-256 {weights.find(name).sha256}" for name in names) + changed if names else None
 
 
 def _torch_version() -> str:

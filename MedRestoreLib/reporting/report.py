@@ -107,7 +107,7 @@ class Provenance:
     Attributes:
         software: MedRestore with its version.
         method, citation: title and source of the method.
-        weights: name and SHA-256 of a network's weights; None for methods without.
+        weights: names and SHA-256 of the networks' weights; None for methods without.
         device, precision: what it ran on, and in which floating-point format.
         totals_factors: what each frame was multiplied by to keep its total; empty where totals are not kept.
         seconds: of the restoration, without the evidence.

@@ -1,4 +1,4 @@
-"""BM4D, refined: what the network is shown, and that windows and slices make no difference."""
+"""BM4D, refined, and BM3D: what the networks are shown, and that windows and slices make no difference."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from MedRestoreLib.methods.bm3d import bm3d
 from MedRestoreLib.methods.bm4d import bm4d
-from MedRestoreLib.methods.refined import along_all_axes, refined
+from MedRestoreLib.methods.refined import along_all_axes, refined, slices
 from MedRestoreLib.networks.bias_free import BiasFree
 from MedRestoreLib.networks.refining import Refining
 from Testing.support import phantoms
@@ -40,14 +41,14 @@ def volumes(count: int = 1) -> torch.Tensor:
 @pytest.mark.parametrize("spectrum", [None, spectrum_of(fermi)], ids=["white", "coloured"])
 def test_an_untrained_network_leaves_what_bm4d_made_which_is_told_the_spectrum(monkeypatch, spectrum):
     install(monkeypatch, trained=False)
-    found = refined(volumes(), 0.09, weights="tested", spectrum=spectrum)
+    found = refined(volumes(), 0.09, weights="tested", pilot="general", spectrum=spectrum)
     assert torch.equal(found, bm4d(volumes(), 0.09, spectrum=spectrum))
 
 
 def test_each_volume_of_a_batch_is_restored_as_if_it_were_alone(networks):
-    both = refined(volumes(2), 0.09, weights="tested")
+    both = refined(volumes(2), 0.09, weights="tested", pilot="general")
     for number in range(2):
-        alone = refined(volumes(2)[number : number + 1], 0.09, weights="tested")
+        alone = refined(volumes(2)[number : number + 1], 0.09, weights="tested", pilot="general")
         torch.testing.assert_close(both[number : number + 1], alone, rtol=1e-4, atol=1e-5)
 
 
@@ -55,7 +56,7 @@ def test_each_volume_of_a_batch_is_restored_as_if_it_were_alone(networks):
 def test_a_slice_is_shown_with_two_before_and_two_after_and_the_ends_repeated(networks, monkeypatch, at_once):
     monkeypatch.setattr("MedRestoreLib.methods.refined.AT_ONCE", at_once)
     noisy = volumes()
-    found, pilot = refined(noisy, 0.09, weights="tested")[0, 0], bm4d(noisy, 0.09)[0, 0]
+    found, pilot = refined(noisy, 0.09, weights="tested", pilot="general")[0, 0], bm4d(noisy, 0.09)[0, 0]
     second = along_all_axes(networks["general"], noisy[0, 0], 0.09)
     for middle, shown in ((0, [0, 0, 0, 1, 2]), (5, [3, 4, 5, 6, 7]), (9, [7, 8, 9, 9, 9])):
         stack = torch.cat((noisy[0, 0][shown], pilot[shown], second[middle][None]))[None]
@@ -78,5 +79,47 @@ def test_the_weights_that_ship_are_above_bm4d_on_a_patient_that_training_never_s
     whole = KINDS["clinical_heads"].read(data_folder / "mri" / "ms_slovenia" / f"{name}.nii.gz")
     clean = whole[8:22, 40:104, 30:94]
     noisy = torch.from_numpy(phantoms.noisy(clean, 0.09))[None, None]
-    ours, theirs = refined(noisy, 0.09, weights="volume")[0, 0].numpy(), bm4d(noisy, 0.09)[0, 0].numpy()
+    ours, theirs = (
+        refined(noisy, 0.09, weights="volume", pilot="general")[0, 0].numpy(),
+        bm4d(noisy, 0.09)[0, 0].numpy(),
+    )
     assert psnr(ours, clean) > psnr(theirs, clean) + 0.15
+
+
+# Single slices
+
+
+@pytest.fixture
+def of_slices(monkeypatch):
+    made = {"tested": Refining(width=8, around=0, coarse=1), "general": BiasFree(width=8)}
+    monkeypatch.setattr("MedRestoreLib.methods.refined.loaded", lambda name, device: made[name].requires_grad_(False))
+    return made
+
+
+def images(count: int) -> torch.Tensor:
+    return volumes()[0, 0, 2 : 2 + count, None]
+
+
+@pytest.mark.parametrize("spectrum", [None, spectrum_of(fermi, deep=False)], ids=["white", "coloured"])
+def test_an_untrained_network_of_slices_leaves_what_bm3d_made_which_is_told_the_spectrum(of_slices, spectrum):
+    found = slices(images(2), 0.09, weights="tested", pilot="general", spectrum=spectrum)
+    assert torch.equal(found, bm3d(images(2), 0.09, spectrum=spectrum))
+
+
+@pytest.mark.parametrize("at_once", [1, 1 << 18])
+def test_a_slice_is_shown_with_bm3ds_and_the_other_networks_result(of_slices, monkeypatch, at_once):
+    torch.nn.init.normal_(of_slices["tested"].last.weight, std=0.05)
+    monkeypatch.setattr("MedRestoreLib.methods.refined.AT_ONCE", at_once)
+    level, noisy = torch.full((3,), 0.09), images(3)
+    stack = torch.cat((noisy, bm3d(noisy, 0.09), of_slices["general"](noisy, level)), 1)
+    found = slices(noisy, 0.09, weights="tested", pilot="general")
+    torch.testing.assert_close(found, of_slices["tested"](stack, level), rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(found, stack[:, 1:2], atol=1e-3), "it does something"
+    alone = slices(noisy[1:2], 0.09, weights="tested", pilot="general")
+    torch.testing.assert_close(found[1:2], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_bm3d_stays_exact_where_networks_calculate_in_bfloat16(of_slices):
+    with torch.autocast("cpu", torch.bfloat16):
+        found = slices(images(1), 0.09, weights="tested", pilot="general")
+    assert torch.equal(found, bm3d(images(1), 0.09))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import MedRestoreLib as mr
 from MedRestoreLib import weights
-from MedRestoreLib.methods import adapting
+from MedRestoreLib.methods import adapting, catalogue
 from MedRestoreLib.noise import model
 from Testing.support.scintigraphy import ORGANS
 
@@ -137,7 +137,9 @@ def test_a_network_itself_is_never_changed(monkeypatch):
     before = {name: value.clone() for name, value in network.state_dict().items()}
     counts = scan(flood()).voxels[0]
     thinning = adapting.Thinning(60**-0.5)
-    adapting.adapt(network, counts / 60, model("poisson").bind(counts, 1.0).covers(counts), thinning, 60**-0.5)
+    inside = model("poisson").bind(counts, 1.0).covers(counts)
+    levels = adapting.Levels(60**-0.5, 60**-0.5)
+    adapting.adapt(network, counts / 60, inside, thinning, levels, catalogue.find("emanet").load_with)
     assert all((value == before[name]).all() for name, value in network.state_dict().items())
 
 
