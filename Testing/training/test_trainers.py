@@ -41,6 +41,7 @@ ELSEWHERE = {
     "disentangled": "test_unpaired",
     "disentangled_paper": "test_unpaired",
     "cyclegan_mr": "test_unpaired",
+    "slices": "test_slices",
     "volume": "test_pilots",
     "seunet_intrapartum": "test_structures",
 }

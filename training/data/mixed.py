@@ -98,7 +98,7 @@ def _first_word(path: Path) -> str:
     return path.name.split("_")[0]
 
 
-# What is kept for tests of the whole is not listed: the 0.7 mm head, MNI152, the child, spines, thorax, fetal heads.
+# What is kept for tests of the whole is not listed: the 0.7 mm head, MNI152, the child, spines, thorax, hips, muscle.
 KINDS: dict[str, Kind] = {
     "photographs": Kind(("natural/*.png",), _picture, _stem),
     "quiet_heads": Kind(
@@ -108,8 +108,10 @@ KINDS: dict[str, Kind] = {
     "clinical_heads": Kind(("mri/ms_slovenia/*.nii.gz",), _thick_slices, _first_word),
     "hearts": Kind(("mri/cardiac_cine_sunnybrook/*.png",), lambda path: _halved(_picture(path)), lambda p: p.name[:11]),
     "breasts": Kind(("ultrasound/busi/*/*.png",), lambda path: _halved(_picture(path)), _stem),
+    "fetal_heads": Kind(("ultrasound/hc18_half/*.png",), _picture, _first_word),
 }
-VALIDATION_SUBJECTS = {"patient20"}  # beside the tenth of all names that TENTHS gives
+# Subjects beside the tenth of all names that TENTHS gives.
+HELD_OUT = {"patient20": "validation", **dict.fromkeys(("000", "002", "003", "005"), "test")}
 
 
 class Mixed:
@@ -146,13 +148,19 @@ class Mixed:
 
     def sample(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """A patch, flipped and turned at random; photographs half of the time at half their size."""
+        return {"clean": self.image(rng)}
+
+    def image(self, rng: np.random.Generator, split: str = "train") -> np.ndarray:
+        """The clean patch of a sample, of any split."""
         for _ in range(20):
             kind = self.names[rng.choice(len(self.names), p=self.chances)]
-            clean = shapes(rng, self.patch) if kind == SHAPES else self._cut(kind, rng)
+            if kind != SHAPES and not self._by_split[split][kind]:
+                continue
+            clean = shapes(rng, self.patch) if kind == SHAPES else self._cut(kind, rng, split)
             if clean.max() > DARK:
                 break
         turned = np.rot90(clean, rng.integers(4))[:: rng.choice((1, -1))]
-        return {"clean": np.ascontiguousarray(turned, dtype=np.float32)}
+        return np.ascontiguousarray(turned, dtype=np.float32)
 
     def members(self, split: str) -> list[tuple[str, Path]]:
         """The kind and the file of everything that belongs to a split."""
@@ -176,8 +184,8 @@ class Mixed:
         clean = np.divide(chosen[: len(planes)], DEEPEST, dtype=np.float32)
         return Patient(id, clean, np.zeros(clean.shape, bool))
 
-    def _cut(self, kind: str, rng: np.random.Generator) -> np.ndarray:
-        members = self._training[kind]
+    def _cut(self, kind: str, rng: np.random.Generator, split: str) -> np.ndarray:
+        members = self._by_split[split][kind]
         planes = np.load(self._cached(kind, members[rng.integers(len(members))]), mmap_mode="r")
         plane = planes[rng.integers(len(planes))]
         size = 2 * self.patch if kind == "photographs" and rng.random() < 0.5 else self.patch
@@ -196,16 +204,17 @@ class Mixed:
         return [path for _, path in self._sources]
 
     @cached_property
-    def _training(self) -> dict[str, list[Path]]:
-        return {
-            name: [path for kind, path in self._sources if kind == name and self._split(kind, path) == "train"]
-            for name in self.names
-        }
+    def _by_split(self) -> dict[str, dict[str, list[Path]]]:
+        """The files of each kind in each split."""
+        found: dict[str, dict[str, list[Path]]] = {split: {name: [] for name in self.names} for split in SPLITS}
+        for kind, path in self._sources:
+            found[self._split(kind, path)][kind].append(path)
+        return found
 
     def _split(self, kind: str, path: Path) -> str:
         subject = KINDS[kind].subject(path)
-        if subject in VALIDATION_SUBJECTS:
-            return "validation"
+        if subject in HELD_OUT:
+            return HELD_OUT[subject]
         if kind in ("quiet_heads", "heads", "clinical_heads"):  # too few to give a tenth away
             return "train"
         tenth = hashlib.sha256(subject.encode()).digest()[0] % 10

@@ -7,7 +7,7 @@ has variance 1, as the pipeline shows them to a method.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import torch
 
 from MedRestoreLib import weights
 from MedRestoreLib.methods.bm4d import bm4d
-from MedRestoreLib.methods.refined import SECOND, along_all_axes
+from MedRestoreLib.methods.refined import along_all_axes
 from MedRestoreLib.noise import Spectrum, rice
 from MedRestoreLib.noise.spectrum import BANDS
 from training.simulate import magnetic as scanner
@@ -27,6 +27,7 @@ from .magnetic import DATA, LIMITS, Volumes
 BEYOND = """\
 - What it gains on BM4D is little where anatomy is fine: see `Resources/benchmarks/volumes.json` and `docs/mr.md`.
 - Filters other than zero-filling and Fermi's, and contrasts other than T1w, T2w, PDw and FLAIR, it never saw."""
+SECOND = "general"  # weights of the second pilot
 STEPS = 256  # of the stored integers per standard deviation of the noise
 DEPTH, SIDE = 16, 96  # of a block, voxels
 MARGIN = (2, 12)  # beside it: slices, and pixels, which k-space's filters wrap around
@@ -37,6 +38,8 @@ COUNT = 2 * AROUND + 1
 SEEN = 2 * COUNT + 1
 TRIES = 4  # to cut out a patch that shows something
 SHOWN = 5.0  # standard deviations: brighter is an object
+
+Gains = Callable[[tuple[int, ...]], np.ndarray]  # of k-space, for a shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,9 +111,16 @@ class Pilots(Volumes):
             cut = np.concatenate((cut[:COUNT][::-1], cut[COUNT : 2 * COUNT][::-1], cut[2 * COUNT :]))
         return {"stack": np.ascontiguousarray(cut[:-1]), "clean": np.ascontiguousarray(cut[-1])}
 
+    def held_out(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """All slices of a block of the validation split that have neighbours, ``(slices, SEEN, rows, columns)``, and
+        the clean ones."""
+        block = self.acquired("validation", number)
+        chosen = range(AROUND, DEPTH - AROUND)
+        return np.stack([block.stack(middle) for middle in chosen]), block.clean[chosen.start : chosen.stop]
+
     def acquired(self, split: str, number: int) -> Acquired:
         """One of a split's blocks."""
-        return Acquired(*np.load(self._block_file(split, number)).astype(np.float32) / np.float32(STEPS))
+        return Acquired(*images_in(self._block_file(split, number)))
 
     def _block_file(self, split: str, number: int) -> Path:
         return self.blocks / f"{split}-{number:05d}.npy"
@@ -122,30 +132,49 @@ def _acquire(source: Pilots, split: str, number: int) -> None:
     rng = np.random.default_rng((SPLITS.index(split), number))
     depth, side = DEPTH + 2 * MARGIN[0], SIDE + 2 * MARGIN[1]
     found = acquired(source.block(rng, depth, side, split), rng)
-    integers = np.clip(np.rint(np.stack((found.noisy, found.pilot, found.second, found.clean)) * STEPS), -32768, 32767)
-    disk.save(source._block_file(split, number), integers.astype(np.int16))
+    save_images(source._block_file(split, number), found.noisy, found.pilot, found.second, found.clean)
+
+
+def save_images(path: Path, *images: np.ndarray) -> None:
+    """Images on the stabilised scale, of one shape, in 16 bits."""
+    disk.save(path, np.clip(np.rint(np.stack(images) * STEPS), -32768, 32767).astype(np.int16))
+
+
+def images_in(path: Path) -> np.ndarray:
+    """What ``save_images`` saved."""
+    return np.load(path).astype(np.float32) / np.float32(STEPS)
 
 
 def acquired(clean: np.ndarray, rng: np.random.Generator) -> Acquired:
     """A clean block with margins, acquired with noise of a random kind and level, and its pilot."""
     sigma = np.float32(np.exp(rng.uniform(*np.log(LEVELS))))
-    shape = clean.shape
-    drawn = None if rng.random() < WHITE else _filter(rng)
-    gains = None if drawn is None else drawn(shape)
-    ideal = clean if gains is None else np.maximum(scanner.filtered(clean, gains), 0)
-    channels = [scanner.coloured(rng, shape, gains) for _ in range(2)]
-    amplitude = ideal / sigma
-    if rng.random() < GAUSSIAN:
-        target, noisy = amplitude, amplitude + channels[0]
-    else:
-        target = rice.expected(amplitude)
-        noisy = rice.stabilise(np.hypot(amplitude + channels[0], channels[1]))
+    gains = None if rng.random() < WHITE else some_filter(rng)
+    noisy, target = measured(clean, sigma, gains, rng.random() >= GAUSSIAN, rng)
     cut = tuple(
-        slice(margin, length - margin) for margin, length in zip((MARGIN[0], *2 * MARGIN[1:]), shape, strict=True)
+        slice(margin, length - margin) for margin, length in zip((MARGIN[0], *2 * MARGIN[1:]), clean.shape, strict=True)
     )
     noisy, target = (np.ascontiguousarray(values[cut], np.float32) for values in (noisy, target))
-    first, second = pilots_of(noisy, None if drawn is None else spectrum_of(drawn))
+    first, second = pilots_of(noisy, None if gains is None else spectrum_of(gains))
     return Acquired(noisy, first, second, target)
+
+
+def measured(
+    clean: np.ndarray, sigma: np.float32, gains: Gains | None, magnitudes: bool, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a scanner makes of clean ``(slices, rows, columns)``, stabilised, and the mean of many such acquisitions.
+
+    Args:
+        sigma: standard deviation of the noise, on the scale of ``clean``.
+        gains: of k-space, for a shape; None: white noise.
+        magnitudes: Rician noise, else Gaussian.
+    """
+    of_shape = None if gains is None else gains(clean.shape)
+    ideal = clean if of_shape is None else np.maximum(scanner.filtered(clean, of_shape), 0)
+    channels = [scanner.coloured(rng, clean.shape, of_shape) for _ in range(2)]
+    amplitude = ideal / sigma
+    if not magnitudes:
+        return amplitude + channels[0], amplitude
+    return rice.stabilise(np.hypot(amplitude + channels[0], channels[1])), rice.expected(amplitude)
 
 
 def pilots_of(noisy: np.ndarray, spectrum: Spectrum | None) -> tuple[np.ndarray, np.ndarray]:
@@ -163,17 +192,17 @@ def pilots_of(noisy: np.ndarray, spectrum: Spectrum | None) -> tuple[np.ndarray,
     return first.numpy(), second.numpy()
 
 
-def spectrum_of(gains: object) -> Spectrum:
-    """The spectrum of noise that a filter has coloured."""
+def spectrum_of(gains: Gains, deep: bool = True) -> Spectrum:
+    """The spectrum of noise that a filter has coloured, in volumes or, if not ``deep``, in single slices."""
     fine = 8 * BANDS
-    power = np.square(gains((fine, fine, fine)), dtype=np.float64)  # type: ignore[operator]
-    for axis in range(3):
+    power = np.square(gains((fine if deep else 1, fine, fine)), dtype=np.float64)
+    for axis in range(0 if deep else 1, 3):
         half = np.moveaxis(power, axis, 0)[: fine // 2]
         power = np.moveaxis(half.reshape(BANDS, -1, *half.shape[1:]).mean(1), 0, axis)
     return Spectrum(power / power.mean())
 
 
-def _filter(rng: np.random.Generator) -> object:
+def some_filter(rng: np.random.Generator) -> Gains:
     """Gains by shape: zeros outside of a part of k-space, or a roll-off."""
     if rng.random() < 0.5:
         return scanner.zero_filled(rng.uniform(1.05, 2.0))

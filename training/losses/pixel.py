@@ -70,22 +70,21 @@ class Charbonnier(Weighted):
 class OverPilot(Charbonnier):
     """``Charbonnier`` over that of the pilot that the network refines, so that faint and strong noise count alike.
 
-    A patch of which the pilot is nearly right counts no more than one with an error of ``LEAST``.
+    A patch of which the pilot is nearly right counts no more than one with an error of ``least`` standard deviations.
 
     Args:
         balance, epsilon: see ``Charbonnier``.
         pilot: which slice of ``stack`` it is.
+        least: error of the pilot, standard deviations of the noise.
     """
 
-    LEAST = 0.1  # standard deviations of the noise
-
-    def __init__(self, balance: float = 0.0, epsilon: float = 1e-3, pilot: int = 7) -> None:
+    def __init__(self, balance: float = 0.0, epsilon: float = 1e-3, pilot: int = 7, least: float = 0.1) -> None:
         super().__init__(balance, epsilon)
-        self.pilot = pilot
+        self.pilot, self.least = pilot, least
 
     def per_sample(self, output: Tensor, batch: dict[str, Tensor]) -> Tensor:
         before = super().per_sample(batch["stack"][:, self.pilot : self.pilot + 1], batch)
-        return super().per_sample(output, batch) / before.clamp_min(self.LEAST)
+        return super().per_sample(output, batch) / before.clamp_min(self.least)
 
 
 class CalmAndSharp(Charbonnier):

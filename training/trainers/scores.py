@@ -15,8 +15,9 @@ from ..build import Trained
 from ..data import GREY, Source
 from ..data.clips import Clips
 from ..data.neighbours import Neighbours
-from ..data.pilots import AROUND, DEPTH, SHOWN, Pilots
+from ..data.pilots import SHOWN, Pilots
 from ..data.registration import register
+from ..data.slices import Slices
 from ..data.views import for_validation
 from ..losses.fusion import FusionLoss
 from ..losses.pixel import PoissonLikelihood
@@ -139,18 +140,16 @@ def neighbours(network: Trained, source: Neighbours, patients: int) -> dict[str,
     return {"score": means["refined"], **means}
 
 
-def refined(network: Trained, source: Pilots, patients: int) -> dict[str, float]:
-    """Mean gain over the pilot in dB where there is something to see, blocks of the validation split."""
+def refined(network: Trained, source: Pilots | Slices, patients: int) -> dict[str, float]:
+    """Mean gain over the pilot in dB where there is something to see, images of the validation split."""
     gains = []
     for number in range(min(patients, source.counts["validation"])):
-        block = source.acquired("validation", number)
-        chosen = slice(AROUND, DEPTH - AROUND)
-        stacks = torch.from_numpy(np.stack([block.stack(middle) for middle in range(DEPTH)[chosen]]))
+        stacks, clean = source.held_out(number)
         with torch.inference_mode():
-            restored = network.network.eval()(stacks, torch.ones(len(stacks)))[:, 0].numpy()
-        clean = block.clean[chosen]
+            restored = network.network.eval()(torch.from_numpy(stacks), torch.ones(len(stacks)))[:, 0].numpy()
         shown = clean > min(SHOWN, float(clean.mean()))
-        errors = [np.square(image - clean)[shown].mean() for image in (block.pilot[chosen], restored)]
+        pilots = stacks[:, 3 * network.network.around + 1]
+        errors = [np.square(image - clean)[shown].mean() for image in (pilots, restored)]
         gains.append(10 * np.log10(errors[0] / errors[1]))
     return {"score": float(np.mean(gains)), "least": float(np.min(gains))}
 
