@@ -22,6 +22,7 @@ from training.losses.fusion import FusionLoss
 from training.networks.edsr import EDSR
 from training.networks.enlcn import ENLCN, EfficientNonLocal, contrast
 from training.networks.espcn import ESPCN
+from training.networks.fdiwn import FDIWN
 from training.networks.fsrcnn import FSRCNN
 from training.networks.generator import Generator
 from training.networks.rcan import RCAN
@@ -131,8 +132,9 @@ def test_fusion_wants_the_frame_of_most_contrast():
         (lambda: EDSR(3), 43.7),
         (lambda: EDSR(4), 43.1),
         (lambda: ENLCN(2, 32, 256), 40.7 + 0.49),
+        (lambda: FDIWN(2), 0.629 - 0.011),  # of one channel, not of three
     ],
-    ids=["FSRCNN", "ESPCN", "VDSR", "EDSR 2", "EDSR 3", "EDSR 4", "ENLCN"],
+    ids=["FSRCNN", "ESPCN", "VDSR", "EDSR 2", "EDSR 3", "EDSR 4", "ENLCN", "FDIWN"],
 )
 def test_rivals_are_as_large_as_their_papers_say(network, millions):
     with torch.device("meta"):
@@ -149,8 +151,9 @@ def test_rivals_are_as_large_as_their_papers_say(network, millions):
         lambda factor: EDSR(factor, blocks=2, width=8),
         lambda factor: RCAN(factor, groups=1, blocks=1, width=16),
         lambda factor: ENLCN(factor, blocks=8, width=8),
+        lambda factor: FDIWN(factor, wide=8),
     ],
-    ids=["FSRCNN", "ESPCN", "VDSR", "EDSR", "RCAN", "ENLCN"],
+    ids=["FSRCNN", "ESPCN", "VDSR", "EDSR", "RCAN", "ENLCN", "FDIWN"],
 )
 def test_rivals_enlarge(network, factor):
     with torch.inference_mode():

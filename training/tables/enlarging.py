@@ -25,6 +25,7 @@ METHODS: Rows = {
     "vdsr_x2": "VDSR",
     "edsr_x2": "EDSR, 16 blocks of 64",
     "rcan_x2": "RCAN, 4 groups of 4 blocks",
+    "fdiwn_x2": "FDIWN",
     "teacher_x2": "ENLCN, 16 blocks of 64: the teacher",
     "student_brief": "student, 4 minutes",
     "student_x2_data_free": "student of the teacher, without data",
