@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..noise import Spectrum
+from ..noise.poisson import Poisson
 from .bm3d import bm3d
 from .bm4d import bm4d
 from .learned import loaded
@@ -49,6 +53,47 @@ def slices(
         second = plain(noisy, noisy.new_full((len(noisy),), white))
         restored.append(refining(torch.cat((noisy, found, second), 1), noisy.new_full((len(noisy),), sigma)))
     return torch.cat(restored)
+
+
+def counts(images: Tensor, sigma: float, *, weights: str | nn.Module, pilot: str | nn.Module) -> Tensor:
+    """Restore counts: BM3D on Anscombe's scale and a network of counts, refined there.
+
+    Args:
+        images: float32 ``(N, 1, H, W)``: counts over K, as for ``learned.rate``; sides of at least 8.
+        sigma: 1/sqrt(K), the standard deviation of the noise where the clean image is 1.
+        weights: of the network that refines: their name in the manifest, or the network itself.
+        pilot: likewise, of the network of counts.
+
+    Returns:
+        The expected counts over K, a tensor like ``images``; never negative.
+
+    Raises:
+        WeightsMissing: the weights are absent or damaged.
+    """
+    refining, network = (loaded(name, images.device) for name in (weights, pilot))
+    noise = Poisson(level=sigma**-2)
+    restored = []
+    for part in images.split(_at_once(images)):
+        seen = torch.cat(counts_pilots(part, sigma, network), 1)
+        found = refining(seen, seen.new_ones(len(seen)))
+        restored.append(_by(noise.unbiased_inverse, found))
+    return torch.cat(restored)
+
+
+def counts_pilots(images: Tensor, sigma: float, network: nn.Module) -> tuple[Tensor, Tensor, Tensor]:
+    """Counts, BM3D's and the network's result on Anscombe's scale, tensors like ``images``; arguments: ``counts``."""
+    noise = Poisson(level=sigma**-2)
+    noisy = _by(noise.stabilise, images)
+    low, high = (float(noise.stabilise(np.float32(end))) for end in (0, 1))
+    with _exact(images):
+        first = bm3d((noisy - low) / (high - low), 1 / (high - low)) * (high - low) + low
+    rate = network(images.contiguous(memory_format=torch.channels_last), images.new_full((len(images),), sigma))
+    return noisy, first, _by(noise.forward_mean, rate.float())
+
+
+def _by(function: Callable[[np.ndarray], np.ndarray], images: Tensor) -> Tensor:
+    """What a function of arrays makes of a tensor, on the tensor's device."""
+    return torch.from_numpy(np.asarray(function(images.cpu().numpy()), np.float32)).to(images.device)
 
 
 @checked

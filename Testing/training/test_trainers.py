@@ -43,6 +43,7 @@ ELSEWHERE = {
     "cyclegan_mr": "test_unpaired",
     "slices": "test_slices",
     "volume": "test_pilots",
+    "counts": "test_counted",
     "seunet_intrapartum": "test_structures",
 }
 

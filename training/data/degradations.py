@@ -326,6 +326,13 @@ MODELS: dict[str, Model] = {
         1.0,
         (("acquired", 1.0),),
     ),
+    "counted": Model(  # by the source: see data/counted.py
+        as_is,
+        "Poisson counts on Anscombe's scale, where their variance is about 1",
+        "rate",
+        1.0,
+        (("counted", 1.0),),
+    ),
     "mixed": Model(
         mixed,
         "half x (1 + n), half simulated B-mode",

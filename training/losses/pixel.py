@@ -155,23 +155,24 @@ class LesionUptake(nn.Module):
     The error is smoothed by a Gaussian of ``width`` pixels at half maximum, so that noise of single pixels counts
     little, and squared in units of the variance that counts of such a place have. Lesions are rare, and a network that
     weighs all pixels alike takes faint ones for noise. ``floor`` counts are added to the expected ones; beyond ``soft``
-    variances an error counts by its logarithm.
+    variances an error counts by its logarithm. ``stabilised``: images are on the scale where noise has variance 1.
     """
 
     weights: Tensor
 
-    def __init__(self, width: float = 3.5, floor: float = 0.05, soft: float = 8.0) -> None:
+    def __init__(self, width: float = 3.5, floor: float = 0.05, soft: float = 8.0, stabilised: bool = False) -> None:
         super().__init__()
-        self.floor, self.soft = floor, soft
+        self.floor, self.soft, self.stabilised = floor, soft, stabilised
         sigma = width / (8 * math.log(2)) ** 0.5
         offsets = torch.arange(-round(2.5 * sigma), round(2.5 * sigma) + 1)
         kernel = torch.exp(-(offsets**2) / (2 * sigma**2))
         self.register_buffer("weights", kernel / kernel.sum(), persistent=False)
 
     def forward(self, output: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        counts = batch["level"].view(-1, 1, 1, 1) ** -2
+        counts = 1 if self.stabilised else batch["level"].view(-1, 1, 1, 1) ** -2
         error = self._smoothed((output - batch["clean"]) * counts)
-        variance = self._smoothed(batch["clean"] * counts) * self.weights.square().sum() ** 2 + self.floor
+        around = 1 if self.stabilised else self._smoothed(batch["clean"] * counts)
+        variance = around * self.weights.square().sum() ** 2 + self.floor
         inside = batch["lesions"].to(output.dtype)
         return (_softened(error.square() / variance, self.soft) * inside).sum() / inside.sum().clamp_min(1)
 

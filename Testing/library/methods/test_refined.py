@@ -8,9 +8,11 @@ import torch
 
 from MedRestoreLib.methods.bm3d import bm3d
 from MedRestoreLib.methods.bm4d import bm4d
-from MedRestoreLib.methods.refined import along_all_axes, refined, slices
+from MedRestoreLib.methods.refined import along_all_axes, counts, refined, slices
 from MedRestoreLib.networks.bias_free import BiasFree
+from MedRestoreLib.networks.emanet import EMANet
 from MedRestoreLib.networks.refining import Refining
+from MedRestoreLib.noise.poisson import Poisson
 from Testing.support import phantoms
 from Testing.support.denoising import psnr
 from training.data.magnetic import KINDS
@@ -123,3 +125,39 @@ def test_bm3d_stays_exact_where_networks_calculate_in_bfloat16(of_slices):
     with torch.autocast("cpu", torch.bfloat16):
         found = slices(images(1), 0.09, weights="tested", pilot="general")
     assert torch.equal(found, bm3d(images(1), 0.09))
+
+
+def scans(count: int = 1) -> torch.Tensor:
+    """Discs of 20 counts on a ground of 2, over 20."""
+    rng = np.random.default_rng(0)
+    row, column = np.mgrid[:48, :40]
+    expected = np.where(np.hypot(row - 24, column - 18) < 11, 20.0, 2.0)
+    return torch.from_numpy(rng.poisson(expected, (count, 1, 48, 40)).astype(np.float32) / 20)
+
+
+@pytest.fixture
+def counting(networks, monkeypatch):
+    """The refining network for single images, and EMANet, untrained."""
+    made = {"tested": Refining(width=8, around=0), "counting": EMANet(width=8).eval()}
+    monkeypatch.setattr("MedRestoreLib.methods.refined.loaded", lambda name, device: made[name].requires_grad_(False))
+    return made
+
+
+def test_of_counts_an_untrained_network_leaves_what_bm3d_made_on_anscombes_scale(counting):
+    found = counts(scans(), 20**-0.5, weights="tested", pilot="counting")
+    noise = Poisson(level=20.0)
+    stable = noise.stabilise(scans().numpy())
+    low, high = np.float32(noise.stabilise(np.array([0.0, 1.0], np.float32)))
+    first = bm3d(torch.from_numpy((stable - low) / (high - low)), 1 / float(high - low)).numpy() * (high - low) + low
+    np.testing.assert_allclose(found.numpy(), noise.unbiased_inverse(first.astype(np.float32)), rtol=1e-3, atol=1e-4)
+    assert found.shape == scans().shape
+    assert found.dtype == torch.float32
+
+
+def test_restored_counts_are_never_negative_and_scans_are_independent(counting):
+    torch.nn.init.normal_(counting["tested"].last.weight, std=0.1)
+    both = counts(scans(2), 20**-0.5, weights="tested", pilot="counting")
+    assert both.min() >= 0
+    for number in range(2):
+        alone = counts(scans(2)[number : number + 1], 20**-0.5, weights="tested", pilot="counting")
+        torch.testing.assert_close(both[number : number + 1], alone, rtol=1e-3, atol=1e-4)
