@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..networks.counts import RETURNED_SIDE
+from ..networks.mixture import smoothed
 from ..noise import Spectrum
 from ..noise.poisson import Poisson
 from .bm3d import bm3d
@@ -15,6 +17,7 @@ from .bm4d import bm4d
 from .learned import loaded
 from .options import checked
 
+RETURNED = 0.3  # of what was removed of counts: lesions are detected best so, and PSNR falls by less than 0.1 dB
 AT_ONCE = 1 << 18  # voxels that a network is shown at once, which bounds its memory
 
 
@@ -58,6 +61,8 @@ def slices(
 def counts(images: Tensor, sigma: float, *, weights: str | nn.Module, pilot: str | nn.Module) -> Tensor:
     """Restore counts: BM3D on Anscombe's scale and a network of counts, refined there.
 
+    A part of what was removed returns, smoothed, as in ``networks.counts``: faint lesions are there.
+
     Args:
         images: float32 ``(N, 1, H, W)``: counts over K, as for ``learned.rate``; sides of at least 8.
         sigma: 1/sqrt(K), the standard deviation of the noise where the clean image is 1.
@@ -75,8 +80,9 @@ def counts(images: Tensor, sigma: float, *, weights: str | nn.Module, pilot: str
     restored = []
     for part in images.split(_at_once(images)):
         seen = torch.cat(counts_pilots(part, sigma, network), 1)
-        found = refining(seen, seen.new_ones(len(seen)))
-        restored.append(_by(noise.unbiased_inverse, found))
+        rate = _by(noise.unbiased_inverse, refining(seen, seen.new_ones(len(seen))))
+        removed = smoothed(part - rate, RETURNED_SIDE)
+        restored.append((rate + RETURNED * removed).clamp_min(0))
     return torch.cat(restored)
 
 

@@ -93,19 +93,24 @@ class BoneScans:
         return [first + kind * OF_KIND + place for place in range(self.held_out) for kind in self.counts]
 
     def sample(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """A patch, mostly of bone or, in the share ``on_lesions``, near a lesion; mirrored with probability 1/2."""
+        """A patch, mostly of bone or, in the share ``on_lesions``, near a lesion; mirrored with probability 1/2.
+
+        A view that is smaller than the patch has darkness around it.
+        """
         id = self._training[rng.integers(len(self._training))]
         views = np.load(_file(self.folder, id), mmap_mode="r")
         lesions = np.load(_lesion_file(self.folder, id), mmap_mode="r")
         view = int(rng.integers(len(views)))
-        whole = np.asarray(views[view])
-        near = self.on_lesions and rng.random() < self.on_lesions and lesions[view].any()
-        where = self._window(self._unpacked(lesions[view], whole), rng, air=0.0) if near else self._window(whole, rng)
+        around = [(0, max(0, self.patch - side)) for side in views.shape[1:]]
+        whole = np.pad(views[view], around)
+        marked = np.pad(self._unpacked(lesions[view], views[view]), around)
+        near = self.on_lesions and rng.random() < self.on_lesions and marked.any()
+        where = self._window(marked, rng, air=0.0) if near else self._window(whole, rng)
         clean = np.divide(whole[where], MAXIMUM, dtype=np.float32)
-        mask = self._unpacked(lesions[view][where[0]], whole)[:, where[1]].astype(bool)
+        mask = marked[where].astype(bool)
         if rng.random() < 0.5:
             clean, mask = clean[:, ::-1], mask[:, ::-1]
-        mean = np.float32(whole.mean() / MAXIMUM)
+        mean = np.float32(views[view].mean() / MAXIMUM)
         return {"clean": np.ascontiguousarray(clean), "lesions": np.ascontiguousarray(mask), "mean": mean}
 
     def patient(self, id: int) -> Patient:
