@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .blocks import SIDE, grey_step
+from .floor import share
 from .map import LEAST, NoiseMap
 from .spectrum import Spectrum
 
@@ -29,6 +30,7 @@ FOREGROUND = 0.12  # of the study's brightness: blocks below it are air
 AIR = 4.5  # mean of air over its noise, at most: 1.9 with one coil, 4 with four
 DARK = 0.35  # of the brightest blocks: air is darker
 SIGNAL = 2.5  # of a block over its noise: fainter ones are left out, where magnitudes are far from Gaussian
+LIT = 1.3  # power of a block over the noise floor: fainter ones may be air
 REGION, REGIONS = 24, 4  # voxels of a region's side at least, and regions along an axis at most
 STRONG = 0.3  # of the strongest coefficient: fainter ones do not tell a block's noise
 GROWN = 1.15  # growth from which there is anatomy in the blocks
@@ -136,25 +138,28 @@ class Measured:
         return "; ".join(one.words for one in (self.spectrum, self.noise_map) if one is not None) or "white and even"
 
 
-def measure(voxels: np.ndarray, *, textured: bool = False) -> Measured | None:
+def measure(voxels: np.ndarray, *, textured: bool = False, floor: float = 0.0) -> Measured | None:
     """The noise of magnitudes or grey values ``(frames, slices, rows, columns)``; None without flat blocks.
 
-    ``textured``: slices may be pictures of anything, with fine texture everywhere.
+    Args:
+        voxels: the study.
+        textured: slices may be pictures of anything, with fine texture everywhere.
+        floor: mean square of the air, where several coils were combined; see ``noise_floor``.
     """
     if min(voxels.shape[-2:]) < SIDE or voxels.min() == voxels.max():
         return None
     step, slices = grey_step(voxels), voxels.shape[1]
-    blocks = _cut(voxels, voxels, slices >= DEEP)
+    blocks = _cut(voxels, voxels, slices >= DEEP, floor)
     found = [_measured(blocks, step, voxels.shape[1:], textured=textured)]
     if DEEP <= slices < MANY and found[0] is not None and found[0].noise_map is None:
         # Where slices are thick, cubes reach over more anatomy than squares do.
-        flat = _measured(_cut(voxels, voxels, False), step, voxels.shape[1:], textured=textured)
+        flat = _measured(_cut(voxels, voxels, False, floor), step, voxels.shape[1:], textured=textured)
         if flat is not None and flat.blocks >= ENOUGH and flat.sigma < THICK * found[0].sigma:
             found = [flat]
     if len(voxels) > 1:
         # Half the difference of successive frames has half the noise's variance, and no anatomy where they agree.
         difference = np.diff(voxels, axis=0) * np.float32(0.5**0.5)
-        blocks = _cut(difference, (voxels[1:] + voxels[:-1]) / 2, slices >= DEEP)
+        blocks = _cut(difference, (voxels[1:] + voxels[:-1]) / 2, slices >= DEEP, floor)
         found.append(_measured(blocks, step, voxels.shape[1:], repeats=True))
     return min((one for one in found if one is not None), key=lambda one: one.sigma, default=None)
 
@@ -171,8 +176,11 @@ class _Blocks:
         return _Blocks(self.spectra[chosen], self.mean[chosen], self.places[chosen])
 
 
-def _cut(voxels: np.ndarray, brightness: np.ndarray, cubes: bool) -> _Blocks:
-    """At most MOST cubes or squares where ``brightness`` is that of an object; drawn at random, always the same."""
+def _cut(voxels: np.ndarray, brightness: np.ndarray, cubes: bool, floor: float) -> _Blocks:
+    """At most MOST cubes or squares where ``brightness`` is that of an object; drawn at random, always the same.
+
+    Near the noise floor they are left out, and above it their noise is that of each channel.
+    """
     from scipy.fft import dctn
 
     sides = (SIDE if cubes else 1, SIDE, SIDE)
@@ -191,7 +199,11 @@ def _cut(voxels: np.ndarray, brightness: np.ndarray, cubes: bool) -> _Blocks:
     )
     flat = greys.reshape(len(greys), -1)
     whole = ((flat == 0) | (flat == brightness.max())).mean(axis=1) < 0.02
+    power = np.square(flat).mean(axis=1)
+    whole &= power > LIT * floor
     spectra = dctn(blocks[whole], axes=(1, 2, 3), norm="ortho")
+    if floor:
+        spectra /= np.sqrt(share(power[whole], floor))[:, None, None, None].astype(np.float32)
     centres = np.stack(place[1:], axis=1)[whole] + (np.array(sides) - 1) / 2
     return _Blocks(spectra, flat[whole].mean(axis=1), centres)
 
