@@ -16,7 +16,7 @@ from .blocks import Blocks, noise_curve
 SEVERAL, MOST = 1.5, 32  # coils: fewer are as well one, more share their noise
 FEWEST = 4  # brightnesses that tell it
 SMOOTH = 1.2  # band ratio: what is above has anatomy in it, or its noise is not white
-NEAR = 0.35  # of the darkest blocks' power: a lower floor takes too little of their variance to be told from anatomy
+NEAR = 0.35  # of the power of the darkest of these: a lower floor takes too little of their variance to be told from anatomy
 CLEARER = 0.5  # squared error of a floor over that of a single coil's
 OUTLIER = 0.25  # of the variance's natural logarithm
 _CANDIDATES = np.geomspace(0.05, 1, 60)  # over the power of the darkest blocks
@@ -24,11 +24,13 @@ _CANDIDATES = np.geomspace(0.05, 1, 60)  # over the power of the darkest blocks
 
 def noise_floor(blocks: Blocks) -> float:
     """Mean square of the magnitudes where there is no signal, in the study's unit squared; 0 of a single coil."""
-    parts = [part for part in noise_curve(blocks) if part.band_ratio <= SMOOTH and part.variance > 0]
-    if len(parts) < FEWEST:
+    curve = noise_curve(blocks)
+    smooth = np.array([part.band_ratio <= SMOOTH and part.variance > 0 for part in curve], bool)
+    if smooth.sum() < FEWEST:
         return 0.0
-    variance = np.array([part.variance for part in parts])
-    power = np.array([np.median(np.square(part.voxels).mean(axis=1)) for part in parts])
+    power = np.array([np.median(np.square(part.voxels).mean(axis=1)) for part in curve])
+    darkest, power = power.min(), power[smooth]
+    variance = np.array([part.variance for part in curve])[smooth]
 
     def fitted(floors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Variance of the noise in each channel by each candidate, and its squared error over the brightnesses."""
@@ -36,11 +38,11 @@ def noise_floor(blocks: Blocks) -> float:
         middle = np.median(logs, axis=1)
         return np.exp(middle), np.square(np.minimum(np.abs(logs - middle[:, None]), OUTLIER)).mean(axis=1)
 
-    floors = _CANDIDATES * power.min()
+    floors = _CANDIDATES * darkest
     whole, errors = fitted(floors)
     errors = np.where(floors <= 2 * MOST * whole, errors, np.inf)
     best = int(errors.argmin())
-    if _CANDIDATES[best] < NEAR or floors[best] < 2 * SEVERAL * whole[best]:
+    if floors[best] < NEAR * power.min() or floors[best] < 2 * SEVERAL * whole[best]:
         return 0.0
     _, single = fitted(np.array([min(2 * whole[best], power.min())]))
     return float(floors[best]) if errors[best] < CLEARER * single[0] else 0.0
