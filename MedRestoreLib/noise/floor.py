@@ -16,7 +16,7 @@ from .blocks import Blocks, noise_curve
 SEVERAL, MOST = 1.5, 32  # coils: fewer are as well one, more share their noise
 FEWEST = 4  # brightnesses that tell it
 SMOOTH = 1.2  # band ratio: what is above has anatomy in it, or its noise is not white
-NEAR = 0.35  # of the power of the darkest of these: a lower floor takes too little of their variance to be told from anatomy
+NEAR = 0.35  # of the power of the darkest of these: a lower floor takes too little of their variance to be told
 CLEARER = 0.5  # squared error of a floor over that of a single coil's
 OUTLIER = 0.25  # of the variance's natural logarithm
 _CANDIDATES = np.geomspace(0.05, 1, 60)  # over the power of the darkest blocks

@@ -1,4 +1,4 @@
-"""Noise of several coils, combined by the root of the sum of squares, is not Rician: its strength is found all the same."""
+"""Noise of several coils, combined by the root of the sum of squares, is not Rician; its strength is found."""
 
 from __future__ import annotations
 
