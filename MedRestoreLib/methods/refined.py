@@ -17,7 +17,7 @@ from .bm4d import bm4d
 from .learned import loaded
 from .options import checked
 
-RETURNED = 0.3  # of what was removed of counts: lesions are detected best so, and PSNR falls by less than 0.1 dB
+RETURNED = 0.4  # of what was removed of counts: faint lesions keep as much contrast as by BM3D; PSNR falls by 0.1 dB
 AT_ONCE = 1 << 18  # voxels that a network is shown at once, which bounds its memory
 
 
