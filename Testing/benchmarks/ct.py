@@ -79,7 +79,7 @@ def row(photons: float, draw: int, modality: str = "CT") -> dict[str, Any]:
         "contrast": {"noisy": (contrasts(noisy) / contrasts(clean)).tolist()},
     }
     for name in dict.fromkeys((plan.method, *METHODS)):
-        volume = restored(image, replace(plan, method=name, dimensions=2 if name == "bm3d" else 3), 1.0)
+        volume = restored(image, replace(plan, method=name, dimensions=2 if name == "bm3d" else 3))
         found["gain"][name] = 10 * np.log10(error(noisy) / error(volume))
         found["contrast"][name] = (contrasts(volume) / contrasts(clean)).tolist()
     return found
