@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..noise import Spectrum
+from . import returning
 from .aggregation import by_size
 from .collaborative import Profile, Step, filtered, in_chunks, put_back, shrunk
 from .correlated import GroupNoise
@@ -44,10 +45,18 @@ PROFILES = {
     "high_noise": (Step(32, 25000.0, 2.9), Step(32, 3500.0)),
 }
 HIGH_NOISE = 0.1  # the profile for it gains 0.2 dB at 0.15 and nothing at 0.06
+REACH = 26  # of both steps
 
 
 @checked
-def bm4d(volumes: Tensor, sigma: float, *, profile: Profile = "auto", spectrum: Spectrum | None = None) -> Tensor:
+def bm4d(
+    volumes: Tensor,
+    sigma: float,
+    *,
+    profile: Profile = "auto",
+    keep_means: bool = False,
+    spectrum: Spectrum | None = None,
+) -> Tensor:
     """Denoise volumes that carry Gaussian noise, white or of a known spectrum.
 
     A voxel of the result depends on the input up to 26 voxels away in each dimension: 13 in each step (from the voxel 3
@@ -61,6 +70,8 @@ def bm4d(volumes: Tensor, sigma: float, *, profile: Profile = "auto", spectrum: 
         sigma: standard deviation of the noise on the same scale.
         profile: "normal", "high_noise" (larger groups of less similar cubes), or "auto": high_noise above sigma = 0.1,
             or where coloured noise is that strong at low frequencies.
+        keep_means: give back what was taken from the means of small regions, with a little of the noise; see
+            ``returning``.
         spectrum: of coloured noise: every coefficient of a group has its own variance, which depends on how far its
             cubes lie apart; it takes up to twice as long. None: white.
 
@@ -82,8 +93,14 @@ def bm4d(volumes: Tensor, sigma: float, *, profile: Profile = "auto", spectrum: 
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # whose ten bits would not do
         for noisy in volumes[:, 0]:
             basic = _step(hard, noisy, noisy, variance, spectrum)
-            restored.append(_step(wiener, noisy, basic, variance, spectrum))
+            final = _step(wiener, noisy, basic, variance, spectrum)
+            restored.append(returning.returned(noisy, final, sigma, spectrum) if keep_means else final)
     return torch.stack(restored)[:, None]
+
+
+def reach(sigma: float, keep_means: bool = False, **_: object) -> int:
+    """How many voxels away a voxel can influence the result, along each axis."""
+    return REACH + keep_means * returning.reach()
 
 
 def _step(step: Step, noisy: Tensor, pilot: Tensor, variance: float, spectrum: Spectrum | None) -> Tensor:
