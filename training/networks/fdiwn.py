@@ -25,13 +25,14 @@ class ShuffledAttention(nn.Module):
         super().__init__()
         half = channels // (2 * PARTS)
         self.normed = nn.GroupNorm(half, half)
-        self.gain, self.offset = (nn.Parameter(start(2, 1, half, 1, 1)) for start in (torch.zeros, torch.ones))
+        self.gains = nn.ParameterList(torch.zeros(half, 1, 1) for _ in range(2))
+        self.offsets = nn.ParameterList(torch.ones(half, 1, 1) for _ in range(2))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         count, channels, rows, columns = features.shape
         whole, places = features.reshape(count * PARTS, channels // PARTS, rows, columns).chunk(2, 1)
-        whole = whole * torch.sigmoid(self.gain[0] * whole.mean((2, 3), keepdim=True) + self.offset[0])
-        places = places * torch.sigmoid(self.gain[1] * self.normed(places) + self.offset[1])
+        whole = whole * torch.sigmoid(self.gains[0] * whole.mean((2, 3), keepdim=True) + self.offsets[0])
+        places = places * torch.sigmoid(self.gains[1] * self.normed(places) + self.offsets[1])
         return channel_shuffle(torch.cat((whole, places), 1).reshape(features.shape), 2)
 
 

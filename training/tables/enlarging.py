@@ -26,6 +26,8 @@ METHODS: Rows = {
     "edsr_x2": "EDSR, 16 blocks of 64",
     "rcan_x2": "RCAN, 4 groups of 4 blocks",
     "fdiwn_x2": "FDIWN",
+    "real_esrnet_x4": "Real-ESRNet, 6 blocks of 32",
+    "real_esrgan_x4": "Real-ESRGAN, 6 blocks of 32",
     "teacher_x2": "ENLCN, 16 blocks of 64: the teacher",
     "student_brief": "student, 4 minutes",
     "student_x2_data_free": "student of the teacher, without data",
