@@ -591,8 +591,8 @@
         <translation>Allgemeines Netz</translation>
     </message>
     <message>
-        <source>A network trained on images of many kinds and told the noise level: for single slices of MR.</source>
-        <translation>Ein Netz, das an Bildern vieler Arten trainiert wurde und den Rauschpegel erfährt: für einzelne MR-Schichten.</translation>
+        <source>BM3D and a network trained on images of many kinds, joined and refined by another: for single slices.</source>
+        <translation>BM3D und ein Netz, das an Bildern vieler Arten trainiert wurde, von einem weiteren verbunden und verfeinert: für einzelne Schichten.</translation>
     </message>
     <message>
         <source>Disentangled network</source>

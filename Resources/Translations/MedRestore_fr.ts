@@ -591,7 +591,7 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>A network trained on images of many kinds and told the noise level: for single slices of MR.</source>
+        <source>BM3D and a network trained on images of many kinds, joined and refined by another: for single slices.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
