@@ -515,6 +515,14 @@
         <translation>Ein Netz, an simulierten Knochenszintigrammen trainiert: empfohlen für rohe Zählraten, bei denen es BM3D übertrifft.</translation>
     </message>
     <message>
+        <source>Counts network</source>
+        <translation>Netz für Zählereignisse</translation>
+    </message>
+    <message>
+        <source>BM3D and EMANet, joined and refined by another network: for raw counts of any organ.</source>
+        <translation>BM3D und EMANet, von einem weiteren Netz verbunden und verfeinert: für rohe Zählereignisse jedes Organs.</translation>
+    </message>
+    <message>
         <source>DnCNN for bone scans</source>
         <translation>DnCNN für Knochenszintigramme</translation>
     </message>
@@ -591,8 +599,8 @@
         <translation>Allgemeines Netz</translation>
     </message>
     <message>
-        <source>A network trained on images of many kinds and told the noise level: for single slices of MR.</source>
-        <translation>Ein Netz, das an Bildern vieler Arten trainiert wurde und den Rauschpegel erfährt: für einzelne MR-Schichten.</translation>
+        <source>BM3D and a network trained on images of many kinds, joined and refined by another: for single slices.</source>
+        <translation>BM3D und ein Netz, das an Bildern vieler Arten trainiert wurde, von einem weiteren verbunden und verfeinert: für einzelne Schichten.</translation>
     </message>
     <message>
         <source>Disentangled network</source>

@@ -515,6 +515,14 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
+        <source>Counts network</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>BM3D and EMANet, joined and refined by another network: for raw counts of any organ.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>DnCNN for bone scans</source>
         <translation type="unfinished"></translation>
     </message>
@@ -591,7 +599,7 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>A network trained on images of many kinds and told the noise level: for single slices of MR.</source>
+        <source>BM3D and a network trained on images of many kinds, joined and refined by another: for single slices.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

@@ -29,7 +29,7 @@ LIMITS = """\
 - Real studies have noise of their own; averaging made it weaker, not nothing: some of it counts as signal here.
 - The noise is white. On coloured noise it removes too little.
 - What repeats itself exactly, such as the bars of a phantom, BM3D restores better by 5 to 8 dB; T2 spines, fetal heads
-  and photographs as well, by up to half a decibel (held-out studies, Testing/benchmarks/general.py).
+  and photographs as well, by up to half a decibel. It is no method alone: `slices` refines its result and BM3D's.
 - Nine heads, 38 hearts: not a population. For research use only."""
 SHAPES = "shapes"
 DARK = 0.02  # a patch whose brightest pixel is below shows nothing; another is drawn

@@ -13,7 +13,7 @@ from functools import lru_cache, partial
 import numpy as np
 import torch
 
-from MedRestoreLib.methods import catalogue
+from MedRestoreLib.methods import catalogue, learned
 from MedRestoreLib.metrics import fidelity
 from MedRestoreLib.noise.rician import Rician
 from MedRestoreLib.pipeline.domains import STABILISED
@@ -148,6 +148,10 @@ def _by_slices(method: str, images: torch.Tensor, sigma: float) -> torch.Tensor:
     return catalogue.find(method).load()(images[:, None], sigma)[:, 0]
 
 
+def _by_network(weights: str, images: torch.Tensor, sigma: float) -> torch.Tensor:
+    return learned.stabilised(images[:, None], sigma, weights=weights)[:, 0]
+
+
 def _by_volume(method: str, images: torch.Tensor, sigma: float) -> torch.Tensor:
     return catalogue.find(method).load()(images[None, None], sigma)[0, 0]
 
@@ -156,7 +160,8 @@ DEEP = ("bm4d", "prinlm3d", "odct3d")
 BASELINES: dict[str, Restorer] = {
     "noisy": lambda noisy, level: noisy,
     "offset": offset,
-    **{name: partial(stabilised, partial(_by_slices, name)) for name in ("bm3d", "general")},
+    "bm3d": partial(stabilised, partial(_by_slices, "bm3d")),
+    "general": partial(stabilised, partial(_by_network, "general")),  # alone, without BM3D
     **{name: partial(stabilised, partial(_by_volume, name)) for name in DEEP},
 }
 

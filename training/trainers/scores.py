@@ -25,6 +25,7 @@ from ..recipe import RecipeError
 
 Score = Callable[[Trained, Source, int], dict[str, float]]  # (network, source, patients) → "score" and its parts
 
+EVEN = 1e-3  # standard deviations: rounding of the mean of an even image
 LEAST_COUNTS = 0.01  # added to expected counts: a rate of zero forbids every count
 TILE = 128  # pixels: side of the tiles that networks of a whole patch, such as the level network, see of a view
 
@@ -147,7 +148,7 @@ def refined(network: Trained, source: Pilots | Slices, patients: int) -> dict[st
         stacks, clean = source.held_out(number)
         with torch.inference_mode():
             restored = network.network.eval()(torch.from_numpy(stacks), torch.ones(len(stacks)))[:, 0].numpy()
-        shown = clean > min(SHOWN, float(clean.mean()))
+        shown = clean > min(SHOWN, float(clean.mean())) - EVEN
         pilots = stacks[:, 3 * network.network.around + 1]
         errors = [np.square(image - clean)[shown].mean() for image in (pilots, restored)]
         gains.append(10 * np.log10(errors[0] / errors[1]))
