@@ -103,19 +103,6 @@ def network(domain: str, **row: Any) -> Method:
 
 
 METHODS = (
-    network(
-        "rate",
-        id="emanet",
-        title="EMANet",
-        summary="A network trained on simulated bone scans: recommended for raw counts where it beats BM3D.",
-        citation=f"After {EMANET}; changes are ours",
-        modalities=("NM",),
-        reach=96,  # beyond this nothing above rounding was seen
-        bytes_per_voxel=300,
-        recommended_for=(FirstChoice("EMANet was trained for it", modalities=("NM",)),),
-        validity=BONE_SCANS,
-        weights="emanet_bone",
-    ),
     Method(
         id="counts",
         title="Counts network",
@@ -135,6 +122,19 @@ METHODS = (
         validity=BONE_SCANS,
         weights="counts",
         pilot="emanet_bone",
+    ),
+    network(
+        "rate",
+        id="emanet",
+        title="EMANet",
+        summary="A network trained on simulated bone scans: recommended for raw counts where it beats BM3D.",
+        citation=f"After {EMANET}; changes are ours",
+        modalities=("NM",),
+        reach=96,  # beyond this nothing above rounding was seen
+        bytes_per_voxel=300,
+        recommended_for=(FirstChoice("EMANet was trained for it", modalities=("NM",)),),
+        validity=BONE_SCANS,
+        weights="emanet_bone",
     ),
     network(
         "rate",
