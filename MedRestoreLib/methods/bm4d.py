@@ -73,21 +73,31 @@ def bm4d(volumes: Tensor, sigma: float, *, profile: Profile = "auto", spectrum: 
     >>> bm4d(torch.full((1, 1, 8, 8, 8), 0.5), 0.1).shape
     torch.Size([1, 1, 8, 8, 8])
     """
-    if profile == "auto":
-        low = 1.0 if spectrum is None else spectrum.plateau  # of the noise, where most of an image's structure is
-        profile = "high_noise" if sigma * low > HIGH_NOISE else "normal"
-    hard, wiener = PROFILES[profile]
-    variance = max(float(sigma) ** 2, 1e-12)  # no 0/0 in the Wiener filter where there is no noise
+    hard, _ = _steps(profile, sigma, spectrum)
     restored = []
-    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # whose ten bits would not do
-        for noisy in volumes[:, 0]:
-            basic = _step(hard, noisy, noisy, variance, spectrum)
-            restored.append(_step(wiener, noisy, basic, variance, spectrum))
+    for noisy in volumes[:, 0]:
+        basic = _step(hard, noisy, noisy, sigma, spectrum)
+        restored.append(second_step(noisy, basic, sigma, profile=profile, spectrum=spectrum))
     return torch.stack(restored)[:, None]
 
 
-def _step(step: Step, noisy: Tensor, pilot: Tensor, variance: float, spectrum: Spectrum | None) -> Tensor:
-    """One step on a volume ``(D, H, W)`` with noise of this variance, in chunks; cubes are compared in ``pilot``."""
+def second_step(
+    noisy: Tensor, estimate: Tensor, sigma: float, *, profile: Profile = "auto", spectrum: Spectrum | None = None
+) -> Tensor:
+    """The Wiener filter of BM4D, told by any estimate of a volume; both ``(D, H, W)``, the rest as for ``bm4d``."""
+    return _step(_steps(profile, sigma, spectrum)[1], noisy, estimate, sigma, spectrum)
+
+
+def _steps(profile: Profile, sigma: float, spectrum: Spectrum | None) -> tuple[Step, Step]:
+    if profile == "auto":
+        low = 1.0 if spectrum is None else spectrum.plateau  # of the noise, where most of an image's structure is
+        profile = "high_noise" if sigma * low > HIGH_NOISE else "normal"
+    return PROFILES[profile]
+
+
+def _step(step: Step, noisy: Tensor, pilot: Tensor, sigma: float, spectrum: Spectrum | None) -> Tensor:
+    """One step on a volume ``(D, H, W)``, in chunks; cubes are compared in ``pilot``."""
+    variance = max(float(sigma) ** 2, 1e-12)  # no 0/0 in the Wiener filter where there is no noise
     transform = haar(CUBES.side, 3) if step.threshold else _rising_dct()
     synthesis = transform.float().T.to(noisy.device)
     coloured = None if spectrum is None else _group_noise(step, spectrum).to(noisy.device)
@@ -117,7 +127,8 @@ def _step(step: Step, noisy: Tensor, pilot: Tensor, variance: float, spectrum: S
     chunk = CHUNK.on(noisy.device)
     counts = (chunk // CUBES.stride, 0, 0)  # a run along the slices may have any length: each of them is a batch
     runs = [CUBES.runs(length, axis, counts[axis]) for axis, length in enumerate(noisy.shape)]
-    return filtered(noisy, pilot, CUBES, [in_chunks(axis, chunk) for axis in runs], filter_box)
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # whose ten bits would not do
+        return filtered(noisy, pilot, CUBES, [in_chunks(axis, chunk) for axis in runs], filter_box)
 
 
 def _spectra(volume: Tensor, transform: Tensor) -> Tensor:
