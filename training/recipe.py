@@ -146,12 +146,20 @@ class Validation:
 
 @dataclass(frozen=True)
 class Critic:
-    """The critic of an adversarial training: it makes ``steps`` before each step of the network."""
+    """The critic of an adversarial training: it makes ``steps`` before each step of the network.
+
+    Attributes:
+        kind: "wasserstein", or a discriminator's loss: a name in ``training.losses.gan.DISCRIMINATION``.
+        weight: of the adversarial loss among the recipe's losses.
+        penalty: weight of a Wasserstein critic's gradient penalty.
+    """
 
     implementation: str
     arguments: dict[str, Any] = field(default_factory=dict)
     steps: int = 4
-    penalty: float = 10.0  # weight of the gradient penalty
+    kind: str = "wasserstein"
+    weight: float = 1.0
+    penalty: float = 10.0
 
 
 @dataclass(frozen=True)

@@ -8,23 +8,28 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from MedRestoreLib.networks import resizing
 from Testing.support.phantoms import camera
 from training import build, checkpoint
 from training import recipe as recipes
-from training.data import clips
+from training.data import clips, second_order
 from training.data.degradations import degrade
 from training.data.folder import Pictures
 from training.evaluation.clips import Case, entropy, measure
 from training.losses.enlarged import Enlarged
 from training.losses.fusion import FusionLoss
+from training.networks.discriminators import UNet
 from training.networks.edsr import EDSR
 from training.networks.enlcn import ENLCN, EfficientNonLocal, contrast
 from training.networks.espcn import ESPCN
+from training.networks.fdiwn import FDIWN
 from training.networks.fsrcnn import FSRCNN
 from training.networks.generator import Generator
 from training.networks.rcan import RCAN
+from training.networks.rrdb import RRDB
 from training.networks.vdsr import VDSR
 from training.trainers import data_free
 from training.trainers.loop import train
@@ -131,8 +136,11 @@ def test_fusion_wants_the_frame_of_most_contrast():
         (lambda: EDSR(3), 43.7),
         (lambda: EDSR(4), 43.1),
         (lambda: ENLCN(2, 32, 256), 40.7 + 0.49),
+        (lambda: FDIWN(2), 0.629 - 0.011),  # of one channel, not of three
+        (lambda: RRDB(4), 16.7),
+        (lambda: UNet(), 4.38),
     ],
-    ids=["FSRCNN", "ESPCN", "VDSR", "EDSR 2", "EDSR 3", "EDSR 4", "ENLCN"],
+    ids=["FSRCNN", "ESPCN", "VDSR", "EDSR 2", "EDSR 3", "EDSR 4", "ENLCN", "FDIWN", "RRDB", "its U-Net"],
 )
 def test_rivals_are_as_large_as_their_papers_say(network, millions):
     with torch.device("meta"):
@@ -149,8 +157,9 @@ def test_rivals_are_as_large_as_their_papers_say(network, millions):
         lambda factor: EDSR(factor, blocks=2, width=8),
         lambda factor: RCAN(factor, groups=1, blocks=1, width=16),
         lambda factor: ENLCN(factor, blocks=8, width=8),
+        lambda factor: FDIWN(factor, wide=8),
     ],
-    ids=["FSRCNN", "ESPCN", "VDSR", "EDSR", "RCAN", "ENLCN"],
+    ids=["FSRCNN", "ESPCN", "VDSR", "EDSR", "RCAN", "ENLCN", "FDIWN"],
 )
 def test_rivals_enlarge(network, factor):
     with torch.inference_mode():
@@ -208,11 +217,54 @@ def test_noise_raises_the_papers_entropy():
     assert entropy(noisy) > entropy(flat) + 3
 
 
-@pytest.mark.parametrize("recipe", ["student_x2", "espcn_x2", "fsrcnn_x2", "vdsr_x2", "edsr_x2", "rcan_x2"])
+TRAINED = ("student_x2", "espcn_x2", "fsrcnn_x2", "vdsr_x2", "edsr_x2", "rcan_x2", "fdiwn_x2", "real_esrgan_x4")
+
+
+@pytest.mark.parametrize("recipe", TRAINED)
 def test_every_recipe_trains_what_it_says(recipe):
     network = build.module(recipes.read(recipe).network.implementation, recipes.read(recipe).network.arguments)
+    side = 12 * int(recipe[-1])
     with torch.inference_mode():
-        assert network(torch.rand(1, 1, 12, 12)).shape == (1, 1, 24, 24)
+        assert network(torch.rand(1, 1, 12, 12)).shape == (1, 1, side, side)
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+def test_rrdb_enlarges_odd_frames(factor):
+    with torch.inference_mode():
+        found = RRDB(factor, blocks=1, width=8, growth=4)(torch.rand(2, 1, 9, 14))
+    assert found.shape == (2, 1, 9 * factor, 14 * factor)
+
+
+@given(seed=st.integers(0, 10_000), factor=st.sampled_from([2, 3, 4]), grey=st.floats(0.1, 0.9))
+@settings(max_examples=30, deadline=None)
+def test_the_second_order_degradation_keeps_place_and_brightness(seed, factor, grey):
+    """A lone edge stays where it is and as high, though it rings and noise lies on it."""
+    edge = np.full((96, 96), grey, np.float32)
+    edge[:, 48:] = 0.0
+    found = degrade("reduced", edge, float(factor), np.random.default_rng(seed), form="second_order")["noisy"]
+    side = 96 // factor
+    assert found.shape == (side, side)
+    assert found.min() >= 0
+    assert found.max() <= 1
+    quarter = side // 4
+    assert abs(found[:, :quarter].mean() - grey) < 0.1
+    assert found[:, -quarter:].mean() < 0.1
+    bright = np.count_nonzero(found.mean(0) > found[:, :quarter].mean() / 2)
+    assert abs(bright - side / 2) <= 1
+
+
+def test_the_second_order_degradation_takes_more_than_reduction_does():
+    clean = camera(128, 128)
+    plain = degrade("reduced", clean, 4.0, np.random.default_rng(0))["noisy"]
+    apart = [
+        np.square(degrade("reduced", clean, 4.0, np.random.default_rng(seed), form="second_order")["noisy"] - plain)
+        for seed in range(20)
+    ]
+    assert np.sqrt(np.mean(apart)) > 0.03
+    kernels = second_order.gaussian(21, 3, 1, 0.4), second_order.sinc(13, 1.5)
+    assert [float(kernel.sum()) for kernel in kernels] == pytest.approx([1, 1])
+    assert (kernels[0] >= 0).all()
+    assert (kernels[1] < 0).any(), "a sinc rings"
 
 
 def test_what_neighbours_show_is_one_frame_of_six():

@@ -11,7 +11,7 @@ import torch
 from MedRestoreLib.networks import resizing
 from MedRestoreLib.noise.speckle import Speckle
 
-from . import WHITE
+from . import WHITE, second_order
 
 PSF = (0.4, 0.8)  # standard deviation of the point spread function, in pixels of the reduced image
 SPECKLE = (0.02, 0.15)  # relative standard deviation
@@ -24,8 +24,8 @@ def reduced(clean: np.ndarray, level: float, rng: np.random.Generator, form: str
 
     Args:
         clean: float32 ``(rows, columns)`` in [0, 1]; sides are cut to multiples of the factor.
-        form: "bicubic", the paper's; or "blur+down+speckle": a Gaussian point spread function, decimation, then
-            multiplicative speckle.
+        form: "bicubic", the paper's; "blur+down+speckle": a Gaussian point spread function, decimation, then
+            multiplicative speckle; or "second_order": Real-ESRGAN's.
 
     Returns:
         ``noisy``, float32 ``(rows / factor, columns / factor)``, in steps of 1/255, and ``clean`` as it was cut.
@@ -34,6 +34,8 @@ def reduced(clean: np.ndarray, level: float, rng: np.random.Generator, form: str
     clean = cut(clean, factor)
     if form == "bicubic":
         small = resized(clean, factor)
+    elif form == "second_order":
+        small = second_order.degraded(clean, factor, rng)
     else:
         from scipy.ndimage import gaussian_filter
 

@@ -1,10 +1,13 @@
-"""Discriminators of unpaired trainings: logits of places, higher for real images than for generated ones."""
+"""Discriminators of trainings with a critic: logits of places, higher for real images than for generated ones."""
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import avg_pool2d, interpolate, leaky_relu
+from torch.nn.utils.parametrizations import spectral_norm
 
 
 class MultiScale(nn.Module):
@@ -44,6 +47,38 @@ class PatchGAN(nn.Module):
     def forward(self, images: Tensor, level: Tensor) -> Tensor:
         """Images ``(N, 1, H, W)`` to the logits of their patches ``(N, places)``; the level is not used."""
         return self.layers(2 * images - 1).flatten(1)
+
+
+class UNet(nn.Module):
+    """Real-ESRGAN's: the logit of every pixel, by a spectrally normalised U-Net (Wang et al., ICCV workshops 2021).
+
+    Args:
+        width: channels at full resolution; 64 in the paper.
+    """
+
+    def __init__(self, width: int = 64) -> None:
+        super().__init__()
+        widths = [width << depth for depth in range(4)]
+
+        def normed(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Module:
+            return spectral_norm(nn.Conv2d(inputs, outputs, size, stride, padding=1, bias=False))
+
+        self.head = nn.Conv2d(1, width, 3, padding=1)
+        self.down = nn.ModuleList(normed(a, b, 4, 2) for a, b in pairwise(widths))
+        self.up = nn.ModuleList(normed(b, a) for b, a in pairwise(widths[::-1]))
+        self.fine = nn.Sequential(normed(width, width), nn.LeakyReLU(0.2), normed(width, width), nn.LeakyReLU(0.2))
+        self.last = nn.Conv2d(width, 1, 3, padding=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images ``(N, 1, H, W)``, sides multiples of 8, to logits of the same shape."""
+        found = [leaky_relu(self.head(images), 0.2)]
+        for layer in self.down:
+            found.append(leaky_relu(layer(found[-1]), 0.2))
+        x = found.pop()
+        for layer in self.up:
+            wide = interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+            x = leaky_relu(layer(wide), 0.2) + found.pop()
+        return self.last(self.fine(x))
 
 
 def _strided(width: int, strides: tuple[int, ...], last: nn.Module, *, norm: bool = False) -> nn.Sequential:
