@@ -23,8 +23,8 @@ def install(monkeypatch: pytest.MonkeyPatch, trained: bool) -> dict[str, torch.n
     made = {"tested": Refining(width=8, others=2), "general": BiasFree(width=8)}
     if trained:
         torch.nn.init.normal_(made["tested"].last.weight, std=0.05)
-    monkeypatch.setattr("MedRestoreLib.methods.refined.loaded", lambda name, device: made[name].requires_grad_(False))
-    return made
+    monkeypatch.setattr("MedRestoreLib.methods.refined.loaded", lambda name, device: made[name])
+    return {name: network.requires_grad_(False) for name, network in made.items()}
 
 
 @pytest.fixture
