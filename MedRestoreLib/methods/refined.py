@@ -54,7 +54,7 @@ def pilots_of(
 
     They are BM4D's; the mean of the general network's along the three axes, which is told the level of white noise that
     is as strong; and what BM4D's second step makes of the noisy volume when it is told the mean of both. The last is
-    0.2 dB above BM4D in the mean where the noise is 15 % of the maximum.
+    0.1 dB above BM4D in the mean where the noise is 15 % of the maximum.
     """
     first = bm4d(noisy[None, None], sigma, spectrum=spectrum)[0, 0]
     second = along_all_axes(general, noisy, sigma if spectrum is None else sigma * spectrum.as_white)
