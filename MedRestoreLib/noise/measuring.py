@@ -10,11 +10,13 @@ After Ponomarenko et al., Proc. SPIE 6494, 2007, and Lebrun, Colom and Morel, IP
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .blocks import SIDE, grey_step
+from .floor import share
 from .map import LEAST, NoiseMap
 from .spectrum import Spectrum
 
@@ -29,21 +31,22 @@ FOREGROUND = 0.12  # of the study's brightness: blocks below it are air
 AIR = 4.5  # mean of air over its noise, at most: 1.9 with one coil, 4 with four
 DARK = 0.35  # of the brightest blocks: air is darker
 SIGNAL = 2.5  # of a block over its noise: fainter ones are left out, where magnitudes are far from Gaussian
+LIT = 1.3  # power of a block over the noise floor: fainter ones may be air
 REGION, REGIONS = 24, 4  # voxels of a region's side at least, and regions along an axis at most
 STRONG = 0.3  # of the strongest coefficient: fainter ones do not tell a block's noise
+# Noise that was filtered has less than LEAKED of the strongest coefficient at the OPEN last indices along each axis;
+# white noise has more even where the strongest is anatomy's.
+OPEN, LEAKED = 2, 0.02
 GROWN = 1.15  # growth from which there is anatomy in the blocks
-UNBELIEVABLE = 8.0  # strongest over weakest: no receiver or reconstruction does that
+UNBELIEVABLE = 4.0  # strongest over weakest: no receiver or reconstruction does that
 SCATTERED = 1.8  # dispersion from which there is anatomy in the blocks
 # Squares of a few slices show neither the weak texture of tissue nor how uneven noise is: coloured noise that is so
 # much fainter than tissue, or noise that scatters so much among the flattest of them, is not trusted.
 FAINT, SCATTERED_SQUARES = 30.0, 1.14
 ANATOMY = 1.1  # growth of squares from which there may be anatomy in the blocks
 FILTERED = 1 / 3  # of ``least``: noise that is fainter at the highest frequencies is taken to be filtered
-CALMER = 0.75  # a map is kept if it lessens the dispersion to this part
-# Noise is uneven by the same factor at all frequencies; of anatomy there is less at high ones. A map of the higher
-# frequencies that follows that of the lower ones by less than this is anatomy's.
-ALIKE = 0.6
 HIGH = (6, 24)  # coefficients of squares and of cubes that tell a map, at least
+FINE = (12, 14)  # sums of a cube's indices beyond which anatomy is weaker, and beyond which it is weakest
 # Densities that differ by less, relatively, are those of white noise; of few blocks, by CHANCE / sqrt(blocks). White
 # noise stays below 3.8 / sqrt(blocks), and noise that was zero-filled to 1.2 times the size or more differs by 0.8.
 WHITE, CHANCE = 0.15, 4.0
@@ -136,25 +139,28 @@ class Measured:
         return "; ".join(one.words for one in (self.spectrum, self.noise_map) if one is not None) or "white and even"
 
 
-def measure(voxels: np.ndarray, *, textured: bool = False) -> Measured | None:
+def measure(voxels: np.ndarray, *, textured: bool = False, floor: float = 0.0) -> Measured | None:
     """The noise of magnitudes or grey values ``(frames, slices, rows, columns)``; None without flat blocks.
 
-    ``textured``: slices may be pictures of anything, with fine texture everywhere.
+    Args:
+        voxels: the study.
+        textured: slices may be pictures of anything, with fine texture everywhere.
+        floor: mean square of the air, where several coils were combined; see ``noise_floor``.
     """
     if min(voxels.shape[-2:]) < SIDE or voxels.min() == voxels.max():
         return None
     step, slices = grey_step(voxels), voxels.shape[1]
-    blocks = _cut(voxels, voxels, slices >= DEEP)
+    blocks = _cut(voxels, voxels, slices >= DEEP, floor)
     found = [_measured(blocks, step, voxels.shape[1:], textured=textured)]
     if DEEP <= slices < MANY and found[0] is not None and found[0].noise_map is None:
         # Where slices are thick, cubes reach over more anatomy than squares do.
-        flat = _measured(_cut(voxels, voxels, False), step, voxels.shape[1:], textured=textured)
+        flat = _measured(_cut(voxels, voxels, False, floor), step, voxels.shape[1:], textured=textured)
         if flat is not None and flat.blocks >= ENOUGH and flat.sigma < THICK * found[0].sigma:
             found = [flat]
     if len(voxels) > 1:
         # Half the difference of successive frames has half the noise's variance, and no anatomy where they agree.
         difference = np.diff(voxels, axis=0) * np.float32(0.5**0.5)
-        blocks = _cut(difference, (voxels[1:] + voxels[:-1]) / 2, slices >= DEEP)
+        blocks = _cut(difference, (voxels[1:] + voxels[:-1]) / 2, slices >= DEEP, floor)
         found.append(_measured(blocks, step, voxels.shape[1:], repeats=True))
     return min((one for one in found if one is not None), key=lambda one: one.sigma, default=None)
 
@@ -171,8 +177,11 @@ class _Blocks:
         return _Blocks(self.spectra[chosen], self.mean[chosen], self.places[chosen])
 
 
-def _cut(voxels: np.ndarray, brightness: np.ndarray, cubes: bool) -> _Blocks:
-    """At most MOST cubes or squares where ``brightness`` is that of an object; drawn at random, always the same."""
+def _cut(voxels: np.ndarray, brightness: np.ndarray, cubes: bool, floor: float) -> _Blocks:
+    """At most MOST cubes or squares where ``brightness`` is that of an object; drawn at random, always the same.
+
+    Near the noise floor they are left out, and above it their noise is that of each channel.
+    """
     from scipy.fft import dctn
 
     sides = (SIDE if cubes else 1, SIDE, SIDE)
@@ -191,7 +200,11 @@ def _cut(voxels: np.ndarray, brightness: np.ndarray, cubes: bool) -> _Blocks:
     )
     flat = greys.reshape(len(greys), -1)
     whole = ((flat == 0) | (flat == brightness.max())).mean(axis=1) < 0.02
+    power = np.square(flat).mean(axis=1)
+    whole &= power > LIT * floor
     spectra = dctn(blocks[whole], axes=(1, 2, 3), norm="ortho")
+    if floor:
+        spectra /= np.sqrt(share(power[whole], floor))[:, None, None, None].astype(np.float32)
     centres = np.stack(place[1:], axis=1)[whole] + (np.array(sides) - 1) / 2
     return _Blocks(spectra, flat[whole].mean(axis=1), centres)
 
@@ -229,12 +242,16 @@ def _measured(
     counts[1] = min(max(counts[1], 2 * counts[0]), len(blocks.mean))
     flat = [_Flat.of(blocks, bands, count, np.ones(len(blocks.mean))) for count in counts]
     noise_map = None
-    if candidate := _map(blocks, bands, flat[0].variances, shape):
+    for look in _Look.all(flat[0].variances, bands):
+        candidate = _map(blocks, bands, flat[0].variances, look, shape)
+        if candidate is None:
+            continue
         scale = candidate.at(blocks.places, shape)
-        evened = [_Flat.of(blocks, bands, count, scale) for count in counts]
+        evened = [_Flat.of(blocks, bands, count, scale, look.judged) for count in counts]
         before = replace(evened[0], energies=evened[0].energies * np.square(scale[evened[0].chosen])).dispersion
-        if evened[0].dispersion < CALMER * before and (repeats or _growth(*evened) < GROWN):
-            noise_map, flat = candidate, evened
+        if evened[0].dispersion < look.calmer * before and (repeats or _growth(*evened) < GROWN):
+            noise_map, flat = candidate, [_Flat.of(blocks, bands, count, scale) for count in counts]
+            break
     few, many = flat
     chosen = many if repeats else few  # differences of frames are flat everywhere
     rounding = step**2 / 12
@@ -266,19 +283,51 @@ def _growth(few: _Flat, many: _Flat) -> float:
     return float(np.sqrt(many.energy / few.energy))
 
 
-def _map(blocks: _Blocks, bands: _Bands, variances: np.ndarray, shape: tuple[int, int, int]) -> NoiseMap | None:
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """Two bands of coefficients, boolean, that a map is looked for in, and how well it must fit to be the noise's.
+
+    Noise is uneven by the same factor at all frequencies; of anatomy there is less at high ones.
+
+    Attributes:
+        high, low: the map is that of the first, and must be alike in the second.
+        judged: coefficients whose energies judge it; None for all that noise is strong at.
+        alike: the least slope of the first band's map over the second's, in logarithms.
+        calmer: a map is kept if it lessens the dispersion to this part.
+    """
+
+    high: np.ndarray
+    low: np.ndarray
+    judged: np.ndarray | None = None
+    alike: float = 0.6
+    calmer: float = 0.75
+
+    @classmethod
+    def all(cls, variances: np.ndarray, bands: _Bands) -> Iterator[_Look]:
+        """At what is strong; then, in cubes, at the highest frequencies, where weak noise stands out of anatomy."""
+        strongest = variances[bands.pure].max()
+        strong = bands.pure & (variances > STRONG * strongest)
+        if bands.pure.all():  # differences of frames
+            yield cls(strong, strong)
+            return
+        order = np.indices(variances.shape).sum(axis=0)
+        high = strong & (order > np.median(order[strong]))
+        if high.sum() >= HIGH[len(variances) > 1]:
+            yield cls(high, strong & ~high)
+        if len(variances) > 1 and variances[-OPEN:, -OPEN:, -OPEN:].mean() > LEAKED * strongest:
+            finest, below = bands.pure & (order > FINE[1]), bands.pure & (order > FINE[0]) & (order <= FINE[1])
+            yield cls(finest, below, finest, 0.9, 0.65)
+
+
+def _map(
+    blocks: _Blocks, bands: _Bands, variances: np.ndarray, look: _Look, shape: tuple[int, int, int]
+) -> NoiseMap | None:
     """From the flattest blocks of each region of the study; None where it is nearly even, or rather anatomy's.
 
-    It is measured at the higher of the frequencies that noise is strong at: there is least anatomy. Where the noise is
-    known to be stronger, a block as rough as others is a flat one, so a second and a third look see more.
+    Where the noise is known to be stronger, a block as rough as others is a flat one, so a second and a third look see
+    more.
     """
     rough = _mean_square(blocks.spectra, bands.texture)
-    strong = bands.pure & (variances > STRONG * variances[bands.pure].max())
-    anatomy = not bands.pure.all()  # not differences of frames
-    order = np.indices(variances.shape).sum(axis=0)
-    high = strong & (order > np.median(order[strong])) if anatomy else strong
-    if anatomy and high.sum() < HIGH[len(variances) > 1]:
-        return None
     cells = [int(np.clip(side // REGION, 1, REGIONS)) for side in shape]
     region = np.ravel_multi_index(
         [
@@ -298,16 +347,18 @@ def _map(blocks: _Blocks, bands: _Bands, variances: np.ndarray, shape: tuple[int
         return NoiseMap.of_blocks(energies, blocks.places[flat], blocks.places, shape)[0]
 
     even = np.ones(len(rough))
-    found = looked(even, high)
-    below = looked(even, strong & ~high) if anatomy else found
-    if found is None or below is None:
-        return None
-    logs = [np.log(one.at(blocks.places, shape)) for one in (below, found)]
-    if np.cov(logs)[0, 1] < ALIKE * np.var(logs[0], ddof=1):
+    found, below = looked(even, look.high), looked(even, look.low)
+    if found is None or below is None or _slope(below, found, blocks, shape) < look.alike:
         return None
     for _ in range(2):
-        found = looked(found.at(blocks.places, shape), high) or found
+        found = looked(found.at(blocks.places, shape), look.high) or found
     return found if LEAST < found.ratio < UNBELIEVABLE else None
+
+
+def _slope(low: NoiseMap, high: NoiseMap, blocks: _Blocks, shape: tuple[int, int, int]) -> float:
+    """Of the second map's logarithm over the first's."""
+    logs = [np.log(one.at(blocks.places, shape)) for one in (low, high)]
+    return float(np.cov(logs)[0, 1] / max(np.var(logs[0], ddof=1), 1e-12))
 
 
 @dataclass(frozen=True, eq=False)
@@ -327,14 +378,18 @@ class _Flat:
     size: int
 
     @classmethod
-    def of(cls, blocks: _Blocks, bands: _Bands, count: int, scale: np.ndarray) -> _Flat:
-        """As many blocks as are asked for, where the noise's standard deviation is in proportion to ``scale``."""
+    def of(cls, blocks: _Blocks, bands: _Bands, count: int, scale: np.ndarray, used: np.ndarray | None = None) -> _Flat:
+        """As many blocks as are asked for, where the noise's standard deviation is in proportion to ``scale``.
+
+        ``used``: the coefficients that tell the energies; otherwise all that noise is strong at and anatomy is not.
+        """
         texture = _mean_square(blocks.spectra, bands.texture) / np.square(scale)
         chosen = np.argsort(texture)[:count]
         spectra = blocks.spectra[chosen] / scale[chosen, None, None, None]
         variances = _extended(np.square(np.median(np.abs(spectra), axis=0) / _GAUSSIAN), bands)
         variances /= variances.mean()
-        used = bands.pure & (variances > STRONG * variances[bands.pure].max())
+        if used is None:
+            used = bands.pure & (variances > STRONG * variances[bands.pure].max())
         energies = np.square(spectra[:, used]) @ (1 / variances[used]) / used.sum()
         return cls(chosen, variances, energies, int(used.sum()))
 

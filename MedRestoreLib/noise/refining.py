@@ -24,6 +24,7 @@ def refined(
     *,
     textured: bool = False,
     of_air: bool = False,
+    floor: float = 0.0,
 ) -> Estimate:
     """An estimate for white and even noise, replaced where the noise is neither, or where it is not sure.
 
@@ -33,11 +34,12 @@ def refined(
         level_of: from a standard deviation in the study's unit to a level.
         textured: as for ``measure``.
         of_air: the estimate is that of air, where there is no anatomy: its total is right for coloured noise, too.
+        floor: as for ``measure``.
 
     Returns:
         The estimate that is sure, the one for white noise where both are; else a careful one.
     """
-    found = measure(voxels, textured=textured) if estimate.level != 0 else None
+    found = measure(voxels, textured=textured, floor=floor) if estimate.level != 0 else None
     if found is None or found.sigma < SILENT * np.ptp(voxels):
         return estimate
     if estimate.sure and estimate.level is not None and (found.confidence <= SURE or found.white):

@@ -12,6 +12,7 @@ from .base import SURE, Estimate, Noise
 from .blocks import WHITE, Blocks, correlated, cut, noise_curve, silent, too_little
 from .brightest import Brightest
 from .chunks import in_pieces
+from .floor import noise_floor, share
 from .refining import refined
 
 STRONG = 10.0  # percent of the maximum: beyond, tissue has air's noise, and only models of magnitudes tell its level
@@ -90,17 +91,20 @@ class Rician(Noise):
 
         if np.count_nonzero(voxels < 0) > 0.01 * voxels.size:
             return Estimate(None, 0.0, "Magnitudes cannot be negative: not Rician noise.")
-        white, of_air = cls._of_white_noise(voxels)
-        return white if white.level and white.level > STRONG else refined(white, voxels, level_of, of_air=of_air)
+        blocks = cut(voxels)
+        floor = noise_floor(blocks)
+        white, of_air = cls._of_white_noise(voxels, blocks, floor)
+        if white.level and white.level > STRONG:
+            return white
+        return refined(white, voxels, level_of, of_air=of_air, floor=floor)
 
     @classmethod
-    def _of_white_noise(cls, voxels: np.ndarray) -> tuple[Estimate, bool]:
-        """From the air, or else from flat tissue with Koay's correction; and whether it is from the air."""
-        blocks = cut(voxels)
+    def _of_white_noise(cls, voxels: np.ndarray, blocks: Blocks, floor: float) -> tuple[Estimate, bool]:
+        """From the air, or else from flat tissue, corrected for its brightness; and whether it is from the air."""
         flat = blocks.flattest(0.1, at_least=60)
         if nothing := too_little(blocks) or silent(blocks, flat):
             return nothing, False
-        tissue, air, confirmed = _tissue(blocks), _air(blocks), False
+        tissue, air, confirmed = _tissue(blocks, floor), _air(blocks), False
         # Dark tissue can pass for air: where the bright tissue is calmer, it is right.
         if air is not None and tissue is not None:
             air = None if air.sigma > (1.02 + 0.5 / np.sqrt(tissue.blocks)) * tissue.sigma else air
@@ -206,9 +210,9 @@ class _Noise(NamedTuple):
     band_ratio: float
 
 
-def _bright(blocks: Blocks, share: float = 0.1) -> list[Blocks]:
+def _bright(blocks: Blocks, part: float = 0.1) -> list[Blocks]:
     """Flat blocks of tissue at each brightness, without air (with several coils its noise is not Rayleigh)."""
-    curve = noise_curve(blocks, share=share)
+    curve = noise_curve(blocks, share=part)
     grey = [float(np.median(part.mean)) for part in curve]
     return [part for part, mean in zip(curve, grey, strict=True) if mean > 0.4 * max(grey)]
 
@@ -217,8 +221,11 @@ def _white(parts: list[Blocks]) -> list[Blocks]:
     return [part for part in parts if part.band_ratio <= WHITE and part.variance > 0]
 
 
-def _tissue(blocks: Blocks) -> _Noise | None:
-    """Noise from the variance in bright flat blocks, corrected for their brightness (Koay and Basser); None without."""
+def _tissue(blocks: Blocks, floor: float) -> _Noise | None:
+    """Noise from the variance in bright flat blocks, corrected for their brightness; None without.
+
+    The correction is Koay and Basser's where there is no noise floor of several coils.
+    """
     parts = _white(_bright(blocks)) or [
         part for part in _white(noise_curve(blocks)) if np.median(part.mean) > 5 * np.sqrt(part.variance)
     ]
@@ -226,7 +233,10 @@ def _tissue(blocks: Blocks) -> _Noise | None:
         return None
     grey = np.array([np.median(part.mean) for part in parts])
     deviation = np.sqrt([part.variance for part in parts])
-    sigma = deviation / rice.std(rice.amplitude_of_ratio(grey / deviation))
+    if floor:
+        sigma = deviation / np.sqrt(share(np.square(grey) + np.square(deviation), floor))
+    else:
+        sigma = deviation / rice.std(rice.amplitude_of_ratio(grey / deviation))
     return _Noise(float(np.median(sigma)), sum(map(len, parts)), float(np.median([part.band_ratio for part in parts])))
 
 
@@ -245,7 +255,7 @@ def _air(blocks: Blocks) -> _Noise | None:
     sigma = float(np.median(values)) / _RAYLEIGH["median"]
     checks = (_mode(values, sigma), values.mean() / _RAYLEIGH["mean"], np.sqrt(np.square(values).mean() / 2))
     # Bright tissue varies at least as much as its noise: if it varies less, these blocks are no air.
-    calmest = min((np.median(part.voxels.std(axis=1)) for part in _bright(blocks, share=0.3)), default=np.inf)
+    calmest = min((np.median(part.voxels.std(axis=1)) for part in _bright(blocks, part=0.3)), default=np.inf)
     if sigma > 1.25 * calmest or not np.allclose(checks, sigma, rtol=0.1):
         return None
     return _Noise(sigma, len(air), air.band_ratio)

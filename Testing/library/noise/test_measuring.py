@@ -112,9 +112,27 @@ def test_the_map_is_found_beneath_real_anatomy(data_folder):
     assert RICIAN.estimate(acquired.noisy[None]).noise_map is not None, "whether the level is sure or not"
 
 
+def test_the_map_of_weak_noise_is_found_where_anatomy_hardly_reaches(data_folder):
+    """At 1 % anatomy is many times stronger than noise at all but the highest frequencies of a block."""
+    from Testing.benchmarks.mr_quality import study
+
+    acquired = acquire(study("Colin 27, T1w"), "uneven", 1.0, seed=2)
+    found = measure(acquired.noisy[None])
+    beside = np.log(found.noise_map.on(acquired.noisy.shape) / acquired.spread)[acquired.inside]
+    assert beside.std() < 0.5 * np.log(acquired.spread)[acquired.inside].std()
+
+
 @pytest.mark.parametrize("level", [0.5, 1.0])
 def test_real_anatomy_is_not_taken_for_uneven_noise(level, data_folder):
     assert measure(acquire(anatomy(data_folder), "white", level, seed=3).noisy[None]).noise_map is None
+
+
+def test_thick_slices_are_not_taken_for_uneven_noise_either(data_folder):
+    """Their anatomy reaches up to the highest frequencies, and is there as uneven as below them."""
+    from Testing.benchmarks.mr_quality import study
+
+    clean = study("multiple sclerosis, T2w, patient 4")
+    assert measure(acquire(clean, "coils", 1.0, seed=2).noisy[None]).noise_map is None
 
 
 def test_frames_that_repeat_one_object_tell_the_noise_of_anatomy_that_is_nowhere_flat():
