@@ -16,6 +16,7 @@ of cubes, for the first estimate has little above them, and groups 16 cubes, not
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from functools import cache
 from itertools import product
 
@@ -24,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..noise import Spectrum
+from . import returning
 from .aggregation import by_size
 from .collaborative import Profile, Step, filtered, in_chunks, put_back, shrunk
 from .correlated import GroupNoise
@@ -44,10 +46,18 @@ PROFILES = {
     "high_noise": (Step(32, 25000.0, 2.9), Step(32, 3500.0)),
 }
 HIGH_NOISE = 0.1  # the profile for it gains 0.2 dB at 0.15 and nothing at 0.06
+REACH = 26  # of both steps
 
 
 @checked
-def bm4d(volumes: Tensor, sigma: float, *, profile: Profile = "auto", spectrum: Spectrum | None = None) -> Tensor:
+def bm4d(
+    volumes: Tensor,
+    sigma: float,
+    *,
+    profile: Profile = "auto",
+    keep_means: bool = False,
+    spectrum: Spectrum | None = None,
+) -> Tensor:
     """Denoise volumes that carry Gaussian noise, white or of a known spectrum.
 
     A voxel of the result depends on the input up to 26 voxels away in each dimension: 13 in each step (from the voxel 3
@@ -61,6 +71,8 @@ def bm4d(volumes: Tensor, sigma: float, *, profile: Profile = "auto", spectrum: 
         sigma: standard deviation of the noise on the same scale.
         profile: "normal", "high_noise" (larger groups of less similar cubes), or "auto": high_noise above sigma = 0.1,
             or where coloured noise is that strong at low frequencies.
+        keep_means: give back what was taken from the means of small regions, with a little of the noise; see
+            ``returning``.
         spectrum: of coloured noise: every coefficient of a group has its own variance, which depends on how far its
             cubes lie apart; it takes up to twice as long. None: white.
 
@@ -75,9 +87,11 @@ def bm4d(volumes: Tensor, sigma: float, *, profile: Profile = "auto", spectrum: 
     """
     hard, _ = _steps(profile, sigma, spectrum)
     restored = []
-    for noisy in volumes[:, 0]:
-        basic = _step(hard, noisy, noisy, sigma, spectrum)
-        restored.append(second_step(noisy, basic, sigma, profile=profile, spectrum=spectrum))
+    with _exact():
+        for noisy in volumes[:, 0]:
+            basic = _step(hard, noisy, noisy, sigma, spectrum)
+            final = second_step(noisy, basic, sigma, profile=profile, spectrum=spectrum)
+            restored.append(returning.returned(noisy, final, sigma, spectrum) if keep_means else final)
     return torch.stack(restored)[:, None]
 
 
@@ -85,7 +99,18 @@ def second_step(
     noisy: Tensor, estimate: Tensor, sigma: float, *, profile: Profile = "auto", spectrum: Spectrum | None = None
 ) -> Tensor:
     """The Wiener filter of BM4D, told by any estimate of a volume; both ``(D, H, W)``, the rest as for ``bm4d``."""
-    return _step(_steps(profile, sigma, spectrum)[1], noisy, estimate, sigma, spectrum)
+    with _exact():
+        return _step(_steps(profile, sigma, spectrum)[1], noisy, estimate, sigma, spectrum)
+
+
+def _exact() -> AbstractContextManager[None]:
+    """Convolutions in float32: ten bits would not do."""
+    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+
+
+def reach(sigma: float, keep_means: bool = False, **_: object) -> int:
+    """How many voxels away a voxel can influence the result, along each axis."""
+    return REACH + keep_means * returning.reach()
 
 
 def _steps(profile: Profile, sigma: float, spectrum: Spectrum | None) -> tuple[Step, Step]:
@@ -127,8 +152,7 @@ def _step(step: Step, noisy: Tensor, pilot: Tensor, sigma: float, spectrum: Spec
     chunk = CHUNK.on(noisy.device)
     counts = (chunk // CUBES.stride, 0, 0)  # a run along the slices may have any length: each of them is a batch
     runs = [CUBES.runs(length, axis, counts[axis]) for axis, length in enumerate(noisy.shape)]
-    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # whose ten bits would not do
-        return filtered(noisy, pilot, CUBES, [in_chunks(axis, chunk) for axis in runs], filter_box)
+    return filtered(noisy, pilot, CUBES, [in_chunks(axis, chunk) for axis in runs], filter_box)
 
 
 def _spectra(volume: Tensor, transform: Tensor) -> Tensor:

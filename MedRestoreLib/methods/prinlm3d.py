@@ -15,14 +15,13 @@ Deviations from the paper, each measured to help:
 from __future__ import annotations
 
 import itertools
-from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..noise import Spectrum
-from . import odct3d
+from . import odct3d, returning
 from .options import PositiveInt, checked
 from .parallel import PerDevice, each
 
@@ -41,7 +40,7 @@ def prinlm3d(
     sigma: float,
     *,
     radius: PositiveInt = 4,
-    twicing: bool = False,
+    keep_means: bool = False,
     spectrum: Spectrum | None = None,
 ) -> Tensor:
     """Denoise volumes that carry Gaussian noise, white or of a known spectrum.
@@ -51,12 +50,12 @@ def prinlm3d(
             are independent of each other.
         sigma: standard deviation of the noise on the same scale.
         radius: of the search window, in voxels along each axis; time grows with its cube.
-        twicing: add the residual, averaged with the same weights (Tukey, Exploratory Data Analysis, 1977): what is
-            lost of the mean of a small region is lost squared, for a little more noise.
+        keep_means: give back what was taken from the means of small regions, with a little of the noise; see
+            ``returning``.
         spectrum: of coloured noise, for the guide and what is left in it. None: white.
 
     Returns:
-        A tensor like ``volumes``; without twicing within its range. On a CPU the same input gives the same bits.
+        A tensor like ``volumes``; without ``keep_means`` within its range. On a CPU the same input gives the same bits.
 
     Raises:
         InvalidPlan: the radius is less than 1, or the level negative.
@@ -66,15 +65,15 @@ def prinlm3d(
     >>> prinlm3d(torch.full((1, 1, 4, 4, 4), 0.5), 0.1).shape
     torch.Size([1, 1, 4, 4, 4])
     """
-    return torch.stack([_restored(volume, sigma, radius, twicing, spectrum)[None] for volume in volumes[:, 0]])
+    return torch.stack([_restored(volume, sigma, radius, keep_means, spectrum)[None] for volume in volumes[:, 0]])
 
 
-def reach(sigma: float, radius: int = 4, twicing: bool = False, **_: object) -> int:
+def reach(sigma: float, radius: int = 4, keep_means: bool = False, **_: object) -> int:
     """How many voxels away a voxel can influence the result, along each axis."""
-    return (1 + twicing) * radius + 1 + odct3d.reach(sigma)
+    return radius + 1 + odct3d.reach(sigma) + keep_means * returning.reach()
 
 
-def _restored(noisy: Tensor, sigma: float, radius: int, twicing: bool, spectrum: Spectrum | None) -> Tensor:
+def _restored(noisy: Tensor, sigma: float, radius: int, keep_means: bool, spectrum: Spectrum | None) -> Tensor:
     """One volume ``(D, H, W)`` denoised.
 
     Rows and slices are padded at their ends, so that every offset in three dimensions is one offset in the flattened
@@ -90,11 +89,12 @@ def _restored(noisy: Tensor, sigma: float, radius: int, twicing: bool, spectrum:
     mean = _flattened(_local_mean(guide), radius, farthest, PADDING)
     guide = _flattened(guide, radius, farthest, PADDING)
     variance = _flattened(variance.mul_(2 * CUTOFF), radius, farthest, 1.0)
+    values = _flattened(noisy, radius, farthest, 0.0)
     length = len(guide) - farthest
     at_once = TEMPORARY.on(noisy.device)
     one = noisy.new_ones(())
 
-    def chunk(values: Tensor, start: int) -> Tensor:
+    def chunk(start: int) -> Tensor:
         """Sums of weighted values and of weights, of the pairs whose first voxel is in a chunk: ``(2, numbers)``."""
         stop = min(start + CHUNK, length)
         sums = noisy.new_zeros(2, stop - start + farthest)
@@ -116,19 +116,14 @@ def _restored(noisy: Tensor, sigma: float, radius: int, twicing: bool, spectrum:
                 weights_there += weight
         return sums
 
-    def averaged(volume: Tensor) -> Tensor:
-        """Every voxel the mean of those that the guide says are similar."""
-        values = _flattened(volume, radius, farthest, 0.0)
-        total, weights = values.clone(), torch.ones_like(values)  # a voxel has weight 1 in its own mean
-        starts = list(range(0, length, CHUNK))
-        for start, (totals, weight) in zip(starts, each(partial(chunk, values), starts, noisy.device), strict=True):
-            total[start : start + len(weight)] += totals
-            weights[start : start + len(weight)] += weight
-        inside = tuple(slice(side) for side in noisy.shape)
-        return total.div_(weights)[:length].view(shape)[inside].contiguous()
-
-    restored = averaged(noisy)
-    return restored + averaged(noisy - restored) if twicing else restored
+    total, weights = values.clone(), torch.ones_like(values)  # a voxel has weight 1 in its own mean
+    starts = list(range(0, length, CHUNK))
+    for start, (totals, weight) in zip(starts, each(chunk, starts, noisy.device), strict=True):
+        total[start : start + len(weight)] += totals
+        weights[start : start + len(weight)] += weight
+    inside = tuple(slice(side) for side in noisy.shape)
+    restored = total.div_(weights)[:length].view(shape)[inside].contiguous()
+    return returning.returned(noisy, restored, sigma, spectrum) if keep_means else restored
 
 
 def _flattened(volume: Tensor, margin: int, end: int, value: float) -> Tensor:

@@ -88,8 +88,8 @@ class Method:
         compressed: it has an option ``compressed``, the dynamic range of a log-compressed display in dB, which
             ``recommend`` fills in.
         deblurs: it has an option ``sharpen``, 0 to 1: how much of the blur it takes out, which ``recommend`` sets.
-        twicing: it has an option ``twicing``, by which the means of small regions keep their values, and which
-            ``recommend`` sets for reconstructions.
+        keeps_means: it has an option ``keep_means``, by which small regions keep their means, and which ``recommend``
+            sets for reconstructions.
         factors: by which it makes rows and columns more; empty for methods that keep the grid, 2 alone in dimensions.
         across: ``"module:function"`` that lets frames of a clip share what it added to each, such as
             ``steadying.steadied``; "" where each frame is for itself. The frames are then "together" (``Plan``).
@@ -125,7 +125,7 @@ class Method:
     coloured: bool = False
     compressed: bool = False
     deblurs: bool = False
-    twicing: bool = False
+    keeps_means: bool = False
     factors: tuple[int, ...] = ()
     across: str = ""
     bfloat16: bool = False

@@ -2,7 +2,9 @@
 
 What differs from ``measuring``: there are few voxels and much noise, so that blocks overlap more, and the spectrum is
 the product of a radial profile in the slice and one along the axis, as reconstructions are made of slices of one kind.
-Below the frequencies that anatomy leaves free the profiles go on as a Gaussian filter would.
+Below the frequencies that anatomy leaves free the profiles go on as a Gaussian filter would; in the slice times the
+ramp of filtered back-projection, which leaves little noise at low frequencies (Riederer, Pelc and Chesler, Phys Med
+Biol 23(3), 1978).
 """
 
 from __future__ import annotations
@@ -33,6 +35,9 @@ FEWEST = 200  # overlapping blocks of the object
 LEAST_FLOOR = 1e-3  # of the variance at the reference
 FREE = 2  # first index along an axis that anatomy hardly reaches
 REGIONS = 4  # along each axis, in each of which noise is measured
+# Of the variance of 8x8 blocks at radius 0 to 4, over that at FREE, that noise has whose power grows as the frequency.
+RAMP = (0.46, 0.78, 1.0, 1.23, 1.52)
+PARTLY = 1 / 3  # power of the frequency in iterative reconstructions, of which the lowest frequencies converge first
 STEEP = 3.0  # by how much the variance rises at most below that index
 _GAUSSIAN = 0.6745  # median of |x| for a standard normal x
 
@@ -85,11 +90,12 @@ def measure(voxels: np.ndarray) -> Measured | None:
     filtered = bool((voxels < 0).mean() > NEGATIVE or silence > SILENT_AIR * np.median(energy[bright]))
     curve = _curve(means[bright] / reference, texture[bright], energy[bright], silence, filtered, reference)
     scale = curve.at(means)
-    found = _Flat.of(spectra, texture, scale, bright, free)
+    ramp = np.array(RAMP) ** (1 if filtered else PARTLY)
+    found = _Flat.of(spectra, texture, scale, bright, free, ramp)
     noise_map = None
     candidate = _map(found, spectra, texture, scale, bright, places, voxels.shape[1:]) if filtered else None
     if candidate is not None:
-        evened = _Flat.of(spectra, texture, scale * candidate.at(places, voxels.shape[1:]), bright, free)
+        evened = _Flat.of(spectra, texture, scale * candidate.at(places, voxels.shape[1:]), bright, free, ramp)
         if evened.dispersion < evened.over(spectra, scale).dispersion:
             noise_map, found = candidate, evened
     strength = curve.on(voxels) if noise_map is None else curve.on(voxels) * noise_map.on(voxels.shape[1:])
@@ -119,12 +125,18 @@ class _Flat:
 
     @classmethod
     def of(
-        cls, spectra: np.ndarray, texture: np.ndarray, scale: np.ndarray, bright: np.ndarray, free: np.ndarray
+        cls,
+        spectra: np.ndarray,
+        texture: np.ndarray,
+        scale: np.ndarray,
+        bright: np.ndarray,
+        free: np.ndarray,
+        ramp: np.ndarray,
     ) -> _Flat:
         flat = bright[np.argsort((texture / np.square(scale))[bright])[: int(2 * FLATTEST * len(bright))]]
         few = flat[: len(flat) // 2]
         magnitudes = np.abs(spectra[few]) / scale[few, None, None, None]
-        variances = _separable(np.square(np.median(magnitudes, axis=0) / _GAUSSIAN))
+        variances = _separable(np.square(np.median(magnitudes, axis=0) / _GAUSSIAN), ramp)
         used = free & (variances > STRONG * variances[free].max())
         first, second = (_energies(spectra, scale, some, used, variances) for some in (few, flat))
         return cls(few, used, variances, (first, second))
@@ -226,10 +238,11 @@ def _curve(
     return NoiseCurve(exponent, float(np.clip(air / strength, LEAST_FLOOR, 1)), reference, 1.0)
 
 
-def _separable(variances: np.ndarray) -> np.ndarray:
+def _separable(variances: np.ndarray, ramp: np.ndarray) -> np.ndarray:
     """The product of a profile along the axis and a radial one in the slice that is nearest to measured variances.
 
-    Below ``FREE`` both go on as the logarithm of a Gaussian, through the next three indices.
+    Below ``FREE`` both go on as the logarithm of a Gaussian, through the next three indices; the radial one times
+    ``ramp``, at radius 0 to 4.
     """
     logs = np.log(np.maximum(variances, 1e-12 * variances.max()))
     rows, columns = np.indices((SIDE, SIDE))
@@ -241,7 +254,7 @@ def _separable(variances: np.ndarray) -> np.ndarray:
     planes = logs[FREE:].mean(axis=0)
     radial = np.array([planes[clear & (ring == one)].mean() for one in rings])
     axial = np.concatenate([_gaussian(axial[FREE : FREE + 3]), axial[FREE:]])
-    radial = np.concatenate([_gaussian(radial[:3]), radial])
+    radial = np.concatenate([_gaussian(radial[:3] - np.log(ramp[FREE:])) + np.log(ramp[:FREE]), radial])
     level = logs[FREE:][:, clear].mean()
     plane = np.interp(radius, np.arange(len(radial)), radial)
     return np.exp(axial[:, None, None] - axial[FREE:].mean() + plane - planes[clear].mean() + level)

@@ -278,8 +278,8 @@ def _drafted(image: Image, edits: Mapping[str, Any]) -> Plan:
         options.setdefault("compressed", _dynamic_range_db(image))
     if choice.method.deblurs:
         options.setdefault("sharpen", USUAL_SHARPENING)
-    if choice.method.twicing and noise == TOMOGRAM:
-        options.setdefault("twicing", True)
+    if choice.method.keeps_means and noise == TOMOGRAM:
+        options.setdefault("keep_means", True)
     if best_strength and choice.ranking:
         edits["strength"] = choice.ranking[0].strength
     defaults = {"dimensions": choice.method.dimensions[0]}

@@ -551,8 +551,8 @@
         <translation>PRI-NLM3D</translation>
     </message>
     <message>
-        <source>Averages voxels whose surroundings look alike: quick, and first choice for reconstructed SPECT.</source>
-        <translation>Mittelt Voxel, deren Umgebungen sich gleichen: schnell, und erste Wahl für rekonstruierte SPECT.</translation>
+        <source>Averages voxels whose surroundings look alike: quick, and first choice for CT and its faint lesions.</source>
+        <translation>Mittelt Voxel, deren Umgebungen sich gleichen: schnell, und erste Wahl für CT und ihre schwachen Läsionen.</translation>
     </message>
     <message>
         <source>ODCT3D</source>
@@ -567,8 +567,8 @@
         <translation>BM4D</translation>
     </message>
     <message>
-        <source>BM3D in three dimensions: finds similar cubes and denoises them as one; first choice for MR volumes.</source>
-        <translation>BM3D in drei Dimensionen: findet ähnliche Würfel und entrauscht sie gemeinsam; erste Wahl für MR-Volumen.</translation>
+        <source>BM3D in three dimensions finds similar cubes and denoises them as one: first choice for most volumes.</source>
+        <translation>BM3D in drei Dimensionen: findet ähnliche Würfel und entrauscht sie gemeinsam; erste Wahl für die meisten Volumen.</translation>
     </message>
     <message>
         <source>Speckle-reducing anisotropic diffusion</source>

@@ -551,7 +551,7 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>Averages voxels whose surroundings look alike: quick, and first choice for reconstructed SPECT.</source>
+        <source>Averages voxels whose surroundings look alike: quick, and first choice for CT and its faint lesions.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
@@ -567,7 +567,7 @@
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>BM3D in three dimensions: finds similar cubes and denoises them as one; first choice for MR volumes.</source>
+        <source>BM3D in three dimensions finds similar cubes and denoises them as one: first choice for most volumes.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

@@ -1,17 +1,21 @@
 """CT volumes by the automatic plan: what it gains, and what becomes of faint lesions, beside other methods.
 
-    MEDRESTORE_DATA=... python -m Testing.benchmarks.ct [--json FILE] [--draws N]
+    MEDRESTORE_DATA=... python -m Testing.benchmarks.ct [--json FILE] [--draws N] [--cone] [--thick]
 
-The liver of the XCAT phantom holds spheres 15 HU darker than itself and is scanned by training/simulate/transmission.
-Every method restores the same scan under the same plan. Gain is that of the trunk's error, against the reconstruction
-without noise; contrast is the mean of a sphere's core less that of the shell around it, over that without noise.
+Two bodies, the trunk of the XCAT phantom and one of water with bones, hold spheres that are fainter or brighter than
+their surroundings, and are scanned by training/simulate/transmission. Every method restores the same scan under the
+same plan. Gain is that of the body's error, against the reconstruction without noise. A sphere's contrast is the mean
+of its core less that of the shell around it; it is shown over that without noise, over the standard deviation of the
+voxels around (CNR), and over that of the same difference where there is no sphere (detectability, d'). A cone beam is
+a scan of few views, whose outer slices get few photons; its streaks are in the reference, too.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,101 +23,173 @@ import numpy as np
 from scipy.ndimage import binary_erosion
 
 import MedRestoreLib as mr
-from training.simulate.transmission import HOUNSFIELD, body, scanned
+from training.simulate.transmission import HOUNSFIELD, VIEWS, body, scanned
 
 from .inputs import real
 from .reconstructions import restored
 
-METHODS = ("odct3d", "prinlm3d", "bm4d", "bm3d")
-PHOTONS = (3e4, 1e5)  # of a ray without the object
+METHODS = ("prinlm3d", "bm4d", "odct3d")
 FIRST, SLICES, SIDE, VOXEL_MM = 618, 20, 208, 2.0
-LESION, CONTRAST = (8.0, 12.0, 16.0), -15.0  # diameters (mm), HU
+CONE_VIEWS, CONE_ENDS = 61, 0.25  # of a cone beam: views, and photons of the outer slices over those of the middle
+LESIONS = (8.0, 12.0, 16.0, 12.0, 16.0)  # diameters, mm
+CONTRASTS, OF_SMALL = (-15.0, -30.0, 40.0), (-40.0, 40.0)  # HU; of those of 8 mm
+APART = 36.0  # mm between their middles
+EMPTY = 80  # places without a sphere
 LIVER = float(HOUNSFIELD[5])
 
-Region = tuple[np.ndarray, np.ndarray]
+
+def trunk() -> np.ndarray:
+    return body(real("nuclear", "phantoms", "xcat50_male_labels_2mm.nrrd"), FIRST, SLICES, SIDE)
 
 
-def planted(clean: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, list[Region]]:
-    """The phantom with one sphere of each diameter, and of each its core and the shell around it."""
-    liver = binary_erosion(clean == LIVER, iterations=6)
-    grid = np.moveaxis(np.indices(clean.shape), 0, -1)
-    study, regions, free = clean.copy(), [], liver.copy()
-    for diameter in LESION:
-        centre = rng.permutation(np.argwhere(free))[0]
-        distance = np.linalg.norm(grid - centre, axis=-1) * VOXEL_MM
-        study[distance < diameter / 2] += CONTRAST
-        core, shell = distance < diameter / 2 - 1, (distance > diameter / 2 + 2) & (distance < diameter / 2 + 7)
-        regions.append((core, shell & (clean == LIVER)))
-        free &= distance > 34
-    return study, regions
+def water() -> np.ndarray:
+    """An ellipse with three bones, of the liver's density but for its outer layer."""
+    y, x = np.indices((SIDE, SIDE)) - (SIDE - 1) / 2
+    plane = np.full((SIDE, SIDE), -1000, np.float32)
+    plane[np.hypot(y / 62, x / 84) < 1] = HOUNSFIELD[1]
+    plane[np.hypot(y / 54, x / 76) < 1] = LIVER
+    for row, column, radius in ((40, 0, 9), (-10, 50, 4), (-10, -50, 4)):
+        plane[np.hypot(y - row, x - column) < radius] = 600
+    return np.repeat(plane[None], SLICES, axis=0)
 
 
-def row(photons: float, draw: int, modality: str = "CT") -> dict[str, Any]:
-    """The plan, and by method the gain in dB and the contrast of each lesion."""
-    study, regions = planted(
-        body(real("nuclear", "phantoms", "xcat50_male_labels_2mm.nrrd"), FIRST, SLICES, SIDE),
-        np.random.default_rng(draw),
+# Of each body, photons of a ray without it.
+BODIES: dict[str, tuple[Callable[[], np.ndarray], tuple[float, ...]]] = {
+    "trunk": (trunk, (3e4, 1e5, 4e5, 1e6)),
+    "water": (water, (6e4, 2e5, 5e5, 2e6)),
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A sphere, or where one could be: voxels of its core and of the shell around it."""
+
+    core: tuple[np.ndarray, ...]
+    shell: tuple[np.ndarray, ...]
+
+    @classmethod
+    def of(cls, away: np.ndarray, diameter: float) -> Place:
+        """From every voxel's distance to the middle, mm."""
+        shell = (away > diameter / 2 + 2) & (away < diameter / 2 + 7)
+        return cls(np.nonzero(away < diameter / 2), np.nonzero(shell))
+
+    def contrast(self, volume: np.ndarray) -> float:
+        return float(volume[self.core].mean() - volume[self.shell].mean())
+
+
+def distance(shape: tuple[int, ...], middle: np.ndarray, thick: int) -> np.ndarray:
+    """Of every voxel, mm; slices are ``thick`` times as thick as pixels are wide."""
+    z, y, x = (VOXEL_MM * (np.arange(side) - at) for side, at in zip(shape, middle, strict=True))
+    return np.sqrt((thick * z[:, None, None]) ** 2 + y[:, None] ** 2 + x**2)
+
+
+def row(name: str, photons: float, draw: int, cone: bool = False, thick: int = 1) -> dict[str, Any]:
+    """The plan, and by method the gain in dB and what became of each lesion."""
+    rng = np.random.default_rng(draw)
+    study = BODIES[name][0]()
+    free = binary_erosion(study == LIVER, iterations=7)
+    free[:6] = free[-6:] = False
+    planted = []
+    for diameter in LESIONS:
+        if not free.any():
+            break
+        middle = rng.permutation(np.argwhere(free))[0]
+        hounsfield = float(rng.choice(OF_SMALL if diameter == min(LESIONS) else CONTRASTS))
+        away = distance(study.shape, middle, 1)
+        study[away < diameter / 2] += hounsfield
+        free &= away > APART
+        planted.append((middle, diameter, hounsfield))
+    views, rays = VIEWS, np.full(SLICES, photons)
+    if cone:
+        views, rays = CONE_VIEWS, photons * (1 - (1 - CONE_ENDS) * np.linspace(-1, 1, SLICES) ** 2)
+    clean, noisy = (
+        scanned(study, rays, seed, VOXEL_MM, views).reshape(-1, thick, SIDE, SIDE).mean(axis=1)
+        for seed in (None, draw + 1)
     )
-    clean, noisy = (scanned(study, photons, seed, VOXEL_MM) for seed in (None, draw + 1))
-    image = mr.Image.from_array(noisy, modality=modality, spacing=(VOXEL_MM,) * 3)
+    study, free = (values.reshape(-1, thick, SIDE, SIDE).min(axis=1) for values in (study, free))
+    image = mr.Image.from_array(noisy, modality="CT", spacing=(VOXEL_MM, VOXEL_MM, thick * VOXEL_MM))
     plan = mr.recommend(image)
-    trunk, liver = study > -500, study == LIVER
-
-    def contrasts(volume: np.ndarray) -> np.ndarray:
-        return np.array([volume[core].mean() - volume[shell].mean() for core, shell in regions])
+    inside, empty = study > -500, rng.permutation(np.argwhere(free))[:EMPTY]
+    places = []
+    for middle, diameter, hounsfield in planted:
+        at = middle / (thick, 1, 1) - ((thick - 1) / (2 * thick), 0, 0)
+        near = [Place.of(distance(study.shape, one, thick), diameter) for one in empty]
+        places.append((Place.of(distance(study.shape, at, thick), diameter), near, diameter, hounsfield))
 
     def error(volume: np.ndarray) -> float:
-        return float(np.square(volume - clean)[trunk].mean(dtype=np.float64))
+        return float(np.square(volume - clean)[inside].mean(dtype=np.float64))
 
-    found: dict[str, Any] = {
+    def seen(volume: np.ndarray) -> list[dict[str, float]]:
+        around = float((volume - clean)[free].std())
+        found = []
+        for place, near, diameter, hounsfield in places:
+            contrast, chance = place.contrast(volume), np.std([one.contrast(volume - clean) for one in near])
+            found.append(
+                {
+                    "diameter": diameter,
+                    "hounsfield": hounsfield,
+                    "kept": contrast / place.contrast(clean),
+                    "cnr": abs(contrast) / around,
+                    "detectability": float(np.sign(hounsfield) * contrast / chance),
+                }
+            )
+        return found
+
+    volumes = {"noisy": noisy} | {id: restored(image, replace(plan, method=id, options={})) for id in METHODS}
+    return {
+        "body": name,
         "photons": photons,
         "draw": draw,
-        "modality": modality,
+        "cone": cone,
+        "thick": thick,
         "method": plan.method,
         "level": plan.level,
         "careful": plan.careful,
-        "noise": plan.noise_words,
-        "noise_of_liver": float((noisy - clean)[liver].std()),
-        "noise_of_trunk": error(noisy) ** 0.5,
-        "gain": {},
-        "contrast": {"noisy": (contrasts(noisy) / contrasts(clean)).tolist()},
+        "noise": float((noisy - clean)[free].std()),
+        "words": plan.noise_words,
+        "gain": {id: 10 * np.log10(error(noisy) / error(volume)) for id, volume in volumes.items()},
+        "lesions": {id: seen(volume) for id, volume in volumes.items()},
     }
-    for name in dict.fromkeys((plan.method, *METHODS)):
-        volume = restored(image, replace(plan, method=name, dimensions=2 if name == "bm3d" else 3), 1.0)
-        found["gain"][name] = 10 * np.log10(error(noisy) / error(volume))
-        found["contrast"][name] = (contrasts(volume) / contrasts(clean)).tolist()
-    return found
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """By photons and method: mean gain, and mean and standard deviation of the contrast of each diameter."""
-    lines = [
-        f"| photons | method | gain, dB | {' | '.join(f'{d:g} mm' for d in LESION)} |",
-        "|---" * (3 + len(LESION)) + "|",
-    ]
-    for photons in dict.fromkeys(row["photons"] for row in rows):
-        here = [row for row in rows if row["photons"] == photons]
-        for name in here[0]["contrast"]:
-            kept = np.array([row["contrast"][name] for row in here])
-            gain = "" if name == "noisy" else f"{np.mean([row['gain'][name] for row in here]):.1f}"
-            cells = " | ".join(f"{m:.0%} ± {s:.0%}" for m, s in zip(kept.mean(axis=0), kept.std(axis=0), strict=True))
-            lines.append(f"| {photons:.0e} | {name} | {gain} | {cells} |")
+    """By noise and method: mean gain; mean contrast kept, CNR and detectability of spheres of 12 and 16 mm."""
+    lines = ["| noise, HU | method | gain, dB | contrast | of 15 HU | of 8 mm | CNR | d' |", "|---" * 8 + "|"]
+    for low, high in ((0, 18), (18, 40), (40, np.inf)):
+        here = [one for one in rows if low <= one["noise"] < high]
+        for id in here[0]["lesions"] if here else ():
+            every = [lesion for one in here for lesion in one["lesions"][id]]
+            large = [lesion for lesion in every if lesion["diameter"] > min(LESIONS)]
+            faint = [lesion for lesion in large if abs(lesion["hounsfield"]) == min(map(abs, CONTRASTS))]
+            small = [lesion for lesion in every if lesion["diameter"] == min(LESIONS)]
+            kept = " | ".join(f"{_mean(some, 'kept'):.0%}" for some in (large, faint, small))
+            noise = f"{min(one['noise'] for one in here):.0f} to {max(one['noise'] for one in here):.0f}"
+            gain = np.mean([one["gain"][id] for one in here])
+            cnr, seen = _mean(large, "cnr"), _mean(large, "detectability")
+            lines.append(f"| {noise} | {id} | {gain:.1f} | {kept} | {cnr:.1f} | {seen:.1f} |")
     return "\n".join(lines)
+
+
+def _mean(lesions: list[dict[str, float]], quantity: str) -> float:
+    return float(np.mean([lesion[quantity] for lesion in lesions])) if lesions else float("nan")
 
 
 def main() -> None:
     """Print a row for each scan, and the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--draws", type=int, default=4)
+    parser.add_argument("--draws", type=int, default=2)
+    parser.add_argument("--cone", action="store_true", help="a cone beam")
+    parser.add_argument("--thick", action="store_true", help="slices of 4 mm")
     arguments = parser.parse_args()
     rows = []
-    for photons in PHOTONS:
-        for draw in range(arguments.draws):
-            rows.append(row(photons, draw))
-            print(rows[-1], flush=True)
-            if arguments.json:
-                arguments.json.write_text(json.dumps(rows, indent=1))
+    for draw in range(arguments.draws):
+        for name, (_, every) in BODIES.items():
+            for photons in every:
+                rows.append(row(name, photons, draw, arguments.cone, 2 if arguments.thick else 1))
+                print(rows[-1], flush=True)
+                if arguments.json:
+                    arguments.json.write_text(json.dumps(rows, indent=1))
     print(table(rows))
 
 

@@ -43,13 +43,14 @@ def body(file: Path, first: int, slices: int, side: int) -> np.ndarray:
 
 
 def scanned(
-    hounsfield: np.ndarray, photons: float, seed: int | None, voxel_mm: float = 2.0, views: int = VIEWS
+    hounsfield: np.ndarray, photons: float | np.ndarray, seed: int | None, voxel_mm: float = 2.0, views: int = VIEWS
 ) -> np.ndarray:
     """The reconstruction of a scan in HU, float32 ``(slices, side, side)``.
 
     Args:
         hounsfield: of the object, ``(slices, side, side)``.
-        photons: that a ray would count without the object.
+        photons: that a ray would count without the object; of each slice, ``(slices,)``, where they differ, as those
+            of a cone beam do.
         seed: of the counts; None for the expected ones.
         voxel_mm: width of a voxel and of a bin.
         views: angles.

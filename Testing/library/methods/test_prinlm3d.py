@@ -109,20 +109,3 @@ def test_the_reach_is_hardly_more_than_needed(axis):
     before, after = (np.moveaxis(restored(prinlm3d, part, 0.1), axis, 0) for part in (volume, changed))
     distance = 20 - np.flatnonzero((before != after).any(axis=(1, 2))).min()
     assert reach(0.1) - 4 <= distance <= reach(0.1)
-
-
-def test_twicing_gives_small_regions_their_mean_back_and_reaches_a_radius_farther():
-    rng = np.random.default_rng(0)
-    clean = np.full((20, 24, 24), 0.3, np.float32)
-    spot = np.s_[9:11, 11:13, 11:13]
-    clean[spot] = 0.6
-    noisy = torch.from_numpy(clean + 0.1 * rng.standard_normal(clean.shape).astype(np.float32))[None, None]
-    once, twice = (prinlm3d(noisy, 0.1, twicing=twicing)[0, 0].numpy() for twicing in (False, True))
-    wanted = noisy[0, 0].numpy()[spot].mean()
-    assert abs(twice[spot].mean() - wanted) < 0.7 * abs(once[spot].mean() - wanted)
-    assert reach(0.1, twicing=True) == reach(0.1) + 4
-    far = noisy.clone()
-    far[..., 0] += 1.0  # 23 voxels from the last column
-    farther = prinlm3d(far, 0.1, twicing=True)[0, 0].numpy()
-    kept = np.s_[..., reach(0.1, twicing=True) + 1 :]
-    np.testing.assert_allclose(farther[kept], twice[kept], atol=1e-6)

@@ -49,12 +49,19 @@ def test_water_is_water_and_the_noise_is_stronger_in_the_middle(scans):
     assert neighbours > 0.2, "the kernel colours it"
 
 
+def test_slices_that_get_fewer_photons_have_more_noise(scans):
+    hounsfield, clean, _ = scans
+    noise = scanned(hounsfield, np.linspace(PHOTONS, PHOTONS / 4, SLICES), 1, views=VIEWS) - clean
+    first, last = (noise[part][hounsfield[part] == 0].std() for part in (np.s_[:4], np.s_[-4:]))
+    assert last / first == pytest.approx((0.9 / 0.35) ** 0.5, rel=0.15)
+
+
 @pytest.mark.parametrize("modality", ["CT", "OT"])
 def test_a_faint_lesion_is_kept_in_three_dimensions_with_less_error_than_slice_by_slice(scans, modality):
     hounsfield, clean, noisy = scans
     image = mr.Image.from_array(noisy, modality=modality, spacing=(2.0, 2.0, 2.0))
     plan = mr.recommend(image)
-    assert plan.dimensions == 3
+    assert (plan.method, plan.dimensions) == ("prinlm3d" if modality == "CT" else "bm4d", 3)
     noise = (noisy - clean)[hounsfield == 0].std()
     assert 0.6 * noise < plan.level < 1.2 * noise
     after = mr.restore(image, plan).image.voxels[0]
@@ -62,5 +69,5 @@ def test_a_faint_lesion_is_kept_in_three_dimensions_with_less_error_than_slice_b
     before, whole, flat = (np.square(v - clean)[hounsfield > -500].mean() for v in (noisy, after, sliced))
     assert whole < before / 2
     assert whole < flat
-    assert contrast(after) == pytest.approx(contrast(noisy), rel=0.1), "what noise does to it is not restoration's"
+    assert contrast(after) == pytest.approx(contrast(noisy), rel=0.15), "what noise does to it is not restoration's"
     assert contrast(sliced) > 0.9 * contrast(after), "slice by slice it fades"
