@@ -16,6 +16,7 @@ of cubes, for the first estimate has little above them, and groups 16 cubes, not
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from functools import cache
 from itertools import product
 
@@ -84,18 +85,27 @@ def bm4d(
     >>> bm4d(torch.full((1, 1, 8, 8, 8), 0.5), 0.1).shape
     torch.Size([1, 1, 8, 8, 8])
     """
-    if profile == "auto":
-        low = 1.0 if spectrum is None else spectrum.plateau  # of the noise, where most of an image's structure is
-        profile = "high_noise" if sigma * low > HIGH_NOISE else "normal"
-    hard, wiener = PROFILES[profile]
-    variance = max(float(sigma) ** 2, 1e-12)  # no 0/0 in the Wiener filter where there is no noise
+    hard, _ = _steps(profile, sigma, spectrum)
     restored = []
-    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # whose ten bits would not do
+    with _exact():
         for noisy in volumes[:, 0]:
-            basic = _step(hard, noisy, noisy, variance, spectrum)
-            final = _step(wiener, noisy, basic, variance, spectrum)
+            basic = _step(hard, noisy, noisy, sigma, spectrum)
+            final = second_step(noisy, basic, sigma, profile=profile, spectrum=spectrum)
             restored.append(returning.returned(noisy, final, sigma, spectrum) if keep_means else final)
     return torch.stack(restored)[:, None]
+
+
+def second_step(
+    noisy: Tensor, estimate: Tensor, sigma: float, *, profile: Profile = "auto", spectrum: Spectrum | None = None
+) -> Tensor:
+    """The Wiener filter of BM4D, told by any estimate of a volume; both ``(D, H, W)``, the rest as for ``bm4d``."""
+    with _exact():
+        return _step(_steps(profile, sigma, spectrum)[1], noisy, estimate, sigma, spectrum)
+
+
+def _exact() -> AbstractContextManager[None]:
+    """Convolutions in float32: ten bits would not do."""
+    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
 
 
 def reach(sigma: float, keep_means: bool = False, **_: object) -> int:
@@ -103,8 +113,16 @@ def reach(sigma: float, keep_means: bool = False, **_: object) -> int:
     return REACH + keep_means * returning.reach()
 
 
-def _step(step: Step, noisy: Tensor, pilot: Tensor, variance: float, spectrum: Spectrum | None) -> Tensor:
-    """One step on a volume ``(D, H, W)`` with noise of this variance, in chunks; cubes are compared in ``pilot``."""
+def _steps(profile: Profile, sigma: float, spectrum: Spectrum | None) -> tuple[Step, Step]:
+    if profile == "auto":
+        low = 1.0 if spectrum is None else spectrum.plateau  # of the noise, where most of an image's structure is
+        profile = "high_noise" if sigma * low > HIGH_NOISE else "normal"
+    return PROFILES[profile]
+
+
+def _step(step: Step, noisy: Tensor, pilot: Tensor, sigma: float, spectrum: Spectrum | None) -> Tensor:
+    """One step on a volume ``(D, H, W)``, in chunks; cubes are compared in ``pilot``."""
+    variance = max(float(sigma) ** 2, 1e-12)  # no 0/0 in the Wiener filter where there is no noise
     transform = haar(CUBES.side, 3) if step.threshold else _rising_dct()
     synthesis = transform.float().T.to(noisy.device)
     coloured = None if spectrum is None else _group_noise(step, spectrum).to(noisy.device)

@@ -1,4 +1,4 @@
-"""A network that refines what two other methods made of an image, or of a volume slice by slice with the slices around.
+"""A network that refines what other methods made of an image, or of a volume slice by slice with the slices around.
 
 A classical method averages what is alike, wherever it lies; a network of single slices knows what images look
 like. Networks after or before non-local filters: Manjon and Coupe, Patch-MI 2018. Sub-images and layers without biases
@@ -20,8 +20,8 @@ GROUND = 9  # side of the squares whose mean is taken off the pilot: grey itself
 class Refining(nn.Module):
     """Neighbouring noisy slices, their pilots and the noise's standard deviation in, the middle slice restored out.
 
-    ``(N, 2 (2 around + 1) + 1, H, W)`` of any scale: the noisy slices, what one method made of them, and what another
-    made of the middle one; and ``(N,)`` on that scale. It begins as the first method. It is homogeneous, as
+    ``(N, 2 (2 around + 1) + others, H, W)`` of any scale: the noisy slices, what one method made of them, and what
+    others made of the middle one; and ``(N,)`` on that scale. It begins as the first method. It is homogeneous, as
     ``bias_free.BiasFree``, and sees differences only: what is added to all slices is added to the result.
 
     Args:
@@ -30,12 +30,15 @@ class Refining(nn.Module):
         fine: channels at full resolution.
         around: slices before and after the middle one; 0 for images.
         coarse: residual pairs at a quarter of the resolution, as in ``bias_free.BiasFree``; 0 for none.
+        others: pilots of the middle slice besides the first.
     """
 
-    def __init__(self, width: int = 48, pairs: int = 6, fine: int = 16, around: int = 2, coarse: int = 0) -> None:
+    def __init__(
+        self, width: int = 48, pairs: int = 6, fine: int = 16, around: int = 2, coarse: int = 0, others: int = 1
+    ) -> None:
         super().__init__()
-        self.around = around
-        seen = 2 * (2 * around + 1) + 2
+        self.around, self.others = around, others
+        seen = 2 * (2 * around + 1) + others + 1
         self.first = convolution(4 * seen, width)
         self.pairs = nn.ModuleList(Pair(width) for _ in range(pairs))
         self.coarse = Coarse(width, coarse) if coarse else None
@@ -48,11 +51,11 @@ class Refining(nn.Module):
         rows, columns = stacks.shape[2:]
         stacks = mirrored(stacks, 4 if self.coarse else 2)
         count = 2 * self.around + 1
-        noisy, pilots, second = stacks.split((count, count, 1), 1)
+        noisy, pilots, others = stacks.split((count, count, self.others), 1)
         pilot = pilots[:, self.around : self.around + 1]
         ground = avg_pool2d(pilot, GROUND, stride=1, padding=GROUND // 2, count_include_pad=False)
-        others = [pilots[:, : self.around] - pilot, pilots[:, self.around + 1 :] - pilot]
-        seen = torch.cat((noisy - pilot, *others, second - pilot, pilot - ground, plane(level, stacks)), 1)
+        beside = [pilots[:, : self.around] - pilot, pilots[:, self.around + 1 :] - pilot]
+        seen = torch.cat((noisy - pilot, *beside, others - pilot, pilot - ground, plane(level, stacks)), 1)
         x = self.first(pixel_unshuffle(seen, 2)).relu_()
         for number, pair in enumerate(self.pairs):
             if self.coarse is not None and number == len(self.pairs) // 2:

@@ -507,20 +507,20 @@
 <context>
     <name>MedRestoreLib</name>
     <message>
-        <source>EMANet</source>
-        <translation>EMANet</translation>
-    </message>
-    <message>
-        <source>A network trained on simulated bone scans: recommended for raw counts where it beats BM3D.</source>
-        <translation>Ein Netz, an simulierten Knochenszintigrammen trainiert: empfohlen für rohe Zählraten, bei denen es BM3D übertrifft.</translation>
-    </message>
-    <message>
         <source>Counts network</source>
         <translation>Netz für Zählereignisse</translation>
     </message>
     <message>
         <source>BM3D and EMANet, joined and refined by another network: for raw counts of any organ.</source>
         <translation>BM3D und EMANet, von einem weiteren Netz verbunden und verfeinert: für rohe Zählereignisse jedes Organs.</translation>
+    </message>
+    <message>
+        <source>EMANet</source>
+        <translation>EMANet</translation>
+    </message>
+    <message>
+        <source>A network trained on simulated bone scans: recommended for raw counts where it beats BM3D.</source>
+        <translation>Ein Netz, an simulierten Knochenszintigrammen trainiert: empfohlen für rohe Zählraten, bei denen es BM3D übertrifft.</translation>
     </message>
     <message>
         <source>DnCNN for bone scans</source>

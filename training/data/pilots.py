@@ -1,4 +1,4 @@
-"""Acquired blocks of MR with pilots, which a network then refines: what BM4D and the general network make of them.
+"""Acquired blocks of MR with pilots, which a network then refines: what ``methods.refined`` makes of them.
 
 A pilot takes a second, so blocks are acquired once and kept on disk. They are on the stabilised scale, where the noise
 has variance 1, as the pipeline shows them to a method.
@@ -15,8 +15,7 @@ import numpy as np
 import torch
 
 from MedRestoreLib import weights
-from MedRestoreLib.methods.bm4d import bm4d
-from MedRestoreLib.methods.refined import along_all_axes
+from MedRestoreLib.methods import refined
 from MedRestoreLib.noise import Spectrum, rice
 from MedRestoreLib.noise.spectrum import BANDS
 from training.simulate import magnetic as scanner
@@ -35,7 +34,7 @@ LEVELS = (0.008, 0.17)  # standard deviation of the noise over the block's white
 GAUSSIAN, WHITE = 0.35, 0.5  # shares of blocks that are no magnitudes, and whose noise is white
 AROUND = 2  # slices before and after the one that is restored
 COUNT = 2 * AROUND + 1
-SEEN = 2 * COUNT + 1
+SEEN = 2 * COUNT + 2
 TRIES = 4  # to cut out a patch that shows something
 SHOWN = 5.0  # standard deviations: brighter is an object
 
@@ -49,12 +48,14 @@ class Acquired:
     noisy: np.ndarray
     pilot: np.ndarray
     second: np.ndarray
+    third: np.ndarray
     clean: np.ndarray
 
     def stack(self, middle: int) -> np.ndarray:
-        """The noisy slices around one, their pilots, and its second pilot, ``(SEEN, rows, columns)``."""
+        """The noisy slices around one, their pilots, and its other two, ``(SEEN, rows, columns)``."""
         window = slice(middle - AROUND, middle + AROUND + 1)
-        return np.concatenate((self.noisy[window], self.pilot[window], self.second[middle][None]))
+        others = (self.second[middle][None], self.third[middle][None])
+        return np.concatenate((self.noisy[window], self.pilot[window], *others))
 
 
 class Pilots(Volumes):
@@ -132,7 +133,7 @@ def _acquire(source: Pilots, split: str, number: int) -> None:
     rng = np.random.default_rng((SPLITS.index(split), number))
     depth, side = DEPTH + 2 * MARGIN[0], SIDE + 2 * MARGIN[1]
     found = acquired(source.block(rng, depth, side, split), rng)
-    save_images(source._block_file(split, number), found.noisy, found.pilot, found.second, found.clean)
+    save_images(source._block_file(split, number), *vars(found).values())
 
 
 def save_images(path: Path, *images: np.ndarray) -> None:
@@ -146,7 +147,7 @@ def images_in(path: Path) -> np.ndarray:
 
 
 def acquired(clean: np.ndarray, rng: np.random.Generator) -> Acquired:
-    """A clean block with margins, acquired with noise of a random kind and level, and its pilot."""
+    """A clean block with margins, acquired with noise of a random kind and level, and its pilots."""
     sigma = np.float32(np.exp(rng.uniform(*np.log(LEVELS))))
     gains = None if rng.random() < WHITE else some_filter(rng)
     noisy, target = measured(clean, sigma, gains, rng.random() >= GAUSSIAN, rng)
@@ -154,8 +155,7 @@ def acquired(clean: np.ndarray, rng: np.random.Generator) -> Acquired:
         slice(margin, length - margin) for margin, length in zip((MARGIN[0], *2 * MARGIN[1:]), clean.shape, strict=True)
     )
     noisy, target = (np.ascontiguousarray(values[cut], np.float32) for values in (noisy, target))
-    first, second = pilots_of(noisy, None if gains is None else spectrum_of(gains))
-    return Acquired(noisy, first, second, target)
+    return Acquired(noisy, *pilots_of(noisy, None if gains is None else spectrum_of(gains)), target)
 
 
 def measured(
@@ -177,8 +177,8 @@ def measured(
     return rice.stabilise(np.hypot(amplitude + channels[0], channels[1])), rice.expected(amplitude)
 
 
-def pilots_of(noisy: np.ndarray, spectrum: Spectrum | None) -> tuple[np.ndarray, np.ndarray]:
-    """What BM4D and the general network make of a stabilised block ``(slices, rows, columns)``."""
+def pilots_of(noisy: np.ndarray, spectrum: Spectrum | None) -> list[np.ndarray]:
+    """What the methods of ``refined.pilots_of`` make of a stabilised block ``(slices, rows, columns)``."""
     from scipy.ndimage import uniform_filter
 
     means = uniform_filter(noisy, (1, 3, 3))
@@ -186,10 +186,8 @@ def pilots_of(noisy: np.ndarray, spectrum: Spectrum | None) -> tuple[np.ndarray,
     scaled = torch.from_numpy((noisy - np.float32(low)) / np.float32(scale))
     general = weights.find(SECOND).load()
     with torch.inference_mode():
-        first = bm4d(scaled[None, None], 1 / scale, spectrum=spectrum)[0, 0]
-        second = along_all_axes(general, scaled, (spectrum.as_white if spectrum else 1) / scale)
-    first, second = (found * scale + low for found in (first, second))
-    return first.numpy(), second.numpy()
+        found = refined.pilots_of(scaled, 1 / scale, general, spectrum)
+    return [(pilot * scale + low).numpy() for pilot in found]
 
 
 def spectrum_of(gains: Gains, deep: bool = True) -> Spectrum:

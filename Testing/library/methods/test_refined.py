@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from MedRestoreLib.methods.bm3d import bm3d
-from MedRestoreLib.methods.bm4d import bm4d
-from MedRestoreLib.methods.refined import RETURNED, along_all_axes, counts, refined, slices
+from MedRestoreLib.methods.bm4d import bm4d, second_step
+from MedRestoreLib.methods.refined import RETURNED, along_all_axes, counts, pilots_of, refined, slices
 from MedRestoreLib.networks.bias_free import BiasFree
 from MedRestoreLib.networks.counts import RETURNED_SIDE
 from MedRestoreLib.networks.emanet import EMANet
@@ -25,11 +25,11 @@ from training.simulate.magnetic import fermi
 def install(monkeypatch: pytest.MonkeyPatch, trained: bool) -> dict[str, torch.nn.Module]:
     """Small networks of both names, with random weights; an untrained one changes nothing."""
     torch.manual_seed(0)
-    made = {"tested": Refining(width=8), "general": BiasFree(width=8)}
+    made = {"tested": Refining(width=8, others=2), "general": BiasFree(width=8)}
     if trained:
         torch.nn.init.normal_(made["tested"].last.weight, std=0.05)
-    monkeypatch.setattr("MedRestoreLib.methods.refined.loaded", lambda name, device: made[name].requires_grad_(False))
-    return made
+    monkeypatch.setattr("MedRestoreLib.methods.refined.loaded", lambda name, device: made[name])
+    return {name: network.requires_grad_(False) for name, network in made.items()}
 
 
 @pytest.fixture
@@ -60,10 +60,10 @@ def test_each_volume_of_a_batch_is_restored_as_if_it_were_alone(networks):
 def test_a_slice_is_shown_with_two_before_and_two_after_and_the_ends_repeated(networks, monkeypatch, at_once):
     monkeypatch.setattr("MedRestoreLib.methods.refined.AT_ONCE", at_once)
     noisy = volumes()
-    found, pilot = refined(noisy, 0.09, weights="tested", pilot="general")[0, 0], bm4d(noisy, 0.09)[0, 0]
-    second = along_all_axes(networks["general"], noisy[0, 0], 0.09)
+    found = refined(noisy, 0.09, weights="tested", pilot="general")[0, 0]
+    pilot, second, third = pilots_of(noisy[0, 0], 0.09, networks["general"])
     for middle, shown in ((0, [0, 0, 0, 1, 2]), (5, [3, 4, 5, 6, 7]), (9, [7, 8, 9, 9, 9])):
-        stack = torch.cat((noisy[0, 0][shown], pilot[shown], second[middle][None]))[None]
+        stack = torch.cat((noisy[0, 0][shown], pilot[shown], second[middle][None], third[middle][None]))[None]
         expected = networks["tested"](stack, torch.tensor([0.09]))[0, 0]
         torch.testing.assert_close(found[middle], expected, rtol=1e-4, atol=1e-5)
         assert not torch.allclose(expected, pilot[middle], atol=1e-3), "it does something"
@@ -76,6 +76,16 @@ def test_the_second_pilot_is_the_mean_of_three_cuts_through_the_volume(networks)
     sagittal = network(volume.permute(2, 0, 1)[:, None], torch.full((10,), 0.1))[:, 0].permute(1, 2, 0)
     found = along_all_axes(network, volume, 0.1)
     torch.testing.assert_close(found, (axial + coronal + sagittal) / 3, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("spectrum", [None, spectrum_of(fermi)], ids=["white", "coloured"])
+def test_the_third_pilot_is_bm4ds_second_step_told_the_mean_of_the_others(networks, spectrum):
+    noisy = volumes()[0, 0]
+    first, second, third = pilots_of(noisy, 0.09, networks["general"], spectrum)
+    assert torch.equal(first, bm4d(noisy[None, None], 0.09, spectrum=spectrum)[0, 0])
+    level = 0.09 if spectrum is None else 0.09 * spectrum.as_white
+    torch.testing.assert_close(second, along_all_axes(networks["general"], noisy, level))
+    torch.testing.assert_close(third, second_step(noisy, (first + second) / 2, 0.09, spectrum=spectrum))
 
 
 @pytest.mark.parametrize("name", ["patient04_study1_FLAIR", "patient04_study1_T2W"], ids=["FLAIR", "T2w"])
