@@ -69,7 +69,6 @@ BLIND = (
 MANJON = "Manjón, Coupé, Buades, Collins and Robles, Medical Image Analysis 16(1), 2012"
 
 DABOV = "Dabov, Foi, Katkovnik and Egiazarian, IEEE TIP 16(8), 2007"
-EMANET = "Yu, Luo, Chen, Guo and Luo, Journal of Optoelectronics Laser 34(7), 2023"
 MAGGIONI = "Maggioni, Katkovnik, Egiazarian and Foi, IEEE TIP 22(1), 2013"
 
 # What the networks were measured on (Resources/cards).
@@ -104,10 +103,10 @@ def network(domain: str, **row: Any) -> Method:
 
 METHODS = (
     Method(
-        id="counts",
-        title="Counts network",
-        summary="BM3D and EMANet, joined and refined by another network: for raw counts of any organ.",
-        citation=f"After {DABOV}, and {EMANET}; changes are ours",
+        id="emanet",
+        title="EMANet",
+        summary="A network for counts, joined with BM3D and refined by another: recommended where it beats BM3D.",
+        citation=f"After Yu, Luo, Chen, Guo and Luo, Journal of Optoelectronics Laser 34(7), 2023; joined with {DABOV}",
         implementation="refined:counts",
         domain="rate",
         dimensions=(2,),
@@ -118,23 +117,10 @@ METHODS = (
         bytes_per_voxel=400,
         least_bytes=180_000_000,
         align=48,
-        recommended_for=(FirstChoice("Counts network was trained for it", modalities=("NM",)),),
+        recommended_for=(FirstChoice("EMANet was trained for it", modalities=("NM",)),),
         validity=BONE_SCANS,
         weights="counts",
         pilot="emanet_bone",
-    ),
-    network(
-        "rate",
-        id="emanet",
-        title="EMANet",
-        summary="A network trained on simulated bone scans: recommended for raw counts where it beats BM3D.",
-        citation=f"After {EMANET}; changes are ours",
-        modalities=("NM",),
-        reach=96,  # beyond this nothing above rounding was seen
-        bytes_per_voxel=300,
-        recommended_for=(FirstChoice("EMANet was trained for it", modalities=("NM",)),),
-        validity=BONE_SCANS,
-        weights="emanet_bone",
     ),
     network(
         "rate",

@@ -507,20 +507,12 @@
 <context>
     <name>MedRestoreLib</name>
     <message>
-        <source>Counts network</source>
-        <translation>Netz für Zählereignisse</translation>
-    </message>
-    <message>
-        <source>BM3D and EMANet, joined and refined by another network: for raw counts of any organ.</source>
-        <translation>BM3D und EMANet, von einem weiteren Netz verbunden und verfeinert: für rohe Zählereignisse jedes Organs.</translation>
-    </message>
-    <message>
         <source>EMANet</source>
         <translation>EMANet</translation>
     </message>
     <message>
-        <source>A network trained on simulated bone scans: recommended for raw counts where it beats BM3D.</source>
-        <translation>Ein Netz, an simulierten Knochenszintigrammen trainiert: empfohlen für rohe Zählraten, bei denen es BM3D übertrifft.</translation>
+        <source>A network for counts, joined with BM3D and refined by another: recommended where it beats BM3D.</source>
+        <translation>Ein Netz für Zählereignisse, mit BM3D verbunden und von einem weiteren verfeinert: empfohlen, wo es BM3D übertrifft.</translation>
     </message>
     <message>
         <source>DnCNN for bone scans</source>

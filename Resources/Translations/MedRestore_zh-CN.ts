@@ -507,19 +507,11 @@
 <context>
     <name>MedRestoreLib</name>
     <message>
-        <source>Counts network</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>BM3D and EMANet, joined and refined by another network: for raw counts of any organ.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>EMANet</source>
         <translation type="unfinished"></translation>
     </message>
     <message>
-        <source>A network trained on simulated bone scans: recommended for raw counts where it beats BM3D.</source>
+        <source>A network for counts, joined with BM3D and refined by another: recommended where it beats BM3D.</source>
         <translation type="unfinished"></translation>
     </message>
     <message>

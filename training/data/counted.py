@@ -28,6 +28,7 @@ LEVELS = (1.0, 180.0)  # 65,000 to 2 counts at the brightest pixel
 TRIES, SHOWS = 5, 2.5  # to draw an image with more than one count somewhere, on Anscombe's scale
 BRIGHTNESS = 0.25  # a study's brightest place is estimated, and may be that far off
 LIMITS = """\
+- EMANet (card `emanet_bone`) and BM3D make what it refines.
 - Bars have a deviance 3 to 7 % above BM3D's; lesions as faint as the noise keep half of their contrast.
 - Of organs other than the skeleton it has seen drawings, phantoms and pictures blurred as a camera blurs: no patient.
 - It wants raw counts. Filtered, interpolated or reconstructed images have correlated noise, which it takes for

@@ -31,10 +31,10 @@ def test_what_is_recommended_is_never_worse_than_bm3d(organ, peak, site):
 
 def test_a_network_is_recommended_where_it_does_better_and_the_plan_shows_the_comparison():
     plan = mr.recommend(scan("thyroid", 2000))
-    assert plan.method == plan.ranking[0].method == "counts"
-    assert {"counts", "bm3d"} <= {candidate.method for candidate in plan.ranking}
+    assert plan.method == plan.ranking[0].method == "emanet"
+    assert {"emanet", "bm3d"} <= {candidate.method for candidate in plan.ranking}
     assert plan.ranking[0].score < plan.ranking[1].score
-    assert plan.to_dict()["ranking"][0]["method"] == "counts"
+    assert plan.to_dict()["ranking"][0]["method"] == "emanet"
     assert "does best" in plan.reason
 
 
@@ -94,7 +94,7 @@ def test_a_study_without_torch_or_without_a_level_is_given_the_first_method_that
 
     monkeypatch.setattr(choice.devices, "has_torch", lambda: False)
     plan = mr.recommend(scan("thyroid", 2000))
-    assert (plan.method, plan.ranking) == ("counts", ())
+    assert (plan.method, plan.ranking) == ("emanet", ())
 
 
 def test_an_edit_keeps_the_comparison_and_another_method_drops_it():

@@ -26,7 +26,7 @@ def counts() -> mr.Image:
 @pytest.mark.parametrize(
     ("modality", "noise", "method"),
     [
-        ("NM", "poisson", "counts"),
+        ("NM", "poisson", "emanet"),
         ("MR", "rician", "bm3d"),
         ("US", "speckle", "unet_att_small"),
         ("CT", "gaussian", "bm3d"),

@@ -200,7 +200,8 @@ print(megabytes("VmHWM") - held - run.voxels.nbytes / 1e6)
     ("method", "memory_gb", "shape"),
     [
         ("adf", 0.02, (1800, 1800)),
-        ("emanet", 0.1, (512, 640)),
+        ("dncnn_bone", 0.1, (512, 640)),
+        ("emanet", 0.35, (640, 640)),
         ("general", 0.35, (512, 640)),
         ("odct3d", 0.03, (64, 96, 96)),
         ("bm4d", 0.25, (64, 64, 64)),
