@@ -33,20 +33,21 @@ def making(factor: int) -> list[Method]:
     return [method for method in METHODS if method.makes(factor)]
 
 
-def recommended(modality: str, noise: str, shapes: Collection[str]) -> list[tuple[Method, str]]:
+def recommended(modality: str, noise: str, shapes: Collection[str], sure: bool = True) -> list[tuple[Method, str]]:
     """The methods to recommend and why, in the order of preference; none for an unknown noise model.
 
     Args:
         modality: DICOM code.
         noise: id of the noise model.
         shapes: VOLUME and CINE, if the study is one.
+        sure: whether the level of the noise is.
 
     A volume gets methods that were made for volumes, where there are any: what single slices hide, others show.
 
     >>> [method.id for method, reason in recommended("MR", "rician", {VOLUME})]
     ['bm4d']
     """
-    found = [(method, choice) for method in METHODS if (choice := method.first_choice(modality, noise, shapes))]
+    found = [(method, choice) for method in METHODS if (choice := method.first_choice(modality, noise, shapes, sure))]
     deep = [(method, choice) for method, choice in found if choice.shape == VOLUME]
     return [(method, choice.reason) for method, choice in deep or found]
 
@@ -204,8 +205,12 @@ METHODS = (
         patch=4,
         bytes_per_voxel=90,
         keeps_means=True,
-        # As little error as BM4D's there, and more of the contrast of faint lesions (docs/mr.md).
-        recommended_for=(FirstChoice("PRI-NLM3D keeps more of faint lesions", ("CT",), VOLUME, "gaussian"),),
+        # As little error as BM4D's there, and more of the contrast of faint lesions (docs/mr.md); less noise and more
+        # contrast where reconstructions have noise as smooth as anatomy (docs/nuclear.md).
+        recommended_for=(
+            FirstChoice("PRI-NLM3D keeps more of faint lesions", ("CT",), VOLUME, "gaussian"),
+            FirstChoice("PRI-NLM3D does most where noise is smooth", (), VOLUME, "reconstructed", sure=False),
+        ),
     ),
     Method(
         id="odct3d",
@@ -244,7 +249,7 @@ METHODS = (
         recommended_for=(
             FirstChoice(SIMILAR_CUBES, (*BUT_CT, "CT"), VOLUME, "rician"),
             FirstChoice(SIMILAR_CUBES, BUT_CT, VOLUME, "gaussian"),
-            FirstChoice(SIMILAR_CUBES, shape=VOLUME, noise="reconstructed"),
+            FirstChoice(SIMILAR_CUBES, shape=VOLUME, noise="reconstructed", sure=True),
         ),
     ),
     Method(

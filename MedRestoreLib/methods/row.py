@@ -50,12 +50,14 @@ class FirstChoice:
         modalities: DICOM codes; empty for all.
         shape: VOLUME, CINE, or "" for all.
         noise: id of the noise model; "" for all.
+        sure: whether their noise is told for sure, or not; None for both.
     """
 
     reason: str
     modalities: tuple[str, ...] = ()
     shape: str = ""
     noise: str = ""
+    sure: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -191,13 +193,13 @@ class Method:
         """Whether its weights are there, if it needs any."""
         return all(files.installed(name) for name in self.networks(factor))
 
-    def first_choice(self, modality: str, noise: str, shapes: Collection[str]) -> FirstChoice | None:
+    def first_choice(self, modality: str, noise: str, shapes: Collection[str], sure: bool = True) -> FirstChoice | None:
         """Why it is the first choice for such studies; None if it is not, or its weights are not installed."""
         if noise not in self.noises or not self.installed():
             return None
         for choice in self.recommended_for:
             fits = modality in (choice.modalities or (modality,)) and choice.noise in ("", noise)
-            if fits and choice.shape in ("", *shapes):
+            if fits and choice.shape in ("", *shapes) and choice.sure in (None, sure):
                 return choice
         return None
 

@@ -82,7 +82,7 @@ def choose(image: Image, plan: Plan, shapes: Collection[str]) -> Choice:
         shapes: as for ``catalogue.recommended``.
     """
     noise = model(plan.noise).bind(image.voxels, plan.level)
-    rows = catalogue.recommended(image.modality, plan.noise, shapes)
+    rows = catalogue.recommended(image.modality, plan.noise, shapes, not plan.careful)
     fitting = [row for row in rows if not misfits(image, noise, row[0])]
     methods = [method for method, _ in fitting]
     ranking = () if len(methods) < 2 or plan.level_is_default else compare(image, plan, methods)

@@ -142,8 +142,9 @@ def refused(row: catalogue.Method, given: dict) -> None:
 @pytest.mark.parametrize("noise", IDS)
 @pytest.mark.parametrize("modality", [row.code for row in MODALITIES])
 @pytest.mark.parametrize("shape", [(), ("volume",), ("cine",), ("volume", "cine")], ids=str)
-def test_there_is_a_first_choice_for_every_study(noise, modality, shape):
-    found = catalogue.recommended(modality, noise, shape)
+@pytest.mark.parametrize("sure", [True, False], ids=["sure", "careful"])
+def test_there_is_a_first_choice_for_every_study(noise, modality, shape, sure):
+    found = catalogue.recommended(modality, noise, shape, sure)
     assert not found[-1][0].learned, "outside of what the learned methods were validated on, nothing is left"
     for row, reason in found:
         assert noise in row.noises
