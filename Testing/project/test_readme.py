@@ -95,7 +95,7 @@ def test_console_examples_run(module, tmp_path, capsys):
     assert "there is no method 'bm3'; did you mean 'bm3d'?" in said
     assert "16 frames" in said
     names = {node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLVolumeNode")}
-    assert "Bone scan restored (BM3D)" in names
+    assert "Bone scan restored (EMANet)" in names
 
 
 def test_python_example_runs_on_a_dicom_file(tmp_path, monkeypatch, capsys):
