@@ -98,7 +98,11 @@ def test_one_study_serves_many_requests_in_turn(host, worker):
     assert worker.exchange.result(id).shape == (1, 1, 64, 64)
     again_id, again = ask(worker, "restore", sent, plan=plan, level=4.0)  # a plan that was recommended, edited
     report = finished(host, again).reply["report"]
-    assert (report["plan"]["method"], report["plan"]["level"], report["noise"]["estimated"]) == (plan["method"], 4.0, False)
+    assert (report["plan"]["method"], report["plan"]["level"], report["noise"]["estimated"]) == (
+        plan["method"],
+        4.0,
+        False,
+    )
     worker.receive(again_id, [np.zeros((3, 64, 64), np.float32)], **Heard().copying()).stop()
     assert not worker.isBusy
     assert files(worker) == {sent.path.name, f"{made_id}-out.npy"}
