@@ -1,4 +1,4 @@
-"""A classical method and the general network, joined and refined by another network: ``networks.refining``."""
+"""A classical method and a network, joined and refined by another network: ``networks.refining``."""
 
 from __future__ import annotations
 
@@ -47,15 +47,25 @@ def slices(
         WeightsMissing: the weights are absent or damaged.
     """
     refining, plain = (loaded(name, images.device) for name in (weights, pilot))
+    restored = []
+    for noisy in images.split(_at_once(images)):
+        seen = torch.cat((noisy, *slices_pilots(noisy, sigma, plain, spectrum)), 1)
+        restored.append(refining(seen, noisy.new_full((len(noisy),), sigma)))
+    return torch.cat(restored)
+
+
+def slices_pilots(
+    images: Tensor, sigma: float, network: nn.Module, spectrum: Spectrum | None = None
+) -> tuple[Tensor, Tensor]:
+    """BM3D's and the network's result, tensors like ``images``; arguments: ``slices``.
+
+    The network is told the level of white noise that is as strong.
+    """
     with _exact(images):
         first = bm3d(images, sigma, spectrum=spectrum)
+    noisy = images.contiguous(memory_format=torch.channels_last)
     white = sigma if spectrum is None else sigma * spectrum.as_white
-    restored = []
-    for noisy, found in zip(*(every.split(_at_once(images)) for every in (images, first)), strict=True):
-        noisy = noisy.contiguous(memory_format=torch.channels_last)
-        second = plain(noisy, noisy.new_full((len(noisy),), white))
-        restored.append(refining(torch.cat((noisy, found, second), 1), noisy.new_full((len(noisy),), sigma)))
-    return torch.cat(restored)
+    return first, network(noisy, noisy.new_full((len(noisy),), white))
 
 
 def counts(images: Tensor, sigma: float, *, weights: str | nn.Module, pilot: str | nn.Module) -> Tensor:

@@ -6,8 +6,6 @@ As ``slices``, on Anscombe's scale, where the noise of counts has about variance
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +15,9 @@ from MedRestoreLib.methods.learned import loaded
 from MedRestoreLib.methods.refined import counts_pilots
 from MedRestoreLib.noise.poisson import Poisson, peak_counts
 
-from . import GREY, SPLITS, Origin, disk, scintigrams
+from . import GREY, Origin, scintigrams
 from .degradations import p_peak
-from .pilots import images_in, save_images
+from .kept import Kept
 from .scintigrams import BONE, KINDS, PICTURES, Scintigrams
 
 SECOND = "emanet_bone"  # weights of the second pilot
@@ -37,7 +35,7 @@ LIMITS = """\
   and at the report's evidence. For research use only."""
 
 
-class Counted(Scintigrams):
+class Counted(Kept, Scintigrams):
     """``Scintigrams`` whose samples hold ``stack``: the noisy image, BM3D's and EMANet's; ``clean`` and ``lesions``.
 
     Images are on Anscombe's scale; ``clean`` is the mean of many acquisitions there.
@@ -68,35 +66,25 @@ class Counted(Scintigrams):
         self.cut = patch
         self.counts = {"train": counted, "validation": held_out, "test": 0}  # tests are made on whole scans
         self.processes = processes
-        self.counted = Path(cache).expanduser() / f"counted-{self.key}"
+        self.kept, self.what = Path(cache).expanduser() / f"counted-{self.key}", "Counting images"
 
     @classmethod
     def origin(cls, **arguments: object) -> Origin:
         return Origin(Scintigrams.origin().data, LIMITS)
 
-    def prepare(self, splits: Sequence[str] = SPLITS) -> None:
-        super().prepare(splits)
-        jobs = [(self, split, number) for split in splits for number in range(self.counts[split])]
-        if missing := [job for job in jobs if not self._file(*job[1:]).exists()]:
-            disk.fill(self.counted, _count, missing, self.processes, "Counting images")
-
     def sample(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """A patch, turned and flipped at random."""
-        images = images_in(self._file("train", int(rng.integers(self.counts["train"]))))
-        row, column = rng.integers(SIDE - self.cut + 1, size=2)
-        part = images[:, row : row + self.cut, column : column + self.cut]
-        part = np.ascontiguousarray(np.rot90(part, rng.integers(4), (1, 2))[:, :: rng.choice((1, -1))])
-        return {"stack": part[:3], "clean": part[3], "lesions": part[4] > 0}
+        images = self.patch_of(rng, self.cut)
+        return {"stack": images[:3], "clean": images[3], "lesions": images[4] > 0}
 
     def held_out(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """An image of the validation split as networks see it, ``(1, 3, rows, columns)``, and the clean one."""
-        images = images_in(self._file("validation", number))
+        images = self.images("validation", number)
         return images[None, :3], images[3:4]
 
     def drawn(self, rng: np.random.Generator, split: str) -> dict[str, np.ndarray]:
         """``clean`` and ``lesions`` of a split; validation has other patients, and no pictures."""
         if split == "train":
-            return super().sample(rng)
+            return Scintigrams.sample(self, rng)
         kind = KINDS[rng.integers(len(KINDS))]
         clean = self._of_patient(rng, split) if kind in (BONE, PICTURES) else self._drawn(kind, rng)
         found = {"clean": clean, "lesions": np.zeros(clean.shape, bool)}
@@ -109,20 +97,13 @@ class Counted(Scintigrams):
         row, column = (int(rng.integers(side - SIDE + 1)) for side in view.shape)
         return view[row : row + SIDE, column : column + SIDE]
 
-    def _file(self, split: str, number: int) -> Path:
-        return self.counted / f"{split}-{number:05d}.npy"
-
-
-def _count(source: Counted, split: str, number: int) -> None:
-    if multiprocessing.parent_process() is not None:  # the others have the other cores
-        torch.set_num_threads(1)
-    rng = np.random.default_rng((SPLITS.index(split), number))
-    for _ in range(TRIES):
-        found = source.drawn(rng, split)
-        images = counted(found["clean"], rng)
-        if images[-1].max() > SHOWS:
-            break
-    save_images(source._file(split, number), *images, found["lesions"].astype(np.float32))
+    def made(self, rng: np.random.Generator, split: str) -> tuple[np.ndarray, ...]:
+        for _ in range(TRIES):
+            found = self.drawn(rng, split)
+            images = counted(found["clean"], rng)
+            if images[-1].max() > SHOWS:
+                break
+        return (*images, found["lesions"].astype(np.float32))
 
 
 def counted(clean: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:

@@ -1,13 +1,11 @@
 """Acquired blocks of MR with pilots, which a network then refines: what ``methods.refined`` makes of them.
 
-A pilot takes a second, so blocks are acquired once and kept on disk. They are on the stabilised scale, where the noise
-has variance 1, as the pipeline shows them to a method.
+They are on the stabilised scale, where the noise has variance 1, as the pipeline shows them to a method.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,14 +18,14 @@ from MedRestoreLib.noise import Spectrum, rice
 from MedRestoreLib.noise.spectrum import BANDS
 from training.simulate import magnetic as scanner
 
-from . import SPLITS, Origin, disk
+from . import Origin
+from .kept import Kept
 from .magnetic import DATA, LIMITS, Volumes
 
 BEYOND = """\
 - What it gains on BM4D is little where anatomy is fine: see `Resources/benchmarks/volumes.json` and `docs/mr.md`.
 - Filters other than zero-filling and Fermi's, and contrasts other than T1w, T2w, PDw and FLAIR, it never saw."""
 SECOND = "general"  # weights of the second pilot
-STEPS = 256  # of the stored integers per standard deviation of the noise
 DEPTH, SIDE = 16, 96  # of a block, voxels
 MARGIN = (2, 12)  # beside it: slices, and pixels, which k-space's filters wrap around
 LEVELS = (0.008, 0.17)  # standard deviation of the noise over the block's white
@@ -58,7 +56,7 @@ class Acquired:
         return np.concatenate((self.noisy[window], self.pilot[window], *others))
 
 
-class Pilots(Volumes):
+class Pilots(Kept, Volumes):
     """``Volumes`` whose samples hold ``stack``, see ``Acquired.stack``, and ``clean``, the middle slice.
 
     Args:
@@ -85,17 +83,11 @@ class Pilots(Volumes):
         super().__init__(cache, shares=shares, patch=patch, depth=DEPTH, key=key)
         self.counts = {"train": blocks, "validation": held_out, "test": 0}  # tests are made on whole studies
         self.processes = processes
-        self.blocks = self.folder / f"pilots-{self.key}"
+        self.kept, self.what = self.folder / f"pilots-{self.key}", "Acquiring blocks"
 
     @classmethod
     def origin(cls, **arguments: object) -> Origin:
         return Origin(DATA, f"{BEYOND}\n{LIMITS}")
-
-    def prepare(self, splits: Sequence[str] = SPLITS) -> None:
-        super().prepare(splits)
-        jobs = [(self, split, number) for split in splits for number in range(self.counts[split])]
-        if missing := [job for job in jobs if not self._block_file(*job[1:]).exists()]:
-            disk.fill(self.blocks, _acquire, missing, self.processes, "Acquiring blocks")
 
     def sample(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
         block = self.acquired("train", int(rng.integers(self.counts["train"])))
@@ -121,29 +113,11 @@ class Pilots(Volumes):
 
     def acquired(self, split: str, number: int) -> Acquired:
         """One of a split's blocks."""
-        return Acquired(*images_in(self._block_file(split, number)))
+        return Acquired(*self.images(split, number))
 
-    def _block_file(self, split: str, number: int) -> Path:
-        return self.blocks / f"{split}-{number:05d}.npy"
-
-
-def _acquire(source: Pilots, split: str, number: int) -> None:
-    if multiprocessing.parent_process() is not None:  # the others have the other cores
-        torch.set_num_threads(1)
-    rng = np.random.default_rng((SPLITS.index(split), number))
-    depth, side = DEPTH + 2 * MARGIN[0], SIDE + 2 * MARGIN[1]
-    found = acquired(source.block(rng, depth, side, split), rng)
-    save_images(source._block_file(split, number), *vars(found).values())
-
-
-def save_images(path: Path, *images: np.ndarray) -> None:
-    """Images on the stabilised scale, of one shape, in 16 bits."""
-    disk.save(path, np.clip(np.rint(np.stack(images) * STEPS), -32768, 32767).astype(np.int16))
-
-
-def images_in(path: Path) -> np.ndarray:
-    """What ``save_images`` saved."""
-    return np.load(path).astype(np.float32) / np.float32(STEPS)
+    def made(self, rng: np.random.Generator, split: str) -> tuple[np.ndarray, ...]:
+        depth, side = DEPTH + 2 * MARGIN[0], SIDE + 2 * MARGIN[1]
+        return tuple(vars(acquired(self.block(rng, depth, side, split), rng)).values())
 
 
 def acquired(clean: np.ndarray, rng: np.random.Generator) -> Acquired:

@@ -5,24 +5,23 @@ As ``pilots``, for images of many kinds. The noise is Gaussian, Rician or Poisso
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from MedRestoreLib.methods.bm3d import bm3d
+from MedRestoreLib.methods import refined
 from MedRestoreLib.methods.learned import loaded
 from MedRestoreLib.noise import Spectrum
 from MedRestoreLib.noise.poisson import Poisson
 from MedRestoreLib.pipeline.domains import unit_range
 from training.simulate import scintigrams
 
-from . import SPLITS, Origin, data_folder, disk, mixed
+from . import Origin, data_folder, mixed
+from .kept import Kept
 from .mixed import Mixed
-from .pilots import SECOND, images_in, measured, save_images, some_filter, spectrum_of
+from .pilots import SECOND, measured, some_filter, spectrum_of
 
 DATA = f"{mixed.DATA}, fetal heads (HC18, van den Heuvel et al., CC BY 4.0), phantoms of nuclear medicine (Auer et al.)"
 BEYOND = """\
@@ -39,10 +38,9 @@ FEWEST = 0.02  # least level of Poisson noise: 2,500 counts
 NUCLEAR = 0.12  # share of organs and phantoms of nuclear medicine
 KEPT_FOR_TESTS = "ludotatate_activity"
 SCALED = 0.5  # share that methods are shown on the scale of what they show, as the pipeline does; else on [0, 1]
-COUNT = 4  # images of a file
 
 
-class Slices(Mixed):
+class Slices(Kept, Mixed):
     """``Mixed`` whose samples hold ``stack``: the noisy image, its pilot and its second one; and ``clean``.
 
     All are on the stabilised scale, where the noise has variance 1.
@@ -72,29 +70,19 @@ class Slices(Mixed):
         self.cut = patch
         self.counts = {"train": slices, "validation": held_out, "test": 0}  # tests are made on whole studies
         self.processes = processes
-        self.slices = self.folder / f"slices-{self.key}"
+        self.kept, self.what = self.folder / f"slices-{self.key}", "Acquiring slices"
 
     @classmethod
     def origin(cls, **arguments: object) -> Origin:
         return Origin(DATA, BEYOND)
 
-    def prepare(self, splits: Sequence[str] = SPLITS) -> None:
-        super().prepare(splits)
-        jobs = [(self, split, number) for split in splits for number in range(self.counts[split])]
-        if missing := [job for job in jobs if not self._file(*job[1:]).exists()]:
-            disk.fill(self.slices, _acquire, missing, self.processes, "Acquiring slices")
-
     def sample(self, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """A patch, turned and flipped at random."""
-        images = images_in(self._file("train", int(rng.integers(self.counts["train"]))))
-        row, column = rng.integers(SIDE - self.cut + 1, size=2)
-        part = images[:, row : row + self.cut, column : column + self.cut]
-        part = np.rot90(part, rng.integers(4), (1, 2))[:, :: rng.choice((1, -1))]
-        return {"stack": np.ascontiguousarray(part[:-1]), "clean": np.ascontiguousarray(part[-1])}
+        images = self.patch_of(rng, self.cut)
+        return {"stack": images[:-1], "clean": images[-1]}
 
     def held_out(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """A slice of the validation split as networks see it, ``(1, 3, rows, columns)``, and the clean one."""
-        images = images_in(self._file("validation", number))
+        images = self.images("validation", number)
         return images[None, :-1], images[-1:]
 
     def drawn(self, rng: np.random.Generator, split: str) -> np.ndarray:
@@ -107,20 +95,13 @@ class Slices(Mixed):
             clean = scintigrams.organs(rng, self.patch)
         return np.sqrt(clean) if rng.random() < 0.5 else clean
 
+    def made(self, rng: np.random.Generator, split: str) -> tuple[np.ndarray, ...]:
+        return acquired(self.drawn(rng, split), rng)
+
     @cached_property
     def _phantoms(self) -> list[np.ndarray]:
         found = scintigrams.volumes(data_folder() / "nuclear" / "phantoms")
         return [volume for name, volume in zip(scintigrams.PHANTOMS, found, strict=True) if name != KEPT_FOR_TESTS]
-
-    def _file(self, split: str, number: int) -> Path:
-        return self.slices / f"{split}-{number:05d}.npy"
-
-
-def _acquire(source: Slices, split: str, number: int) -> None:
-    if multiprocessing.parent_process() is not None:  # the others have the other cores
-        torch.set_num_threads(1)
-    rng = np.random.default_rng((SPLITS.index(split), number))
-    save_images(source._file(split, number), *acquired(source.drawn(rng, split), rng))
 
 
 def acquired(clean: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
@@ -146,8 +127,6 @@ def pilots_of(noisy: np.ndarray, low: float, scale: float, spectrum: Spectrum | 
     scaled = torch.from_numpy((noisy - np.float32(low)) / np.float32(scale))[None, None]
     general = loaded(SECOND, scaled.device)
     with torch.inference_mode():
-        first = bm3d(scaled, 1 / scale, spectrum=spectrum)
-        white = 1 if spectrum is None else spectrum.as_white
-        second = general(scaled, torch.full((1,), white / scale))
-    first, second = (found[0, 0] * scale + low for found in (first, second))
-    return first.numpy(), second.numpy()
+        found = refined.slices_pilots(scaled, 1 / scale, general, spectrum)
+    first, second = ((pilot[0, 0] * scale + low).numpy() for pilot in found)
+    return first, second
