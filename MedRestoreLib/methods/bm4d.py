@@ -16,7 +16,6 @@ of cubes, for the first estimate has little above them, and groups 16 cubes, not
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from functools import cache
 from itertools import product
 
@@ -87,11 +86,10 @@ def bm4d(
     """
     hard, _ = _steps(profile, sigma, spectrum)
     restored = []
-    with _exact():
-        for noisy in volumes[:, 0]:
-            basic = _step(hard, noisy, noisy, sigma, spectrum)
-            final = second_step(noisy, basic, sigma, profile=profile, spectrum=spectrum)
-            restored.append(returning.returned(noisy, final, sigma, spectrum) if keep_means else final)
+    for noisy in volumes[:, 0]:
+        basic = _step(hard, noisy, noisy, sigma, spectrum)
+        final = second_step(noisy, basic, sigma, profile=profile, spectrum=spectrum)
+        restored.append(returning.returned(noisy, final, sigma, spectrum) if keep_means else final)
     return torch.stack(restored)[:, None]
 
 
@@ -99,13 +97,7 @@ def second_step(
     noisy: Tensor, estimate: Tensor, sigma: float, *, profile: Profile = "auto", spectrum: Spectrum | None = None
 ) -> Tensor:
     """The Wiener filter of BM4D, told by any estimate of a volume; both ``(D, H, W)``, the rest as for ``bm4d``."""
-    with _exact():
-        return _step(_steps(profile, sigma, spectrum)[1], noisy, estimate, sigma, spectrum)
-
-
-def _exact() -> AbstractContextManager[None]:
-    """Convolutions in float32: ten bits would not do."""
-    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+    return _step(_steps(profile, sigma, spectrum)[1], noisy, estimate, sigma, spectrum)
 
 
 def reach(sigma: float, keep_means: bool = False, **_: object) -> int:
@@ -152,7 +144,8 @@ def _step(step: Step, noisy: Tensor, pilot: Tensor, sigma: float, spectrum: Spec
     chunk = CHUNK.on(noisy.device)
     counts = (chunk // CUBES.stride, 0, 0)  # a run along the slices may have any length: each of them is a batch
     runs = [CUBES.runs(length, axis, counts[axis]) for axis, length in enumerate(noisy.shape)]
-    return filtered(noisy, pilot, CUBES, [in_chunks(axis, chunk) for axis in runs], filter_box)
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # whose ten bits would not do
+        return filtered(noisy, pilot, CUBES, [in_chunks(axis, chunk) for axis in runs], filter_box)
 
 
 def _spectra(volume: Tensor, transform: Tensor) -> Tensor:

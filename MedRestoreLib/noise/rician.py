@@ -210,9 +210,9 @@ class _Noise(NamedTuple):
     band_ratio: float
 
 
-def _bright(blocks: Blocks, part: float = 0.1) -> list[Blocks]:
+def _bright(blocks: Blocks, flattest: float = 0.1) -> list[Blocks]:
     """Flat blocks of tissue at each brightness, without air (with several coils its noise is not Rayleigh)."""
-    curve = noise_curve(blocks, share=part)
+    curve = noise_curve(blocks, share=flattest)
     grey = [float(np.median(part.mean)) for part in curve]
     return [part for part, mean in zip(curve, grey, strict=True) if mean > 0.4 * max(grey)]
 
@@ -255,7 +255,7 @@ def _air(blocks: Blocks) -> _Noise | None:
     sigma = float(np.median(values)) / _RAYLEIGH["median"]
     checks = (_mode(values, sigma), values.mean() / _RAYLEIGH["mean"], np.sqrt(np.square(values).mean() / 2))
     # Bright tissue varies at least as much as its noise: if it varies less, these blocks are no air.
-    calmest = min((np.median(part.voxels.std(axis=1)) for part in _bright(blocks, part=0.3)), default=np.inf)
+    calmest = min((np.median(part.voxels.std(axis=1)) for part in _bright(blocks, flattest=0.3)), default=np.inf)
     if sigma > 1.25 * calmest or not np.allclose(checks, sigma, rtol=0.1):
         return None
     return _Noise(sigma, len(air), air.band_ratio)
