@@ -45,9 +45,7 @@ class EDSR(nn.Module):
         self.enlarging = enlarging(factor, width)
         self.tail = nn.Conv2d(width, 1, 3, padding=1)
         if on_bicubic:
-            nn.init.zeros_(self.tail.bias)
-            with torch.no_grad():
-                self.tail.weight.mul_(1e-2)
+            begin_faint(self.tail)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         first = self.head(images)
@@ -58,6 +56,13 @@ class EDSR(nn.Module):
         for block in self.blocks:
             features = block(features)
         return features
+
+
+def begin_faint(last: nn.Conv2d) -> None:
+    """Let what a network adds to the bicubic enlargement be next to nothing at first."""
+    nn.init.zeros_(last.bias)
+    with torch.no_grad():
+        last.weight.mul_(1e-2)
 
 
 def enlarging(factor: int, width: int) -> nn.Sequential:

@@ -13,6 +13,8 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from MedRestoreLib.networks.resizing import enlarged
 
+from .edsr import begin_faint
+
 PARTS = 6  # of the channels, each of which attends to itself
 SLOPE = 0.05
 ORDER = (0, 1, 2, 1, 2)  # of the groups after the first
@@ -156,9 +158,7 @@ class FDIWN(nn.Module):
         self.deep, self.shallow = enlarging(width, bias=False), enlarging(1, bias=True)
         if on_bicubic:
             for branch in (self.deep, self.shallow):
-                nn.init.zeros_(branch[1].bias)
-                with torch.no_grad():
-                    branch[1].weight.mul_(1e-2)
+                begin_faint(branch[1])
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         total = last = self.groups[0](self.head(images))

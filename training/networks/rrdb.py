@@ -11,6 +11,8 @@ from torch.nn.functional import interpolate, leaky_relu, pixel_unshuffle
 
 from MedRestoreLib.networks.resizing import enlarged
 
+from .edsr import begin_faint
+
 SLOPE, SHARE = 0.2, 0.2  # of the leaky ReLU, and of a block's change that is added
 
 
@@ -55,9 +57,7 @@ class RRDB(nn.Module):
         self.after, self.first, self.second, self.fine = (nn.Conv2d(width, width, 3, padding=1) for _ in range(4))
         self.tail = nn.Conv2d(width, 1, 3, padding=1)
         if on_bicubic:
-            nn.init.zeros_(self.tail.bias)
-            with torch.no_grad():
-                self.tail.weight.mul_(1e-2)
+            begin_faint(self.tail)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         rows, columns = (self.factor * side for side in images.shape[2:])
