@@ -173,5 +173,9 @@ def test_random_scenes_reloads_presets_and_jobs_raise_nothing_and_leave_no_orpha
     assert len(user.exchanged()) <= 1, "only the study on show may stay with the worker"
     assert len(slicer.util.getNodesByClass("vtkMRMLScriptedModuleNode")) == 1
     assert user.ui.applyButton.enabled == (user.p.inputVolume is not None), "nobody holds the worker any more"
-    save_preset()
-    assert {path.suffix for path in shelf.glob("*")} <= {".json"}, "nothing half-written"
+    if not shelf.exists():  # a busy machine may have read no volume in time to save one
+        add()
+        choose()
+        user.wait_until_read()
+        save_preset()
+    assert {path.suffix for path in shelf.iterdir()} == {".json"}, "nothing half-written"

@@ -235,7 +235,7 @@ def test_rrdb_enlarges_odd_frames(factor):
     assert found.shape == (2, 1, 9 * factor, 14 * factor)
 
 
-@given(seed=st.integers(0, 10_000), factor=st.sampled_from([2, 3, 4]), grey=st.floats(0.4, 0.9))
+@given(seed=st.integers(0, 10_000), factor=st.sampled_from([2, 3, 4]), grey=st.floats(0.1, 0.9))
 @settings(max_examples=30, deadline=None)
 def test_the_second_order_degradation_keeps_place_and_brightness(seed, factor, grey):
     """A lone edge stays where it is and as high, though it rings and noise lies on it."""
@@ -249,8 +249,9 @@ def test_the_second_order_degradation_keeps_place_and_brightness(seed, factor, g
     quarter = side // 4
     assert abs(found[:, :quarter].mean() - grey) < 0.1
     assert found[:, -quarter:].mean() < 0.1
-    bright = np.count_nonzero(found.mean(0) > found[:, :quarter].mean() / 2)
-    assert abs(bright - side / 2) <= 1
+    if grey > 0.4:  # in a darker image noise, which is clipped at black, hides the edge
+        bright = np.count_nonzero(found.mean(0) > found[:, :quarter].mean() / 2)
+        assert abs(bright - side / 2) <= 1
 
 
 def test_the_second_order_degradation_takes_more_than_reduction_does():
