@@ -187,6 +187,7 @@ METHODS = (
         window_gb=1.5,
         look="odct3d",
         validity=HEADS,
+        bfloat16=True,  # a third less time; 0.4 % of the noise between the two
         weights="volume",
         pilot="general",
     ),
