@@ -187,7 +187,7 @@ METHODS = (
         window_gb=1.5,
         look="odct3d",
         validity=HEADS,
-        bfloat16=True,  # a third less time; 0.4 % of the noise between the two
+        bfloat16=True,  # 29 % less time; they differ by 0.6 % of the noise at most
         weights="volume",
         pilot="general",
     ),
