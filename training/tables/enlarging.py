@@ -27,7 +27,7 @@ METHODS: Rows = {
     "rcan_x2": "RCAN, 4 groups of 4 blocks, 4 minutes",
     "fdiwn_x2": "FDIWN, 4 minutes",
     "real_esrnet_x4": "Real-ESRNet, 6 blocks of 32, 4 minutes",
-    "real_esrgan_x4": "Real-ESRGAN, 6 blocks of 32, 4 minutes more",
+    "real_esrgan_x4": "Real-ESRGAN, 6 blocks of 32, 5 minutes more",
     "teacher_x2": "ENLCN, 16 blocks of 64: the teacher",
     "student_brief": "student, 4 minutes",
     "student_x2_data_free": "student of the teacher, without data",
