@@ -15,9 +15,10 @@ from MedRestoreLib.networks import resizing
 from Testing.support.phantoms import camera
 from training import build, checkpoint
 from training import recipe as recipes
-from training.data import clips, second_order
+from training.data import clips, reduced, second_order
 from training.data.degradations import degrade
 from training.data.folder import Pictures
+from training.evaluation import recognition
 from training.evaluation.clips import Case, entropy, measure
 from training.losses.enlarged import Enlarged
 from training.losses.fusion import FusionLoss
@@ -293,3 +294,23 @@ def test_a_data_free_student_grows_and_sees_no_picture(tmp_path, pictures, monke
         learned[step] = sum(not torch.equal(weight, identity) for weight in middle)
     assert 1 <= learned[2] < 6
     assert learned[20] > learned[2]
+
+
+def test_neighbours_in_time_tell_the_video_and_other_people_do_not():
+    """A stand-in: what each clip looks like is its own, and says nothing of health."""
+    rng = np.random.default_rng(0)
+    clips = []
+    for number in range(24):
+        look = rng.standard_normal((1, 30))
+        shown, asked = (look + 0.1 * rng.standard_normal((4, 30)) for _ in range(2))
+        clips.append(recognition.Clip(f"{'Reg' if number % 2 else 'Cov'}_{number}", number >= 8, shown, asked))
+    right = {question: np.mean(list(shares.values())) for question, shares in recognition.recognised(clips).items()}
+    assert right["video, frames apart"] == right["healthy or ill, frames apart"] == 1
+    assert 0.1 < right["healthy or ill, people apart"] < 0.9
+
+
+def test_texture_sees_what_reduction_takes_and_a_thumbnail_does_not():
+    image = camera(96, 128)
+    enlarged = bicubic(reduced.resized(image[None], 2), 0)
+    assert np.abs(recognition.thumbnail(enlarged) - recognition.thumbnail(image)).max() < 0.02
+    assert recognition.texture(enlarged)[0] < recognition.texture(image)[0] - 0.3

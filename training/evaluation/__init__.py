@@ -17,6 +17,7 @@ MEASURES = {
     "clips": "clips:results",
     "fusion": "fusion:results",
     "naturalness": "naturalness:results",
+    "recognition": "recognition:results",
     "magnitudes": "magnitudes:results",
     "structures": "structures:results",
 }
