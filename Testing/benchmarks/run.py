@@ -28,6 +28,7 @@ import numpy as np
 
 from MedRestoreLib.methods import catalogue
 from MedRestoreLib.noise import Noise, model
+from MedRestoreLib.pipeline.device import full_name, resolve
 from MedRestoreLib.pipeline.domains import LINEAR, find, unit_range
 from Testing.benchmarks.inputs import CASES, Case, Sample
 from Testing.benchmarks.peers import PEERS, Peer
@@ -38,7 +39,7 @@ LONG = 15.0  # seconds
 RESULTS = "classical.json"
 
 
-def measure(case_name: str, method: str, quick: bool, threads: int) -> dict:
+def measure(case_name: str, method: str, quick: bool, threads: int, device: str = "cpu") -> dict:
     """Seconds (all samples), megabytes and quality (means) of one method on one case; for "input" the noisy row."""
     from MedRestoreLib.metrics.fidelity import psnr
 
@@ -55,7 +56,7 @@ def measure(case_name: str, method: str, quick: bool, threads: int) -> dict:
         import torch
 
         torch.set_num_threads(threads)
-        calls = [partial(_ours, case, catalogue.find(method))]
+        calls = [partial(_ours, case, catalogue.find(method), device=device)]
         calls[0](_cropped(samples[0]))
     best: dict = {}
     for call in calls:
@@ -93,8 +94,8 @@ def _level(case: Case, noisy: np.ndarray) -> float:
     return case.level or float(model(case.noise).estimate(noisy[None, None]).level)
 
 
-def _ours(case: Case, row: catalogue.Method, sample: Sample) -> np.ndarray:
-    """As ``restore`` does it, on the whole image at once."""
+def _ours(case: Case, row: catalogue.Method, sample: Sample, device: str = "cpu") -> np.ndarray:
+    """As ``restore`` does it, on the whole image at once; the result is in the processor's memory."""
     import torch
 
     level = _level(case, sample.noisy)
@@ -102,11 +103,11 @@ def _ours(case: Case, row: catalogue.Method, sample: Sample) -> np.ndarray:
     if find(row.domain) is LINEAR:
         low, peak = LINEAR.range(noise, sample.noisy)
         options = {**LINEAR.options(noise, peak), "compressed": case.compressed}
-        image = torch.from_numpy((sample.noisy - low) / peak)[None, None]
-        return row.load()(image, LINEAR.sigma(noise, peak), **options)[0, 0].numpy() * peak + low
+        image = torch.from_numpy((sample.noisy - low) / peak)[None, None].to(device)
+        return row.load()(image, LINEAR.sigma(noise, peak), **options)[0, 0].cpu().numpy() * peak + low
     unit, scale, low = _stabilised(case, noise, sample.noisy)
     axes = (None, None) if sample.noisy.ndim in row.dimensions else (slice(None), None)  # else slice by slice
-    image = row.load()(torch.from_numpy(unit)[axes], 1 / scale).numpy().reshape(unit.shape)
+    image = row.load()(torch.from_numpy(unit)[axes].to(device), 1 / scale).cpu().numpy().reshape(unit.shape)
     return _unstabilised(case, noise, image, scale, low)
 
 
@@ -155,13 +156,14 @@ def _megabytes(field: str) -> float:
     return int(next(line.split()[1] for line in lines if line.startswith(field))) / 1024
 
 
-def in_own_process(case: str, method: str, quick: bool, threads: int) -> dict | str:
+def in_own_process(case: str, method: str, quick: bool, threads: int, device: str) -> dict | str:
     """``measure`` in a fresh process, or why it could not be done."""
     if method in PEERS and find_spec(PEERS[method].package) is None:
         return f"{PEERS[method].package} is not installed"
     variables = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
     environment = os.environ | dict.fromkeys(variables, str(threads))
-    command = [sys.executable, "-m", __spec__.name, "--measure", case, method, "--threads", str(threads)]
+    command = [sys.executable, "-m", __spec__.name, "--measure", case, method]
+    command += ["--threads", str(threads), "--device", device]
     run = subprocess.run(command + ["--quick"] * quick, cwd=REPOSITORY, capture_output=True, text=True, env=environment)
     if run.returncode == 0:
         return json.loads(run.stdout.splitlines()[-1])
@@ -225,12 +227,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="128x128 crops and one call each: does everything run?")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu", help="where ours run; peers run on the processor")
+    parser.add_argument(
+        "--peers", nargs="*", choices=PEERS, default=list(PEERS), metavar="PEER", help="all if not given"
+    )
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES), metavar="CASE", help=", ".join(CASES))
     parser.add_argument("--out", type=Path, default=REPOSITORY / "Resources" / "benchmarks")
     parser.add_argument("--measure", nargs=2, metavar=("CASE", "METHOD"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
-        print(json.dumps(measure(*arguments.measure, arguments.quick, arguments.threads)))
+        print(json.dumps(measure(*arguments.measure, arguments.quick, arguments.threads, arguments.device)))
         return
 
     from rich.console import Console
@@ -244,7 +250,9 @@ def main() -> None:
         "import MedRestoreLib": start_up(["-c", "import MedRestoreLib"]),
         "medrestore methods": start_up(["-m", "MedRestoreLib", "methods"]),
     }
-    head = f"# Classical methods and their peers\n\n{size}; {arguments.threads} thread(s). {'; '.join(versions())}.\n"
+    where = "" if arguments.device == "cpu" else f", ours on {full_name(resolve(arguments.device))}"
+    about = f"{size}; {arguments.threads} thread(s){where}. {'; '.join(versions())}."
+    head = f"# Classical methods and their peers\n\n{about}\n"
     results = kept(arguments.out / RESULTS, head)
     arguments.out.mkdir(parents=True, exist_ok=True)
     for name in arguments.cases:
@@ -252,12 +260,14 @@ def main() -> None:
         fit = [row.id for row in catalogue.METHODS if row.id in ours and case.noise in row.noises]
         # Of the methods for slices, the strongest stands for all on a volume.
         fit = [id for id in fit if case.dimensions in catalogue.find(id).dimensions or id == "bm3d"]
-        fit += [id for id, peer in PEERS.items() if case.dimensions in peer.dimensions]
+        fit += [id for id in arguments.peers if case.dimensions in PEERS[id].dimensions]
         with console.status(case.title) as status:
             results[name] = {}
             for method in ["input", *fit]:
                 status.update(f"{case.title}: {method}")
-                results[name][method] = in_own_process(name, method, arguments.quick, arguments.threads)
+                results[name][method] = in_own_process(
+                    name, method, arguments.quick, arguments.threads, arguments.device
+                )
         shown = Table(*heads, title=case.title)
         for row in table(results[name]):
             shown.add_row(*row, style="bold" if row[0] in ours else None)
