@@ -45,8 +45,11 @@ class MovingAverage:
     @torch.no_grad()
     def update(self, network: nn.Module, step: int) -> None:
         newest = max(1 - self.decay, 9 / (step + 10))
-        for kept, new in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
-            if kept.is_floating_point():
-                kept.lerp_(new, newest)
-            else:
+        pairs = list(zip(self.network.state_dict().values(), network.state_dict().values(), strict=True))
+        floating = [pair for pair in pairs if pair[0].is_floating_point()]
+        torch._foreach_lerp_(
+            *(list(tensors) for tensors in zip(*floating, strict=True)), newest
+        )  # a GPU waits for calls
+        for kept, new in pairs:
+            if not kept.is_floating_point():
                 kept.copy_(new)

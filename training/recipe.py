@@ -112,7 +112,9 @@ class Schedule:
 
     Attributes:
         steps: how many; with a time budget they follow from the time.
-        batch: samples per step.
+        batch: new samples per step.
+        reuse: steps that a sample takes part in; a step has ``batch * reuse`` samples. For a GPU that is quicker than
+            the processor that makes the samples.
         warm_up: steps over which the learning rate rises.
         decay: last share of the steps, over which it falls to zero.
         average: decay of the exponential moving average of the weights.
@@ -121,6 +123,7 @@ class Schedule:
 
     steps: int
     batch: int = 8
+    reuse: int = 1
     warm_up: int = 200
     decay: float = 0.3
     average: float = 0.999
