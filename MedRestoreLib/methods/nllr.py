@@ -22,6 +22,7 @@ import torch
 from torch.nn.functional import avg_pool2d, pad
 
 from ..errors import InvalidPlan
+from .decomposing import eigh, orthonormal
 from .groups import Grid, group_means, match, regroup
 from .options import NonNegativeFloat, NonNegativeInt, checked
 
@@ -159,8 +160,8 @@ def _low_rank(
     gram.diagonal(dim1=1, dim2=2).add_(TINY)  # else patches that differ by rounding alone underflow below
     vectors = groups[:, :, :RANK]
     for _ in range(POWER_STEPS):
-        vectors = torch.linalg.qr(gram @ vectors).Q
-    raw, turn = torch.linalg.eigh(vectors.mT @ gram @ vectors)
+        vectors = orthonormal(gram @ vectors)
+    raw, turn = eigh(vectors.mT @ gram @ vectors)
     vectors = vectors @ turn
     threshold = THRESHOLD * (1 + CORRELATION_THRESHOLD * correlation)
     squares = raw.clamp_min(0) / threshold.square()[:, None]

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .decomposing import eigh
 from .groups import Grid, group_means, match, regroup
 from .options import NonNegativeInt, checked
 
@@ -121,7 +122,7 @@ def low_rank(groups: Tensor, penalty: Tensor) -> tuple[Tensor, Tensor]:
     if len(alive):
         groups, gram, penalty = groups[alive], gram[alive], penalty[alive, None]
         ridge = RIDGE * gram.diagonal(dim1=1, dim2=2).sum(1)[:, None] + TINY
-        squares, vectors = torch.linalg.eigh(gram + ridge[..., None] * unit)
+        squares, vectors = eigh(gram + ridge[..., None] * unit)
         values = (squares - ridge).clamp_min(0).sqrt()
         kept = shrunk(values, penalty) / values.clamp_min(TINY)
         first = kept.shape[1] - int((kept > 0).sum(1).max())  # values ascend

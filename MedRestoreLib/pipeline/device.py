@@ -92,10 +92,15 @@ def has_bfloat16(device: torch.device) -> bool:
 
 
 def calculating(precision: str, device: torch.device) -> AbstractContextManager[object]:
-    """A context in which networks calculate with this precision; weights, inputs and results stay float32."""
+    """A context in which networks calculate with this precision; weights, inputs and results stay float32.
+
+    For convolutions torch takes "float32" on a GPU to mean TF32, which has three decimal digits: here it means float32.
+    """
     import torch
 
-    return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
+    if precision == "bfloat16":
+        return torch.autocast(device.type, torch.bfloat16)
+    return torch.backends.cudnn.flags(enabled=True, allow_tf32=False) if device.type == "cuda" else nullcontext()
 
 
 def full_name(device: torch.device) -> str:
