@@ -29,6 +29,7 @@ METHODS: Rows = {
     "real_esrnet_x4": "Real-ESRNet, 6 blocks of 32, 4 minutes",
     "real_esrgan_x4": "Real-ESRGAN, 6 blocks of 32, 5 minutes more",
     "teacher_x2": "ENLCN, 16 blocks of 64: the teacher",
+    "teacher_x2+gpu": "the teacher, trained on a GPU",
     "student_brief": "student, 4 minutes",
     "student_x2_data_free": "student of the teacher, without data",
     "unrelated": "student of the teacher, on photographs",
