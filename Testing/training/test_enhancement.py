@@ -105,7 +105,7 @@ def test_real_wires_are_found_and_blur_makes_them_wider(data_folder):
 def test_of_a_network_with_two_images_half_of_the_sharpening_is_measured():
     network = made(lambda: SwinConvUNet(width=8))
     frame = 0.9 * camera(64, 64)
-    measured = methods._half_sharp(build.Trained(recipes.read("swin_conv"), network, {}))(frame, 0.1)
+    measured = methods._sharpened(build.Trained(recipes.read("swin_conv"), network, {}), 0.5)(frame, 0.1)
     with torch.inference_mode():
         pair = network.pair(torch.from_numpy(frame)[None, None])
     np.testing.assert_allclose(measured, blended(pair, 0.5)[0, 0].numpy(), atol=1e-6)
