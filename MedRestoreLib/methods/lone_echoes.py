@@ -24,6 +24,7 @@ SLOPE = math.exp(-0.5)  # the steepest slope of a Gaussian of standard deviation
 SUMMIT = 32  # power of the height: only the summit of an echo tells how it grew
 AROUND_SUMMIT, AROUND_WIDTH = 5, 4  # pixels: half of the sides of windows of means
 FLOOR = 1e-3  # of the highest echo near: below, the ratio of an echo and its estimate is held at 1
+_TINY = 1e-6  # grey: against division by 0
 
 
 def narrowed(calm: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -58,9 +59,6 @@ def narrowed(calm: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     summit = (echoes / (_highest(echoes, AROUND_SUMMIT) + _TINY)) ** SUMMIT
     height = (_mean(summit * echoes, AROUND_SUMMIT) + _TINY) / (_mean(summit * sharp, AROUND_SUMMIT) + _TINY)
     return ground + sharp * height.clamp_max(1), alone
-
-
-_TINY = 1e-6  # grey: against division by 0
 
 
 def _width(echoes: torch.Tensor, highest: torch.Tensor, axis: int) -> torch.Tensor:

@@ -19,6 +19,8 @@ def blended(pair: torch.Tensor, sharpen: float) -> torch.Tensor:
         sharpen: from 0, the calm one, to 1, the sharp one with ``narrowed`` echoes, as far as ``guarded`` lets it pass.
     """
     calm, sharp = pair.split(1, 1)
+    if not sharpen:
+        return calm.clamp(0, 1)
     sharp = torch.lerp(sharp, *narrowed(calm))
     return torch.lerp(calm, guarded(calm, sharp), sharpen).clamp(0, 1)
 

@@ -111,6 +111,17 @@ def test_of_a_network_with_two_images_half_of_the_sharpening_is_measured():
     np.testing.assert_allclose(measured, blended(pair, 0.5)[0, 0].numpy(), atol=1e-6)
 
 
+def test_half_and_all_of_the_sharpening_are_measured_under_two_names():
+    half, every = resolution._methods("swin_conv")
+    assert every.name == half.name + resolution.ALL
+    frame = np.zeros((64, 64), np.float32)
+    frame[32, 32] = 20
+    frame = gaussian_filter(frame, 2)
+    widths = [resolution._width(method.restore(frame, 0.1), 32, 32) for method in (half, every)]
+    assert widths[1] < widths[0] < resolution._width(frame, 32, 32)
+    assert [method.name for method in resolution._methods("srad")] == ["srad"]
+
+
 def test_a_part_of_a_network_learns_while_the_rest_stays(pictures, tmp_path):
     settings = ["network.arguments={width=8}", "validation.every=2", "schedule.batch=2"]
     first = trained("swin_conv", pictures, tmp_path, *settings)

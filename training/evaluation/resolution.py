@@ -76,6 +76,7 @@ def wires(restore: Restorer) -> Values:
 
     - ``fwhm``: across the beam, pixels.
     - ``lobes``: mean grey between one and a half and three widths from the peak, in % of it.
+    - ``relative``: width after as a share of the same wire's before; 1 before.
     """
     found: dict[str, dict[str, dict[str, float]]] = {}
     for path in _files():
@@ -86,7 +87,8 @@ def wires(restore: Restorer) -> Values:
                 pair = [wire(image[row], column) for image in (frame, after)]
                 if None not in pair:
                     for moment, values in zip(("before", "after"), pair, strict=True):
-                        for name, value in zip(("fwhm", "lobes"), values, strict=True):
+                        values = (*values, values[0] / pair[0][0])
+                        for name, value in zip(("fwhm", "lobes", "relative"), values, strict=True):
                             measured.setdefault((name, moment), []).append(value)
         for (name, moment), values in measured.items():
             found.setdefault(name, {}).setdefault(moment, {})[path.stem] = float(np.median(values))

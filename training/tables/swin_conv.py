@@ -67,13 +67,18 @@ def phantoms(measured: Measured, protocol: str) -> str:
 def wires(measured: Measured, protocol: str) -> str:
     """Real wires in water, sequences of four scanners: width across the beam (pixels) / side lobes (%), before → after.
 
-    Side lobes are the mean grey between one and a half and three widths from the peak.
+    Medians over the wires of a file. Side lobes are the mean grey between one and a half and three widths from the
+    peak. In brackets the median change of a wire's own width.
     """
     rows, files = {}, []
     for method, title in {**METHODS, **ALL}.items():
         for result in measured.of("resolution", "wires", method):
             files = list(result.values["fwhm"]["before"])
-            rows[title] = [f"{_change(result, 'fwhm', at, 1)} / {_change(result, 'lobes', at, 1)}" for at in files]
+            rows[title] = [
+                f"{_change(result, 'fwhm', at, 1)} / {_change(result, 'lobes', at, 1)}"
+                f" ({100 * (result.values['relative']['after'][at] - 1):+.0f} %)"
+                for at in files
+            ]
     return markdown("Method", files, rows)
 
 
