@@ -10,13 +10,13 @@ import math
 from itertools import pairwise
 
 import torch
-from torch.nn.functional import avg_pool2d, conv2d, max_pool2d, pad
+from torch.nn.functional import avg_pool2d, conv2d, pad
 
 REACH = 9  # pixels: half of the side of the window that an echo has to itself
 NEAR = 2.2, 3.2  # how many echoes of that width and height make up the sum of grey: up to a pair below, a crowd above
 STANDS_OUT = 0.8, 0.95  # height of an echo relative to its grey value: it fades into its ground below, is alone above
 
-STEPS = 12  # of Richardson and Lucy
+STEPS = 7  # of Richardson and Lucy; from squared echoes, which are narrower already, as far as 10 from the echoes
 LEAST = 0.7  # pixels: blur that stays, since pixels hold nothing narrower
 SAMPLED = 0.1  # pixels²: what differences between pixels add to the variance of an echo
 BLURS = 0.0, 0.9, 1.6, 3.0  # standard deviations, pixels; between them filters are mixed, beyond the last not widened
@@ -53,10 +53,11 @@ def narrowed(calm: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return images
 
     floor = FLOOR * highest + _TINY
-    sharp = echoes
+    near = _highest(echoes, AROUND_SUMMIT) + _TINY
+    sharp = echoes * echoes / near
     for _ in range(STEPS):
         sharp = sharp * blurred((echoes + floor) / (blurred(sharp) + floor))
-    summit = (echoes / (_highest(echoes, AROUND_SUMMIT) + _TINY)) ** SUMMIT
+    summit = (echoes / near) ** SUMMIT
     height = (_mean(summit * echoes, AROUND_SUMMIT) + _TINY) / (_mean(summit * sharp, AROUND_SUMMIT) + _TINY)
     return ground + sharp * height.clamp_max(1), alone
 
@@ -97,8 +98,17 @@ def _falling(values: torch.Tensor, low: float, high: float) -> torch.Tensor:
 
 
 def _highest(images: torch.Tensor, radius: int) -> torch.Tensor:
+    """The highest grey of the window around each pixel, by doubling its side: much quicker than ``max_pool2d``."""
     side = 2 * radius + 1
-    return max_pool2d(max_pool2d(images, (1, side), 1, (0, radius)), (side, 1), 1, (radius, 0))
+    images = pad(images, (radius,) * 4, value=-math.inf)
+    for axis in (2, 3):
+        done = 1
+        while done < side:
+            step = min(done, side - done)
+            length = images.shape[axis] - step
+            images = torch.maximum(images.narrow(axis, 0, length), images.narrow(axis, step, length))
+            done += step
+    return images
 
 
 def _mean(images: torch.Tensor, radius: int) -> torch.Tensor:
