@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import max_pool2d
 
+from .lone_echoes import narrowed
+
 RADIUS = 3  # pixels: how far away a grey value may be that bears another out
 OVERSHOOT = 0.03  # beyond the range of these grey values, as a share of it
 
@@ -14,9 +16,12 @@ def blended(pair: torch.Tensor, sharpen: float) -> torch.Tensor:
 
     Args:
         pair: the two images.
-        sharpen: from 0, the calm one, to 1, the sharp one as far as ``guarded`` lets it pass.
+        sharpen: from 0, the calm one, to 1, the sharp one with ``narrowed`` echoes, as far as ``guarded`` lets it pass.
     """
     calm, sharp = pair.split(1, 1)
+    if not sharpen:
+        return calm.clamp(0, 1)
+    sharp = torch.lerp(sharp, *narrowed(calm))
     return torch.lerp(calm, guarded(calm, sharp), sharpen).clamp(0, 1)
 
 
@@ -24,7 +29,8 @@ def guarded(calm: torch.Tensor, sharp: torch.Tensor) -> torch.Tensor:
     """``sharp`` held within the range of the grey values of ``calm`` around each pixel, widened by ``OVERSHOOT``.
 
     Sharpening steepens an edge between the grey values on its two sides. What goes beyond them is ringing, and an edge
-    where the calm image is flat is invented: neither passes. The price is that the peak of a point does not rise.
+    where the calm image is flat is invented: neither passes. The price is that the peak of a point does not rise: only
+    what was scaled down to its old height, as ``narrowed`` echoes are, gets narrower.
 
     Args:
         calm, sharp: ``(N, 1, rows, columns)``, before and after sharpening.

@@ -59,9 +59,14 @@ def beamformed(path: Path) -> np.ndarray:
     return np.abs(total) / np.abs(total).max()
 
 
-def widths(grey: np.ndarray) -> np.ndarray:
+def displayed(amplitude: np.ndarray, shown_db: float = SHOWN_DB) -> np.ndarray:
+    """Grey in [0, 1] of a display of that dynamic range."""
+    return np.clip(1 + 20 * np.log10(amplitude + 1e-12) / shown_db, 0, 1).astype(np.float32)
+
+
+def widths(grey: np.ndarray, shown_db: float = SHOWN_DB) -> np.ndarray:
     """FWHM of the amplitude of each point that stands alone, mm: ``(points, 2)``, across and along the beam."""
-    amplitude = 10 ** ((grey - 1) * SHOWN_DB / 20)
+    amplitude = 10 ** ((grey - 1) * shown_db / 20)
     found = []
     for depth in DEPTHS:
         row = round(1e-3 * depth / PIXEL) - DOWN[0]
@@ -91,7 +96,7 @@ def enlarged(frame: np.ndarray, factor: int) -> Iterator[tuple[str, np.ndarray]]
 
 def main() -> None:
     folder = data_folder()
-    grey = np.clip(1 + 20 * np.log10(beamformed(folder / RF) + 1e-12) / SHOWN_DB, 0, 1).astype(np.float32)
+    grey = displayed(beamformed(folder / RF))
     true = widths(grey)
     print("| points | PSNR, dB | FWHM across, mm | along, mm | wrong by, across / along |\n|" + " --- |" * 5)
     print("| the frame | | {:.2f} | {:.2f} | |".format(*true.mean(axis=0)))

@@ -105,10 +105,21 @@ def test_real_wires_are_found_and_blur_makes_them_wider(data_folder):
 def test_of_a_network_with_two_images_half_of_the_sharpening_is_measured():
     network = made(lambda: SwinConvUNet(width=8))
     frame = 0.9 * camera(64, 64)
-    measured = methods._half_sharp(build.Trained(recipes.read("swin_conv"), network, {}))(frame, 0.1)
+    measured = methods._sharpened(build.Trained(recipes.read("swin_conv"), network, {}), 0.5)(frame, 0.1)
     with torch.inference_mode():
         pair = network.pair(torch.from_numpy(frame)[None, None])
     np.testing.assert_allclose(measured, blended(pair, 0.5)[0, 0].numpy(), atol=1e-6)
+
+
+def test_half_and_all_of_the_sharpening_are_measured_under_two_names():
+    half, every = resolution._methods("swin_conv")
+    assert every.name == half.name + resolution.ALL
+    frame = np.zeros((64, 64), np.float32)
+    frame[32, 32] = 20
+    frame = gaussian_filter(frame, 2)
+    widths = [resolution._width(method.restore(frame, 0.1), 32, 32) for method in (half, every)]
+    assert widths[1] < widths[0] < resolution._width(frame, 32, 32)
+    assert [method.name for method in resolution._methods("srad")] == ["srad"]
 
 
 def test_a_part_of_a_network_learns_while_the_rest_stays(pictures, tmp_path):

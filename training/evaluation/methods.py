@@ -92,21 +92,21 @@ def for_frames(name: str) -> Method:
     return Method(name, lambda frames, level: by_library(name, frames, noise="speckle", level=level))
 
 
-def learned(name: str | Path) -> Method:
-    """The network of a training's folder, or of weights that ship; of two images, half of the sharpening.
+def learned(name: str | Path, sharpen: float = USUAL_SHARPENING) -> Method:
+    """The network of a training's folder, or of weights that ship; of two images, with that much of the sharpening.
 
     Raises RecipeError.
     """
     network = build.trained(name)
-    restore = _half_sharp(network) if hasattr(network.network, "pair") else network
+    restore = _sharpened(network, sharpen) if hasattr(network.network, "pair") else network
     return Method(method_name(network.recipe.name), restore, network.recipe.seed, network.about)
 
 
-def _half_sharp(network: build.Trained) -> Restorer:
+def _sharpened(network: build.Trained, sharpen: float) -> Restorer:
     def restore(image: np.ndarray, level: float) -> np.ndarray:
         images = torch.from_numpy(np.ascontiguousarray(image, np.float32))[None, None]
         with torch.inference_mode():
-            return blended(network.network.eval().pair(images), USUAL_SHARPENING)[0, 0].numpy()
+            return blended(network.network.eval().pair(images), sharpen)[0, 0].numpy()
 
     return restore
 

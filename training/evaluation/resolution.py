@@ -6,6 +6,7 @@ Every number has its own before. Width and slope alone can be had by over-sharpe
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ from scipy.ndimage import gaussian_filter, maximum_filter
 
 from MedRestoreLib.metrics.resolution import fwhm, overshoot, peak_gradient
 
+from .. import build
 from ..data import WHITE, data_folder
 from ..recipe import RecipeError
 from ..tables.results import Result, Values
@@ -21,6 +23,7 @@ from . import methods
 from .baselines import Restorer
 from .protocols import HeldOut
 
+ALL = ", all"  # after the name of a method, all of whose sharpening is measured
 SPREADS, NOISES = (0.5, 1.0, 1.5, 2.0, 3.0), (0.0, 0.05)  # pixels; standard deviation, white is 1
 SIDE, SPACING = 192, 32  # pixels: of a phantom; between its points
 DARK, BRIGHT, PEAK = 0.25, 0.75, 0.8  # grey of an edge's sides; of a blurred point
@@ -33,11 +36,22 @@ WIRE_FRAMES, WIRE_PEAK, WIRE_APART, MOST_WIRES = 3, 0.5, 25, 12
 
 
 def results(names: Sequence[str], test: HeldOut) -> Iterator[Result]:
-    """Two for each method, a method of MedRestore or a training's folder: phantoms and wires. Raises RecipeError."""
-    for name in names:
-        method = methods.for_frames(name)
+    """Two for each method, a method of MedRestore or a training's folder: phantoms and wires. Raises RecipeError.
+
+    Of a network with two images half of the sharpening is measured and, under a name of its own, all of it.
+    """
+    for method in (method for name in names for method in _methods(name)):
         for protocol, measure in (("phantoms", phantoms), ("wires", wires)):
             yield Result("resolution", protocol, method.name, measure(method.restore), method.seed, method.about)
+
+
+def _methods(name: str) -> Iterator[methods.Method]:
+    if not (build.is_trained(name) and hasattr(build.trained(name).network, "pair")):
+        yield methods.for_frames(name)
+        return
+    yield methods.learned(name)
+    every = methods.learned(name, sharpen=1.0)
+    yield replace(every, name=every.name + ALL)
 
 
 def phantoms(restore: Restorer) -> Values:
@@ -62,6 +76,7 @@ def wires(restore: Restorer) -> Values:
 
     - ``fwhm``: across the beam, pixels.
     - ``lobes``: mean grey between one and a half and three widths from the peak, in % of it.
+    - ``relative``: width after as a share of the same wire's before; 1 before.
     """
     found: dict[str, dict[str, dict[str, float]]] = {}
     for path in _files():
@@ -72,7 +87,8 @@ def wires(restore: Restorer) -> Values:
                 pair = [wire(image[row], column) for image in (frame, after)]
                 if None not in pair:
                     for moment, values in zip(("before", "after"), pair, strict=True):
-                        for name, value in zip(("fwhm", "lobes"), values, strict=True):
+                        values = (*values, values[0] / pair[0][0])
+                        for name, value in zip(("fwhm", "lobes", "relative"), values, strict=True):
                             measured.setdefault((name, moment), []).append(value)
         for (name, moment), values in measured.items():
             found.setdefault(name, {}).setdefault(moment, {})[path.stem] = float(np.median(values))

@@ -19,6 +19,7 @@ NETWORKS: Rows = {
 }
 EQUAL = "+gpu"
 SHIPPED = "swin_conv+gpu+from_swin_conv"
+ALL = {f"{SHIPPED}, all": "Swin-Conv U-Net, light, all of the sharpening"}
 OUTLINING = "seunet_heads"
 METHODS: Rows = {
     "noisy": "as degraded",
@@ -31,7 +32,7 @@ METHODS: Rows = {
     SHIPPED: f"{NETWORKS['swin_conv']}, which ships",
 }
 PHANTOMS = {"fwhm": 2, "gradient": 3, "overshoot": 1, "split": 0, "resolved": 0}  # digits of each measure
-SHOWN = ("1 px, 0 %", "1 px, 5 %", "2 px, 0 %", "2 px, 5 %", "3 px, 5 %")
+SHOWN = ("1 px, 0 %", "1 px, 5 %", "1.5 px, 5 %", "2 px, 0 %", "2 px, 5 %", "3 px, 5 %")
 
 
 def original(measured: Measured, protocol: str) -> str:
@@ -58,7 +59,7 @@ def phantoms(measured: Measured, protocol: str) -> str:
     of its height), single points that became two (%), pairs 2.5 and 3.5 standard deviations apart seen as two (%).
     """
     rows = {}
-    for method, title in METHODS.items():
+    for method, title in {**METHODS, **ALL}.items():
         for result in measured.of("resolution", "phantoms", method):
             for at in SHOWN:
                 rows[f"{title}: {at}"] = [_change(result, name, at, digits) for name, digits in PHANTOMS.items()]
@@ -68,13 +69,18 @@ def phantoms(measured: Measured, protocol: str) -> str:
 def wires(measured: Measured, protocol: str) -> str:
     """Real wires in water, sequences of four scanners: width across the beam (pixels) / side lobes (%), before → after.
 
-    Side lobes are the mean grey between one and a half and three widths from the peak.
+    Medians over the wires of a file. Side lobes are the mean grey between one and a half and three widths from the
+    peak. In brackets the median change of a wire's own width.
     """
     rows, files = {}, []
-    for method, title in METHODS.items():
+    for method, title in {**METHODS, **ALL}.items():
         for result in measured.of("resolution", "wires", method):
             files = list(result.values["fwhm"]["before"])
-            rows[title] = [f"{_change(result, 'fwhm', at, 1)} / {_change(result, 'lobes', at, 1)}" for at in files]
+            rows[title] = [
+                f"{_change(result, 'fwhm', at, 1)} / {_change(result, 'lobes', at, 1)}"
+                f" ({100 * (result.values['relative']['after'][at] - 1):+.0f} %)"
+                for at in files
+            ]
     return markdown("Method", files, rows)
 
 
