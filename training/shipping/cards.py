@@ -47,6 +47,8 @@ def _before(recipe: Recipe) -> str:
         return ""
     trained = build.trained(recipe.network.start)
     earlier, about = trained.recipe, trained.about
+    if earlier.name == recipe.name:  # exported since, in place of what it began with
+        return f"; before that the weights that shipped as {about['weights']} until then"
     noise = earlier.degradation
     changed = [
         f"{name} = {getattr(noise, name)}"
@@ -81,7 +83,7 @@ def _text(trained: build.Trained, saved: dict[str, Any], name: str) -> str:
 | data | {data.data} (version {saved["data"]}) |
 | noise | {MODELS[noise.model].title}; levels {noise.levels[0]:g} to {noise.levels[-1]:g} |
 | losses | {", ".join(f"{loss.weight:g} × {loss.name} {json.dumps(loss.arguments)}" for loss in recipe.losses)} |
-| training | {length}; batches of {recipe.schedule.batch} patches{_before(recipe)} |
+| training | {length}; batches of {recipe.schedule.batch * recipe.schedule.reuse} patches{_before(recipe)} |
 | chosen | the average of the weights at step {best["step"]:,}; validation score {score} |
 | stored | float16; computed in float32 |
 

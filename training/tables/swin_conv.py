@@ -93,7 +93,7 @@ def structures(measured: Measured, protocol: str) -> str:
     """
     trained_on = {"": "", "+retrained": ", trained on restored frames", "+on_noisy": ", trained on noisy frames"}
     segmenters = {OUTLINING + override: how for override, how in trained_on.items()}
-    ships = {"swin_conv": METHODS[SHIPPED]}
+    ships = {"swin_conv": f"{NETWORKS['swin_conv']}, earlier weights"}
     return outlined(measured, "speckle", segmenters, {**METHODS, **ships}, "speckle {}")
 
 
