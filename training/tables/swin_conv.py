@@ -18,7 +18,7 @@ NETWORKS: Rows = {
     "swin_conv": "Swin-Conv U-Net, light, half of the sharpening",
 }
 EQUAL = "+gpu"
-SHIPPED = "swin_conv+gpu+from_swin_conv"
+SHIPPED = "swin_conv+sharpening"
 ALL = {f"{SHIPPED}, all": "Swin-Conv U-Net, light, all of the sharpening"}
 OUTLINING = "seunet_heads"
 METHODS: Rows = {
@@ -29,7 +29,7 @@ METHODS: Rows = {
     "wiener": "Wiener, true blur and noise",
     "richardson_lucy": "Richardson-Lucy, true blur",
     **{f"{name}{EQUAL}": f"{title}, equal minutes" for name, title in NETWORKS.items()},
-    SHIPPED: f"{NETWORKS['swin_conv']}, which ships",
+    **dict.fromkeys(("swin_conv", SHIPPED), f"{NETWORKS['swin_conv']}, which ships"),
 }
 PHANTOMS = {"fwhm": 2, "gradient": 3, "overshoot": 1, "split": 0, "resolved": 0}  # digits of each measure
 SHOWN = ("1 px, 0 %", "1 px, 5 %", "1.5 px, 5 %", "2 px, 0 %", "2 px, 5 %", "3 px, 5 %")
@@ -41,7 +41,7 @@ def original(measured: Measured, protocol: str) -> str:
     Degraded frames are clipped and rounded to 8 bits; burned-in graphics are not counted. A frame has speckle of its
     own, which is truth here: a method that removes it is penalised, most where little noise was added. "gaussian" is in
     grey values of 255, "speckle" relative to the signal, "blur" in pixels with 5 % noise. No method knows the noise
-    but Wiener and Richardson-Lucy. Methods of equal minutes were trained from nothing and on the same data, side by side
+    but Wiener and Richardson-Lucy. Methods of equal minutes were trained from nothing on the same data, side by side
     on one GPU.
     """
     return _by_organ(measured, "")
@@ -93,8 +93,7 @@ def structures(measured: Measured, protocol: str) -> str:
     """
     trained_on = {"": "", "+retrained": ", trained on restored frames", "+on_noisy": ", trained on noisy frames"}
     segmenters = {OUTLINING + override: how for override, how in trained_on.items()}
-    ships = {"swin_conv": f"{NETWORKS['swin_conv']}, earlier weights"}
-    return outlined(measured, "speckle", segmenters, {**METHODS, **ships}, "speckle {}")
+    return outlined(measured, "speckle", segmenters, METHODS, "speckle {}")
 
 
 def _by_organ(measured: Measured, suffix: str) -> str:
