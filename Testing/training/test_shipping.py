@@ -113,6 +113,9 @@ def test_weights_that_ship_can_be_measured_begun_with_and_told_of(run, pictures,
     assert all(torch.equal(begun[name], shipped[name]) for name in shipped)
     after = trained("dncnn_bone", pictures, tmp_path, start)
     assert re.search(r"before that 2 steps .* shipped as ours \|", cards.write(after, "later", tmp_path).read_text())
+    export.weights_of(after, "ours")
+    text = cards.write(after, "ours", tmp_path).read_text()
+    assert "before that the weights that shipped as ours until then |" in text
 
 
 def test_the_mean_of_two_trainings_can_ship(run, pictures, tmp_path):

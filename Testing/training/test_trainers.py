@@ -19,6 +19,7 @@ from Testing.support.small_trainings import smoke, smoke_settings, trained
 from training import build, checkpoint
 from training import recipe as recipes
 from training.recipe import RecipeError
+from training.trainers.batches import APART, Batches
 from training.trainers.schedule import Progress, seconds
 
 
@@ -173,6 +174,17 @@ def test_workers_that_prepare_batches_change_nothing(pictures, tmp_path):
         for workers in (0, 1)
     )
     assert same(weights(alone), weights(helped))
+
+
+def test_a_sample_takes_part_in_as_many_steps_as_told(pictures, tmp_path):
+    recipe = smoke("dncnn_bone", pictures, "schedule.reuse=3")
+    source = build.source(recipe, tmp_path)
+    source.prepare(["train"])
+    made = Batches(recipe, source, torch.device("cpu"))
+    first, again = (made(number)["noisy"] for number in (0, APART))
+    assert len(first) == 3 * recipe.schedule.batch
+    assert torch.equal(first[recipe.schedule.batch :], again[: -recipe.schedule.batch])
+    assert torch.equal(Batches(recipe, source, torch.device("cpu"))(APART)["noisy"], again), "a resumed training's"
 
 
 def test_another_seed_gives_other_weights_and_the_same_seed_the_same(pictures, tmp_path):

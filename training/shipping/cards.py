@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import nn
+
 from MedRestoreLib.files import atomic
 
 from .. import build, checkpoint, tables
@@ -41,13 +44,13 @@ def renew(name: str, target: Path = FOLDER, results: Path = tables.FOLDER) -> Pa
     return atomic.write_bytes(path, f"{head}## Limits{limits}\n\n{tables.on_card(recipe, results)}".encode())
 
 
-def _before(recipe: Recipe) -> str:
-    """The earlier training that the network began as, and those before it."""
+def _before(recipe: Recipe, now: nn.Module | None = None) -> str:
+    """The earlier training that the network began as, and those before it; ``now``, what became of it."""
     if not recipe.network.start:
         return ""
     trained = build.trained(recipe.network.start)
     earlier, about = trained.recipe, trained.about
-    if earlier.name == recipe.name:  # exported since, in place of what it began with
+    if now is not None and _same(trained.network, now):  # exported since, in place of what it began with
         return f"; before that the weights that shipped as {about['weights']} until then"
     noise = earlier.degradation
     changed = [
@@ -59,7 +62,13 @@ def _before(recipe: Recipe) -> str:
     if origin(earlier).data != origin(recipe).data:
         described += f" on {origin(earlier).data}"
     shipped = f", which shipped as {about['weights']}" if "weights" in about else ""
-    return f"; before that {_length(about['steps'], about['minutes'])}{described}{shipped}{_before(earlier)}"
+    return f"; before that {_length(about['steps'], about['minutes'])}{described}{shipped}{_before(earlier, trained.network)}"
+
+
+def _same(first: nn.Module, second: nn.Module) -> bool:
+    """Whether two networks have the same weights as stored, in float16."""
+    weights, others = first.state_dict(), second.state_dict()
+    return weights.keys() == others.keys() and all(torch.equal(weights[n].half(), others[n].half()) for n in weights)
 
 
 def _length(steps: int, minutes: float) -> str:
@@ -83,7 +92,7 @@ def _text(trained: build.Trained, saved: dict[str, Any], name: str) -> str:
 | data | {data.data} (version {saved["data"]}) |
 | noise | {MODELS[noise.model].title}; levels {noise.levels[0]:g} to {noise.levels[-1]:g} |
 | losses | {", ".join(f"{loss.weight:g} × {loss.name} {json.dumps(loss.arguments)}" for loss in recipe.losses)} |
-| training | {length}; batches of {recipe.schedule.batch * recipe.schedule.reuse} patches{_before(recipe)} |
+| training | {length}; batches of {recipe.schedule.batch * recipe.schedule.reuse} patches{_before(recipe, trained.network)} |
 | chosen | the average of the weights at step {best["step"]:,}; validation score {score} |
 | stored | float16; computed in float32 |
 
