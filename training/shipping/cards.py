@@ -62,7 +62,8 @@ def _before(recipe: Recipe, now: nn.Module | None = None) -> str:
     if origin(earlier).data != origin(recipe).data:
         described += f" on {origin(earlier).data}"
     shipped = f", which shipped as {about['weights']}" if "weights" in about else ""
-    return f"; before that {_length(about['steps'], about['minutes'])}{described}{shipped}{_before(earlier, trained.network)}"
+    length, before = _length(about["steps"], about["minutes"]), _before(earlier, trained.network)
+    return f"; before that {length}{described}{shipped}{before}"
 
 
 def _same(first: nn.Module, second: nn.Module) -> bool:
@@ -80,6 +81,7 @@ def _text(trained: build.Trained, saved: dict[str, Any], name: str) -> str:
     count = sum(parameter.numel() for parameter in trained.network.parameters())
     best, data, noise = saved["best"], origin(recipe), recipe.degradation
     length = _length(trained.about["steps"], trained.about["minutes"])
+    batch = recipe.schedule.batch * recipe.schedule.reuse
     score = f"{best['score']:.2f} ({recipe.validation.score})"
     return f"""# {name}
 
@@ -92,7 +94,7 @@ def _text(trained: build.Trained, saved: dict[str, Any], name: str) -> str:
 | data | {data.data} (version {saved["data"]}) |
 | noise | {MODELS[noise.model].title}; levels {noise.levels[0]:g} to {noise.levels[-1]:g} |
 | losses | {", ".join(f"{loss.weight:g} × {loss.name} {json.dumps(loss.arguments)}" for loss in recipe.losses)} |
-| training | {length}; batches of {recipe.schedule.batch * recipe.schedule.reuse} patches{_before(recipe, trained.network)} |
+| training | {length}; batches of {batch} patches{_before(recipe, trained.network)} |
 | chosen | the average of the weights at step {best["step"]:,}; validation score {score} |
 | stored | float16; computed in float32 |
 
