@@ -46,10 +46,8 @@ class MovingAverage:
     def update(self, network: nn.Module, step: int) -> None:
         newest = max(1 - self.decay, 9 / (step + 10))
         pairs = list(zip(self.network.state_dict().values(), network.state_dict().values(), strict=True))
-        floating = [pair for pair in pairs if pair[0].is_floating_point()]
-        torch._foreach_lerp_(
-            *(list(tensors) for tensors in zip(*floating, strict=True)), newest
-        )  # a GPU waits for calls
-        for kept, new in pairs:
-            if not kept.is_floating_point():
-                kept.copy_(new)
+        kept, new = zip(*(pair for pair in pairs if pair[0].is_floating_point()), strict=True)
+        torch._foreach_lerp_(list(kept), list(new), newest)  # at once: a GPU waits for every call
+        for before, now in pairs:
+            if not before.is_floating_point():
+                before.copy_(now)
