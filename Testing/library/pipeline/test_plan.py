@@ -27,7 +27,7 @@ def counts() -> mr.Image:
     ("modality", "noise", "method"),
     [
         ("NM", "poisson", "emanet"),
-        ("MR", "rician", "bm3d"),
+        ("MR", "rician", "general"),
         ("US", "speckle", "unet_att_small"),
         ("CT", "gaussian", "bm3d"),
     ],
