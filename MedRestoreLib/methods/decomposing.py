@@ -1,6 +1,6 @@
 """Many small matrices decomposed at once, by the processor also where the rest runs on a GPU.
 
-A GPU decomposes them one after the other: on an H200, ``wnnm`` of 512x512 pixels took over two minutes that way, where
+A GPU decomposes them one after the other: ``wnnm`` of 512x512 pixels took over two minutes on a large one, where
 two cores need 2 seconds for all of it.
 """
 

@@ -10,7 +10,9 @@ import math
 from itertools import pairwise
 
 import torch
-from torch.nn.functional import avg_pool2d, conv2d, pad
+from torch.nn.functional import avg_pool2d, pad
+
+from ..networks.blocks import gaussian
 
 REACH = 9  # pixels: half of the side of the window that an echo has to itself
 NEAR = 2.2, 3.2  # how many echoes of that width and height make up the sum of grey: up to a pair below, a crowd above
@@ -83,12 +85,7 @@ def _shares(width: torch.Tensor) -> torch.Tensor:
 def _blurred(images: torch.Tensor, shares: torch.Tensor, axis: int) -> torch.Tensor:
     result = shares[:, :1] * images  # BLURS begins with none
     for number, sigma in enumerate(BLURS[1:], 1):
-        half = math.ceil(3 * sigma)
-        at = torch.arange(-half, half + 1, device=images.device, dtype=images.dtype)
-        kernel = torch.exp(-((at / sigma) ** 2) / 2)
-        shape, edges = ((1, 1, 1, -1), (half, half, 0, 0)) if axis == 3 else ((1, 1, -1, 1), (0, 0, half, half))
-        one = conv2d(pad(images, edges, mode="replicate"), (kernel / kernel.sum()).reshape(shape))
-        result = torch.addcmul(result, shares[:, number : number + 1], one)
+        result = torch.addcmul(result, shares[:, number : number + 1], gaussian(images, sigma, axis))
     return result
 
 

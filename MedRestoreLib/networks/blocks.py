@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
-from torch.nn.functional import avg_pool2d, interpolate
+from torch.nn.functional import avg_pool2d, conv2d, interpolate, pad
 
 STRIP_BLOCKS = 5  # length, in blocks, of the strips that local coordinate attention averages over
 
@@ -24,6 +26,15 @@ def mirrored(images: torch.Tensor, multiple: int) -> torch.Tensor:
             index = torch.arange(wanted, device=images.device) % (2 * size)
             images = images.index_select(axis, torch.minimum(index, 2 * size - 1 - index))
     return images
+
+
+def gaussian(images: torch.Tensor, sigma: float, axis: int) -> torch.Tensor:
+    """A Gaussian filter of ``sigma`` pixels along ``axis``, 2 or 3, of ``(N, 1, H, W)``; the border is repeated."""
+    half = math.ceil(3 * sigma)
+    at = torch.arange(-half, half + 1, device=images.device, dtype=images.dtype)
+    kernel = torch.exp(-((at / sigma) ** 2) / 2)
+    shape, edges = ((1, 1, 1, -1), (half, half, 0, 0)) if axis == 3 else ((1, 1, -1, 1), (0, 0, half, half))
+    return conv2d(pad(images, edges, mode="replicate"), (kernel / kernel.sum()).reshape(shape))
 
 
 def plane(level: torch.Tensor, images: torch.Tensor) -> torch.Tensor:

@@ -10,9 +10,9 @@ import math
 
 import torch
 from torch import nn
-from torch.nn.functional import avg_pool2d, conv2d, normalize, pad, pixel_shuffle, pixel_unshuffle
+from torch.nn.functional import avg_pool2d, normalize, pixel_shuffle, pixel_unshuffle
 
-from .blocks import Pointwise, mirrored
+from .blocks import Pointwise, gaussian, mirrored
 
 WINDOW = 8  # positions: side of the windows of attention
 SHIFT = WINDOW // 2  # of the windows of every second block
@@ -128,23 +128,14 @@ class Sharpening(nn.Module):
     def forward(self, calm: torch.Tensor, noise: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
         """``calm`` and the ``noise`` taken out of it ``(N, 1, H, W)``; ``features`` ``(N, C, H, W)``."""
         with torch.autocast(calm.device.type, enabled=False):  # a band is a small difference of large numbers
-            lateral = [calm - _filtered(calm, sigma, 3) for sigma in LATERAL]
-            bands = torch.cat(lateral + [calm - _filtered(calm, sigma, 2) for sigma in AXIAL], 1)
+            lateral = [calm - gaussian(calm, sigma, 3) for sigma in LATERAL]
+            bands = torch.cat(lateral + [calm - gaussian(calm, sigma, 2) for sigma in AXIAL], 1)
         seen = torch.cat((bands, noise), 1)
         energy = calm.square().mean(1, keepdim=True)
         ratios = _around(seen.square()) / (_around(energy) + 1e-12) + LEAST_ENERGY
         directions = normalize(features.float(), dim=1)
         weights = self.body(torch.cat((directions, torch.log10(ratios) / 2 + 1), 1)).float()
         return (weights * bands).sum(1, keepdim=True)
-
-
-def _filtered(images: torch.Tensor, sigma: float, axis: int) -> torch.Tensor:
-    """A Gaussian filter along one axis of ``(N, 1, H, W)``; the border is repeated outwards."""
-    half = math.ceil(3 * sigma)
-    at = torch.arange(-half, half + 1, device=images.device, dtype=images.dtype)
-    kernel = torch.exp(-((at / sigma) ** 2) / 2)
-    shape, edges = ((1, 1, 1, -1), (half, half, 0, 0)) if axis == 3 else ((1, 1, -1, 1), (0, 0, half, half))
-    return conv2d(pad(images, edges, mode="replicate"), (kernel / kernel.sum()).reshape(shape))
 
 
 def _around(energies: torch.Tensor) -> torch.Tensor:

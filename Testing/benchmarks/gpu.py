@@ -14,7 +14,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from MedRestoreLib.methods import catalogue
 from MedRestoreLib.pipeline import device as devices
 from Testing.benchmarks import precision
 from Testing.benchmarks.inputs import camera, phantom_volume
+from Testing.benchmarks.precision import Case
 from Testing.support.paths import REPOSITORY
 
 AT_ONCE = 16  # images of a batch
@@ -34,16 +34,6 @@ HEAD = (
 )
 
 
-class Case(NamedTuple):
-    """An image or volume on the method's own scale, and the noise's standard deviation there, at each voxel as well."""
-
-    method: str
-    name: str
-    image: np.ndarray
-    sigma: float
-    std: np.ndarray
-
-
 def cases(folder: Path) -> Iterator[Case]:
     """A photograph and a B-mode frame for the classical methods, a volume, and what networks are made for."""
     photograph = camera(25 / 255)[0].noisy
@@ -51,7 +41,7 @@ def cases(folder: Path) -> Iterator[Case]:
         yield Case(method, "photograph 512x512", photograph, 25 / 255, np.float32(25 / 255))
     for case in precision.cases(folder):
         if case.method != "general":
-            yield Case(*case)
+            yield case
         if case.method == "unet_att_small":
             for method in ("srad", "nllr", "swin_conv"):
                 yield Case(method, case.name, case.image, case.sigma, case.std)
@@ -96,7 +86,7 @@ def measure(case: Case, gpu: torch.device) -> str:
     times = [seconds(lambda: run(image), cpu), seconds(lambda: run(there), gpu)]
     expected, found = run(image), run(there).cpu()
     batch, half, half_off = "", "", ""
-    if image.dim() == 4 and row.id != "volume":
+    if image.dim() == 4:
         many = there.expand(AT_ONCE, -1, -1, -1).contiguous()
         batch = f"{seconds(lambda: run(many), gpu) / AT_ONCE:.2g}"
     if row.learned:
